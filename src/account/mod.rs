@@ -1,0 +1,1 @@
+//! Accounts: registration, passwords, blocking, private data, administration.

@@ -1,0 +1,1 @@
+//! Values that every layer shares: addresses, identifiers, time, limits, secrets.

@@ -1,0 +1,1 @@
+//! The deterministic heart: evaluate, number, deliver.

@@ -1,0 +1,1 @@
+//! Service discovery, capabilities, version, time, ping and ad-hoc commands.

@@ -1,0 +1,1 @@
+//! How behaviour talks to the world without touching it: views in, proposals and sends out.

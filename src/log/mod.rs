@@ -1,0 +1,1 @@
+//! The log, sans-IO: what is written where, and what a restart believes.

@@ -1,0 +1,1 @@
+//! What is durable: rows, operations, log entries and their encoding.

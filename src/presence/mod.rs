@@ -1,0 +1,1 @@
+//! Presence: resources, broadcast, probes, directed presence (RFC 6121).

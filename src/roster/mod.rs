@@ -1,0 +1,1 @@
+//! Rosters and subscriptions (RFC 6121).

@@ -1,0 +1,1 @@
+//! Glue: threads, the order of starting and stopping.

@@ -1,0 +1,1 @@
+//! The vocabulary of XMPP, typed; no behaviour.

@@ -1,0 +1,1 @@
+//! redb and files: the tables that index the log.

@@ -1,0 +1,1 @@
+//! The only door through which `tests/` sees the inside; not an API.

@@ -1,0 +1,1 @@
+//! Bytes in, elements out: a strict, bounded subset of XML; no names of XMPP.

@@ -16,6 +16,8 @@
 //! | 10 | `config`, `server` | settings and glue |
 //! | 11 | `cli` | the command line |
 
+#![allow(clippy::allow_attributes, dead_code, reason = "the parts are wired step by step")]
+
 mod account;
 mod archive;
 mod base;

@@ -16,7 +16,11 @@
 //! | 10 | `config`, `server` | settings and glue |
 //! | 11 | `cli` | the command line |
 
-#![allow(clippy::allow_attributes, dead_code, reason = "the parts are wired step by step")]
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "the parts are wired step by step"
+)]
 
 mod account;
 mod archive;

@@ -1,1 +1,3 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
+
+pub(crate) mod limits;

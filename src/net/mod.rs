@@ -1,1 +1,3 @@
-//! The edge: sockets, TLS, the clock.
+//! The edge: sockets, TLS, and the only place that reads a clock.
+
+pub(crate) mod address;

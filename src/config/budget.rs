@@ -1,0 +1,74 @@
+//! The most memory that settings can cost, from the limits they contain.
+//!
+//! Every queue, buffer and table has a bound, so that the sum can be worked out before the first client
+//! comes. It is what hostile clients could reach together, far above what friendly ones need.
+
+use crate::base::limits::CONNECTION_BYTES;
+use crate::base::limits::HANDSHAKE_BYTES;
+use crate::base::limits::OUTPUT_BYTES_MAX;
+use crate::base::limits::PROGRAM_BYTES;
+use crate::base::limits::QUEUE_BYTES_MAX;
+use crate::base::limits::QUEUE_ITEM_BYTES;
+use crate::base::limits::QUEUE_ITEMS_MAX;
+use crate::base::limits::STRANGER_STANZA_BYTES_MAX;
+use crate::config::settings::Settings;
+
+/// Parts of the sum, in the order in which they are shown.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// So much for each of so many.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) what: &'static str,
+    pub(crate) count: u64,
+    pub(crate) bytes_each: u64,
+}
+
+impl Budget {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        let connections = wide(limits.connections);
+        let strangers = wide(limits.handshakes).min(connections);
+        let queue = wide(QUEUE_BYTES_MAX) + wide(QUEUE_ITEMS_MAX * QUEUE_ITEM_BYTES);
+        let part = |what, count, bytes_each| Part {
+            what,
+            count,
+            bytes_each,
+        };
+        Self {
+            parts: vec![
+                part("the program", 1, PROGRAM_BYTES),
+                part("log entries since the checkpoint", 2, limits.tail_bytes),
+                part("cache of accounts and rooms", 1, limits.record_cache_bytes),
+                part("cache of the tables", 1, limits.store_cache_bytes),
+                part("connections at rest", connections, CONNECTION_BYTES),
+                part(
+                    "logins under way",
+                    strangers,
+                    HANDSHAKE_BYTES + wide(STRANGER_STANZA_BYTES_MAX),
+                ),
+                part("unfinished stanzas", connections, wide(limits.stanza_bytes)),
+                part("unread output", connections, wide(OUTPUT_BYTES_MAX)),
+                part("queues of sessions", connections, queue),
+            ],
+        }
+    }
+
+    pub(crate) fn total_bytes(&self) -> u64 {
+        let parts = self.parts.iter().map(Part::bytes);
+        parts.fold(0, u64::saturating_add)
+    }
+}
+
+impl Part {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.count.saturating_mul(self.bytes_each)
+    }
+}
+
+fn wide(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,398 @@
+//! The table of keys: each setting is described here once.
+//!
+//! The example file, `meerkat check` and the messages about mistakes are rendered from it. A key that is not
+//! in the table does not exist. Limits that no operator may change live in `base::limits`.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// As in the file and after `--set`, with dots between tables.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: Fallback,
+    /// Whether SIGHUP is enough.
+    pub(crate) reloadable: bool,
+    /// What it does and what it costs, in sentences.
+    pub(crate) doc: &'static str,
+}
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A host name in ASCII, lower case.
+    Host,
+    Path,
+    /// A list of `HOST:PORT`.
+    Addresses,
+    /// A list of account names or addresses.
+    Accounts,
+    /// A list of URIs.
+    Uris,
+    Flag,
+    Choice(&'static [&'static str]),
+    Integer {
+        min: u64,
+        max: u64,
+        unit: &'static str,
+    },
+    /// A name that is kept for a part that this version does not have: it can only be off.
+    Absent(&'static str),
+}
+
+/// What holds when nobody sets the key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fallback {
+    /// A value, as TOML.
+    Toml(&'static str),
+    /// No value: what then happens, and a value as TOML to show in the example.
+    Unset {
+        then: &'static str,
+        like: &'static str,
+    },
+    /// The operator has to choose; a value as TOML to show in the example.
+    Required { like: &'static str },
+}
+
+impl Key {
+    pub(crate) fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+}
+
+const OFF: Fallback = Fallback::Toml("[]");
+const UNSET: Fallback = Fallback::Unset {
+    then: "off",
+    like: "\"\"",
+};
+
+const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
+    Kind::Integer { min, max, unit }
+}
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: Fallback,
+    reloadable: bool,
+    doc: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        reloadable,
+        doc,
+    }
+}
+
+const fn contact(name: &'static str, doc: &'static str) -> Key {
+    key(name, Kind::Uris, OFF, true, doc)
+}
+
+const fn limit(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    key(name, kind, Fallback::Toml(default), true, doc)
+}
+
+const DAYS: &str = "days";
+const MEBIBYTES: &str = "MiB";
+
+/// Every key, in the order of the example file.
+pub(crate) const KEYS: &[Key] = &[
+    key(
+        "domain",
+        Kind::Host,
+        Fallback::Required {
+            like: "\"chat.example.org\"",
+        },
+        false,
+        "The part of every address behind the @. It is part of all stored data; the name of the machine is not.",
+    ),
+    key(
+        "data",
+        Kind::Path,
+        Fallback::Toml("\"/var/lib/meerkat\""),
+        false,
+        "The folder that holds everything durable: log, tables, certificate. The only place that is written.",
+    ),
+    key(
+        "admins",
+        Kind::Accounts,
+        OFF,
+        true,
+        "Accounts that may administer the server, besides those added with `user add --admin`. A name without \
+         an @ belongs to the domain.",
+    ),
+    key(
+        "registration",
+        Kind::Choice(&["closed", "open"]),
+        Fallback::Toml("\"closed\""),
+        true,
+        "Who may make an account from a client (XEP-0077). \"open\" lets anybody do it: for a closed network only.",
+    ),
+    key(
+        "log_level",
+        Kind::Choice(&["error", "warn", "info", "debug"]),
+        Fallback::Toml("\"info\""),
+        true,
+        "How much is told on standard error. Never a message body, never a password.",
+    ),
+    key(
+        "listen.c2s",
+        Kind::Addresses,
+        Fallback::Toml("[\"[::]:5222\"]"),
+        false,
+        "Where clients connect, with STARTTLS. [] is off; port 0 lets the system choose; [::] takes IPv4 too.",
+    ),
+    key(
+        "listen.c2s_tls",
+        Kind::Addresses,
+        Fallback::Toml("[\"[::]:5223\"]"),
+        false,
+        "Where clients connect with TLS from the first byte (XEP-0368).",
+    ),
+    key("listen.http", Kind::Absent("HTTP"), OFF, false, ""),
+    key("listen.https", Kind::Absent("HTTP"), OFF, false, ""),
+    key("listen.s2s", Kind::Absent("federation"), OFF, false, ""),
+    key(
+        "listen.component",
+        Kind::Absent("components"),
+        OFF,
+        false,
+        "",
+    ),
+    key("listen.mirror", Kind::Absent("the pair"), OFF, false, ""),
+    key(
+        "tls.certificate",
+        Kind::Path,
+        Fallback::Unset {
+            then: "a self-signed one is made at the first start and kept in the data folder",
+            like: "\"/etc/letsencrypt/live/chat.example.org/fullchain.pem\"",
+        },
+        true,
+        "PEM file with the certificate and its chain. It should name the domain and the host of the rooms.",
+    ),
+    key(
+        "tls.key",
+        Kind::Path,
+        Fallback::Unset {
+            then: "the key of the self-signed certificate",
+            like: "\"/etc/letsencrypt/live/chat.example.org/privkey.pem\"",
+        },
+        true,
+        "PEM file with the private key that belongs to tls.certificate. Set both or none.",
+    ),
+    key(
+        "c2s.require_tls",
+        Kind::Flag,
+        Fallback::Toml("true"),
+        true,
+        "Clients must encrypt before they log in. false sends passwords in the clear: for tests on one machine only.",
+    ),
+    key(
+        "muc.host",
+        Kind::Host,
+        Fallback::Unset {
+            then: "\"rooms.\" and the domain",
+            like: "\"rooms.chat.example.org\"",
+        },
+        false,
+        "The host of the rooms. It is part of their addresses, so changing it later hides the rooms there are.",
+    ),
+    key("upload.host", Kind::Absent("file upload"), UNSET, false, ""),
+    key("pubsub.host", Kind::Absent("PubSub"), UNSET, false, ""),
+    contact(
+        "contact.abuse",
+        "Addresses for complaints, as URIs (\"mailto:..\", \"xmpp:..\"), shown to everybody (XEP-0157).",
+    ),
+    contact("contact.admin", "Addresses of the operators."),
+    contact("contact.feedback", "Addresses for praise and wishes."),
+    contact("contact.security", "Addresses for reports of holes."),
+    contact(
+        "contact.status",
+        "Pages that tell whether the server is up.",
+    ),
+    contact("contact.support", "Addresses for questions."),
+    limit(
+        "limits.connections",
+        integer(1, 1_000_000, "connections"),
+        "2000",
+        "Client connections at one time, logged in or not. The next one is closed at once. `meerkat check` tells \
+         what that many cost in the worst case.",
+    ),
+    limit(
+        "limits.connections_per_address",
+        integer(1, 1_000_000, "connections"),
+        "200",
+        "Connections at one time from one IPv4 address or one IPv6 /64. Many people may sit behind one router.",
+    ),
+    limit(
+        "limits.handshakes",
+        integer(1, 100_000, "connections"),
+        "200",
+        "Connections that have not logged in yet, at one time. Each may hold a TLS handshake (some 40 KiB).",
+    ),
+    limit(
+        "limits.login_seconds",
+        integer(1, 3_600, "seconds"),
+        "60",
+        "Time from the connection to the end of the login. Then the connection is closed.",
+    ),
+    limit(
+        "limits.login_failures",
+        integer(1, 1_000, "failures"),
+        "5",
+        "Failed logins from one address before its next ones have to wait: 1 s, 2 s, 4 s, at most five minutes.",
+    ),
+    limit(
+        "limits.stanza_bytes",
+        integer(10_000, 16_777_216, "bytes"),
+        "262144",
+        "The largest stanza of a client. RFC 6120 section 13.12 asks for 10000 at least. Beyond it the stream ends with policy-violation.",
+    ),
+    limit(
+        "limits.bytes_per_second",
+        integer(1_000, 1_000_000_000, "bytes per second"),
+        "262144",
+        "What one client may send on average, after a burst of ten seconds' worth. Then it is read more slowly.",
+    ),
+    limit(
+        "limits.sessions_per_account",
+        integer(1, 1_000, "sessions"),
+        "20",
+        "Devices of one account that are logged in at one time. The next one gets resource-constraint.",
+    ),
+    limit(
+        "limits.roster_contacts",
+        integer(1, 100_000, "contacts"),
+        "1000",
+        "Contacts of one account. The next one gets resource-constraint.",
+    ),
+    limit(
+        "limits.blocked_addresses",
+        integer(1, 100_000, "addresses"),
+        "1000",
+        "Addresses that one account may block.",
+    ),
+    limit(
+        "limits.rooms",
+        integer(0, 1_000_000, "rooms"),
+        "1000",
+        "Rooms in all. The next one gets resource-constraint.",
+    ),
+    limit(
+        "limits.room_occupants",
+        integer(1, 100_000, "occupants"),
+        "1000",
+        "Occupants of one room, unless the room asks for fewer.",
+    ),
+    limit(
+        "limits.resume_seconds",
+        integer(0, 86_400, "seconds"),
+        "600",
+        "How long a session without connection waits to be resumed (XEP-0198). Its memory is held that long.",
+    ),
+    limit(
+        "limits.silence_seconds",
+        integer(30, 86_400, "seconds"),
+        "300",
+        "How long a client may be silent before it is asked for a sign of life; the same time later it is closed.",
+    ),
+    limit(
+        "limits.stall_seconds",
+        integer(5, 3_600, "seconds"),
+        "60",
+        "How long a client may take nothing of what is written to it before its connection is closed. With stream management its session stays resumable.",
+    ),
+    key(
+        "limits.record_cache_mib",
+        integer(1, 65_536, MEBIBYTES),
+        Fallback::Toml("8"),
+        false,
+        "Memory for accounts and rooms nobody is in at the moment. An account with 100 contacts takes 6 KB.",
+    ),
+    key(
+        "limits.store_cache_mib",
+        integer(1, 65_536, MEBIBYTES),
+        Fallback::Toml("4"),
+        false,
+        "Memory for pages of the tables. More makes archive queries faster.",
+    ),
+    key(
+        "limits.tail_mib",
+        integer(1, 1_024, MEBIBYTES),
+        Fallback::Toml("8"),
+        false,
+        "Entries held in memory between two checkpoints; twice that in the worst case. 1 suits a board with 64 MiB.",
+    ),
+    limit(
+        "retention.archive_days",
+        integer(1, 36_500, DAYS),
+        "365",
+        "Archived messages are kept that long, in chats and in rooms.",
+    ),
+    limit(
+        "retention.offline_days",
+        integer(1, 36_500, DAYS),
+        "90",
+        "Messages that no device has taken yet are kept at least that long.",
+    ),
+    limit(
+        "retention.archive_mib",
+        integer(16, 1_048_576, MEBIBYTES),
+        "4096",
+        "All archives together. Beyond it the oldest messages go, so that the board never fills up by itself.",
+    ),
+    limit(
+        "quota.account_mib",
+        integer(1, 1_048_576, MEBIBYTES),
+        "256",
+        "The archive of one account. Beyond it its oldest messages that a device has taken go.",
+    ),
+    limit(
+        "quota.room_mib",
+        integer(1, 1_048_576, MEBIBYTES),
+        "256",
+        "The archive of one room. Beyond it its oldest messages go.",
+    ),
+    limit(
+        "quota.offline_messages",
+        integer(1, 1_000_000, "messages"),
+        "5000",
+        "Messages that wait for one account. The sender of the next one gets an error.",
+    ),
+    limit(
+        "quota.rooms_per_account",
+        integer(0, 100_000, "rooms"),
+        "100",
+        "Rooms that one account may own. Administrators are not counted.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_one_name_and_a_sentence() {
+        let mut names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), KEYS.len());
+        for key in KEYS {
+            let is_absent = matches!(key.kind, Kind::Absent(_));
+            assert_eq!(key.doc.ends_with('.'), !is_absent, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_table_is_not_a_value_as_well() {
+        for key in KEYS {
+            let prefix = format!("{}.", key.name);
+            assert!(
+                KEYS.iter().all(|other| !other.name.starts_with(&prefix)),
+                "{}",
+                key.name
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Settings after every check: what the server is built from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::net::address::Address;
+
+/// One whole, consistent set. The names are those of [`crate::config::keys`].
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) domain: String,
+    pub(crate) data: PathBuf,
+    /// Bare addresses, `name@domain`.
+    pub(crate) admins: Vec<String>,
+    pub(crate) registration: Registration,
+    pub(crate) log_level: LogLevel,
+    pub(crate) listen: Listen,
+    /// None: a self-signed certificate in the data folder.
+    pub(crate) tls: Option<Tls>,
+    pub(crate) require_tls: bool,
+    pub(crate) muc_host: String,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
+    pub(crate) quota: Quota,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Registration {
+    Closed,
+    Open,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    pub(crate) c2s: Vec<Address>,
+    pub(crate) c2s_tls: Vec<Address>,
+}
+
+/// Files of a certificate that somebody else renews.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// One field of the form of XEP-0157, such as `abuse-addresses`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Contact {
+    pub(crate) field: &'static str,
+    pub(crate) uris: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
+    pub(crate) handshakes: usize,
+    pub(crate) login: Duration,
+    pub(crate) login_failures: u32,
+    pub(crate) stanza_bytes: usize,
+    pub(crate) bytes_per_second: u64,
+    pub(crate) sessions_per_account: usize,
+    pub(crate) roster_contacts: usize,
+    pub(crate) blocked_addresses: usize,
+    pub(crate) rooms: usize,
+    pub(crate) room_occupants: usize,
+    pub(crate) resume: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) record_cache_bytes: u64,
+    pub(crate) store_cache_bytes: u64,
+    pub(crate) tail_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    pub(crate) archive: Duration,
+    pub(crate) offline: Duration,
+    pub(crate) archive_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quota {
+    pub(crate) account_bytes: u64,
+    pub(crate) room_bytes: u64,
+    pub(crate) offline_messages: usize,
+    pub(crate) rooms_per_account: usize,
+}

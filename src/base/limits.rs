@@ -25,12 +25,11 @@ pub(crate) const HANDSHAKE_BYTES: u64 = 40 << 10;
 /// At this mark nothing more is taken from the session's queue, which then grows to its own limit.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 65_536;
 
-/// Largest unfinished stanza before the login, in bytes.
+/// Largest stanza or stream header before the login, in bytes.
 ///
-/// A SASL message of RFC 6120 section 6.4 has a few KiB. Beyond it the stream ends with `policy-violation`,
-/// so that strangers cannot make the server hold much.
-pub(crate) const STRANGER_STANZA_BYTES_MAX: usize = 16_384;
-const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
+/// The lowest that RFC 6120 section 13.12 allows; a SASL message has a few KiB. Beyond it the stream ends with
+/// `policy-violation`, so that strangers cannot make the server hold much.
+pub(crate) const STRANGER_STANZA_BYTES_MAX: usize = 10_000;
 
 /// Own bytes of one session's queue, and its items at sixteen bytes each.
 ///
@@ -38,3 +37,81 @@ const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
 pub(crate) const QUEUE_BYTES_MAX: usize = 65_536;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
 pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
+
+/// Largest part of an address (local part, domain, resource), in bytes.
+///
+/// RFC 7622 sections 3.2 to 3.4. Beyond it the address is malformed (`jid-malformed`).
+pub(crate) const JID_PART_BYTES_MAX: usize = 1_023;
+
+/// Largest address, in bytes: three parts, `@` and `/`.
+pub(crate) const JID_BYTES_MAX: usize = 3 * JID_PART_BYTES_MAX + 2;
+
+/// Largest label of a domain, in bytes if it is ASCII, otherwise in characters.
+///
+/// RFC 1035 section 2.3.4. Beyond it the address is malformed.
+pub(crate) const DOMAIN_LABEL_MAX: usize = 63;
+
+/// Largest stanza of an authenticated client, in bytes.
+///
+/// At least 10 000 (RFC 6120 section 13.12). 256 KiB lets a client publish an avatar in one piece.
+/// Beyond it the stream ends with `policy-violation`.
+pub(crate) const STANZA_BYTES_MAX: usize = 262_144;
+
+/// Deepest nesting in a stanza, in elements, the stanza itself included.
+///
+/// What is in use stays below 20 (a forwarded message with a form in it has 8). Beyond it the stream
+/// ends with `policy-violation`.
+pub(crate) const XML_DEPTH_MAX: usize = 64;
+
+/// Most attributes of one element, namespace declarations included.
+///
+/// Duplicates are found by comparing every pair. What is in use stays below 12. Beyond it the stream ends
+/// with `policy-violation`.
+pub(crate) const XML_ATTRIBUTES_MAX: usize = 64;
+
+/// Largest name of an element or attribute with its prefix, in bytes.
+///
+/// Kept in 16 bits by the parser. Beyond it the stream ends with `policy-violation`.
+pub(crate) const XML_NAME_BYTES_MAX: usize = 1_024;
+
+/// Largest namespace name, in bytes.
+///
+/// Kept in 16 bits by the parser. Beyond it the stream ends with `policy-violation`.
+pub(crate) const XML_NAMESPACE_BYTES_MAX: usize = 1_024;
+
+/// Most elements in one stanza.
+///
+/// Each costs 32 bytes beside its text, so that a stanza of the smallest elements (4 bytes each) is held in
+/// at most three times its size. A roster of 1,000 contacts has about 2,500. Beyond it the stream ends with
+/// `policy-violation`.
+pub(crate) const XML_ELEMENTS_MAX: usize = 16_384;
+
+/// Most namespace declarations in force at one place, in bindings.
+///
+/// A prefix is looked up by walking through them. Beyond it the stream ends with `policy-violation`.
+pub(crate) const XML_BINDINGS_MAX: usize = 128;
+
+/// Longest reference to a character, from `&` to `;`, in bytes.
+///
+/// XML sets none because of leading zeros; the longest that says something is `&#1114111;`. Beyond it the
+/// stream ends with `not-well-formed`.
+pub(crate) const XML_REFERENCE_BYTES_MAX: usize = 32;
+
+/// Most fields of a form that is read (XEP-0004), and most values in one field.
+///
+/// The largest form in use (the configuration of a room) has about 40. Beyond it the form is `bad-request`.
+pub(crate) const FORM_FIELDS_MAX: usize = 256;
+
+/// Most items that a page of a result set holds (XEP-0059), whatever the client asks for.
+///
+/// A page is a batch of messages in memory. More are not refused: the page is shorter, as section 2.2 allows.
+pub(crate) const PAGE_ITEMS_MAX: usize = 250;
+
+const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
+const _: () = assert!(STANZA_BYTES_MAX >= STRANGER_STANZA_BYTES_MAX);
+// The parser keeps offsets into a stanza in 32 bits and lengths of names in 16, with room to spare.
+const _: () = assert!(STANZA_BYTES_MAX <= 1 << 28);
+const _: () = assert!(XML_NAME_BYTES_MAX < 1 << 15);
+const _: () = assert!(XML_NAMESPACE_BYTES_MAX < 1 << 15);
+// An address keeps the ends of its parts in 16 bits.
+const _: () = assert!(JID_BYTES_MAX < 1 << 16);

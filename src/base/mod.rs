@@ -1,3 +1,12 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
 
+pub(crate) mod ids;
+pub(crate) mod jid;
 pub(crate) mod limits;
+mod prep;
+pub(crate) mod random;
+pub(crate) mod secret;
+pub(crate) mod time;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Tests of addresses, too long to stand beside them.
+
+mod jid;

@@ -4,3 +4,8 @@
 pub fn example_settings() -> String {
     crate::config::example::example()
 }
+
+/// Fuzz entry: one SASL exchange; true when the peer was let in, which must not happen.
+pub fn fuzz_sasl(input: &[u8]) -> bool {
+    crate::sasl::fuzz::exchange(input)
+}

@@ -115,3 +115,27 @@ const _: () = assert!(XML_NAME_BYTES_MAX < 1 << 15);
 const _: () = assert!(XML_NAMESPACE_BYTES_MAX < 1 << 15);
 // An address keeps the ends of its parts in 16 bits.
 const _: () = assert!(JID_BYTES_MAX < 1 << 16);
+
+/// Largest file of a certificate with its chain, or of a key, in bytes.
+///
+/// A chain of three has about 6 KiB. A larger file is refused: it is another one by mistake.
+pub(crate) const CERTIFICATE_FILE_BYTES_MAX: u64 = 262_144;
+
+/// Wait between two guesses after the first failure too many, in milliseconds. It doubles with each failure.
+pub(crate) const LOGIN_DELAY_MS_MIN: u64 = 1_000;
+
+/// Longest wait between two guesses from one address, in milliseconds.
+///
+/// 288 guesses a day. What would have to wait longer is refused with `temporary-auth-failure`.
+pub(crate) const LOGIN_DELAY_MS_MAX: u64 = 300_000;
+
+/// How long failed logins of an address are remembered after the last one, in milliseconds.
+///
+/// Longer than the longest wait, or waiting would be the way to start again.
+pub(crate) const LOGIN_FAILURE_MEMORY_MS: u64 = 3_600_000;
+const _: () = assert!(LOGIN_FAILURE_MEMORY_MS > 2 * LOGIN_DELAY_MS_MAX);
+
+/// Addresses with failed logins that are remembered without a connection, in entries of some 80 bytes.
+///
+/// Beyond it the one that has been quiet for the longest time is forgotten.
+pub(crate) const WATCHED_ADDRESSES_MAX: usize = 4_096;

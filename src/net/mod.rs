@@ -1,3 +1,11 @@
 //! The edge: sockets, TLS, and the only place that reads a clock.
 
 pub(crate) mod address;
+pub(crate) mod admit;
+pub(crate) mod certificate;
+pub(crate) mod clock;
+pub(crate) mod tls;
+pub(crate) mod x509;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! The edge, over memory and real folders.
+
+mod admit;
+mod certificate;
+mod tls;

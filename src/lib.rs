@@ -51,5 +51,10 @@ use std::process::ExitCode;
 
 /// Runs the command line; the exit code is 0 (done), 1 (failed with a reason) or 2 (wrong usage).
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    cli::run(&words)
 }

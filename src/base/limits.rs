@@ -139,3 +139,16 @@ const _: () = assert!(LOGIN_FAILURE_MEMORY_MS > 2 * LOGIN_DELAY_MS_MAX);
 ///
 /// Beyond it the one that has been quiet for the longest time is forgotten.
 pub(crate) const WATCHED_ADDRESSES_MAX: usize = 4_096;
+
+/// Longest line on the socket for administration, in bytes. Beyond it the connection is closed.
+pub(crate) const ADMIN_LINE_BYTES_MAX: u64 = 65_536;
+
+/// How long the command line waits for a sign of life on that socket, in seconds.
+///
+/// Whatever takes longer reports its progress in between.
+pub(crate) const ADMIN_SILENCE_SECONDS_MAX: u64 = 60;
+
+/// Longest password, in bytes.
+///
+/// RFC 4616 section 2 allows no less than 255 characters. A longer one is refused.
+pub(crate) const PASSWORD_BYTES_MAX: u64 = 1_024;

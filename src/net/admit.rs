@@ -163,6 +163,7 @@ impl Admission {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the seat is handed back")]
     pub(crate) fn handle_end(&mut self, seat: Seat, now: Monotonic) {
         let Seat {
             network,

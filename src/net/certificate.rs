@@ -79,7 +79,7 @@ impl Identity {
         folder: &Path,
         names: &[&str],
     ) -> Result<(Self, bool), CertificateError> {
-        let path = folder.join(SELF_SIGNED_FILE);
+        let path = Self::self_signed_path(folder);
         if path.exists() {
             let found = Self::load(provider, &path, &path)?;
             if names.iter().all(|name| found.facts.covers(name)) {
@@ -90,6 +90,10 @@ impl Identity {
         write_secret(folder, &path, &pem)
             .map_err(|error| CertificateError::Unwritable(path.clone(), error))?;
         Ok((Self::load(provider, &path, &path)?, true))
+    }
+
+    pub(crate) fn self_signed_path(folder: &Path) -> PathBuf {
+        folder.join(SELF_SIGNED_FILE)
     }
 
     /// A self-signed pair that is kept nowhere, for a server in memory.

@@ -1,1 +1,3 @@
 //! Glue: threads, the order of starting and stopping.
+
+pub(crate) mod admin;

@@ -1,0 +1,315 @@
+//! The command line, as typed: a contract that scripts rely on.
+
+use std::path::PathBuf;
+
+use argh::FromArgValue;
+use argh::FromArgs;
+
+/// A small XMPP server: chat for a board, a household, a company.
+#[derive(Debug, FromArgs)]
+pub(super) struct Arguments {
+    #[argh(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+pub(super) enum Command {
+    Serve(Serve),
+    Dev(Dev),
+    User(User),
+    Status(Status),
+    Check(Check),
+    Backup(Backup),
+    Restore(Restore),
+    Export(Export),
+    Import(Import),
+    Version(Version),
+}
+
+/// Run the server in the foreground.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "serve")]
+pub(super) struct Serve {
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Run a server for trying things out: in memory, domain localhost, on 127.0.0.1, without encryption.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "dev")]
+pub(super) struct Dev {
+    /// account NAME:PASSWORD[:admin]; may be repeated (default: alice, bob, carol with their names as passwords, and admin:admin)
+    #[argh(option, arg_name = "NAME:PASSWORD", from_str_fn(dev_user))]
+    pub(super) user: Vec<DevUser>,
+
+    /// set a key; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Manage accounts: user add|list|password|disable|enable|delete [NAME].
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "user",
+    note = "add and password print a password that they make up, unless --password-stdin is given."
+)]
+pub(super) struct User {
+    /// what to do: add, list, password, disable, enable or delete
+    #[argh(positional, arg_name = "ACTION")]
+    pub(super) action: UserAction,
+
+    /// name of the account; all but list need it
+    #[argh(positional, arg_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// with add: the account may administer the server
+    #[argh(switch)]
+    pub(super) admin: bool,
+
+    /// with add and password: read the password from the first line of the standard input
+    #[argh(switch)]
+    pub(super) password_stdin: bool,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, FromArgValue, PartialEq)]
+pub(super) enum UserAction {
+    Add,
+    List,
+    Password,
+    Disable,
+    Enable,
+    Delete,
+}
+
+/// Tell how the server is doing.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "status")]
+pub(super) struct Status {
+    /// as one line of JSON, for scripts
+    #[argh(switch)]
+    pub(super) json: bool,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Look at settings, certificate, ports and memory, and tell which DNS records are needed.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "check")]
+pub(super) struct Check {
+    /// print a commented settings file instead
+    #[argh(switch)]
+    pub(super) example: bool,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Write everything into one file, while the server runs or not.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "backup")]
+pub(super) struct Backup {
+    /// the file to write; it must not exist
+    #[argh(positional, arg_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Check a backup and put it into an empty data folder; the server must be stopped.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "restore")]
+pub(super) struct Restore {
+    /// a file that backup has written
+    #[argh(positional, arg_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Write the accounts in the portable format of XEP-0227.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "export")]
+pub(super) struct Export {
+    /// the folder to write into; it must be empty or absent
+    #[argh(positional, arg_name = "DIR")]
+    pub(super) folder: PathBuf,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Read accounts in the portable format of XEP-0227.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "import")]
+pub(super) struct Import {
+    /// a file that export or another server has written
+    #[argh(positional, arg_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Print the version.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "version")]
+pub(super) struct Version {}
+
+/// One `--set KEY=VALUE`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Assignment {
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+/// One `--user NAME:PASSWORD[:admin]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct DevUser {
+    pub(super) name: String,
+    pub(super) password: String,
+    pub(super) is_admin: bool,
+}
+
+fn assignment(text: &str) -> Result<Assignment, String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err("there is no =; write KEY=VALUE".to_owned());
+    };
+    Ok(Assignment {
+        key: key.trim().to_owned(),
+        value: value.trim().to_owned(),
+    })
+}
+
+fn dev_user(text: &str) -> Result<DevUser, String> {
+    let wanted = || "write NAME:PASSWORD or NAME:PASSWORD:admin".to_owned();
+    let (name, rest) = text.split_once(':').ok_or_else(wanted)?;
+    let (password, is_admin) = match rest.strip_suffix(":admin") {
+        Some(password) => (password, true),
+        None => (rest, false),
+    };
+    if name.is_empty() || password.is_empty() {
+        return Err(wanted());
+    }
+    Ok(DevUser {
+        name: name.to_owned(),
+        password: password.to_owned(),
+        is_admin,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, argh::EarlyExit> {
+        let words: Vec<&str> = line.split(' ').collect();
+        Arguments::from_args(&["meerkat"], &words)
+    }
+
+    #[test]
+    fn the_lines_of_the_contract_are_understood() {
+        for line in [
+            "serve",
+            "serve --config a.toml --set domain=localhost --set listen.c2s=[]",
+            "dev",
+            "dev --user dora:secret --user eve:s:e:c:admin --set log_level=debug",
+            "user add dora --admin --password-stdin --config a.toml",
+            "user list --set data=/tmp/x",
+            "user password dora",
+            "user disable dora",
+            "user enable dora",
+            "user delete dora",
+            "status",
+            "status --json",
+            "check",
+            "backup a.backup",
+            "restore a.backup",
+            "export folder",
+            "import a.xml",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart_from_a_call_for_help() {
+        for line in [
+            "",
+            "fly",
+            "serve --fly",
+            "serve --set domain",
+            "dev --user dora",
+            "dev --user :secret",
+            "user fly dora",
+            "backup",
+            "status loud",
+        ] {
+            assert!(parse(line).unwrap_err().status.is_err(), "{line}");
+        }
+        assert!(parse("--help").unwrap_err().status.is_ok());
+        assert!(parse("user --help").unwrap_err().status.is_ok());
+    }
+
+    #[test]
+    fn only_the_last_word_makes_an_administrator() {
+        let user = dev_user("eve:s:e:admin").unwrap();
+        assert_eq!((user.password.as_str(), user.is_admin), ("s:e", true));
+        let user = dev_user("admin:admin").unwrap();
+        assert_eq!((user.password.as_str(), user.is_admin), ("admin", false));
+    }
+
+    #[test]
+    fn a_value_may_contain_an_equals_sign() {
+        let assignment = assignment("contact.status=[\"https://a.example/?a=b\"]").unwrap();
+        assert_eq!(assignment.key, "contact.status");
+        assert_eq!(assignment.value, "[\"https://a.example/?a=b\"]");
+    }
+}

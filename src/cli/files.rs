@@ -1,0 +1,69 @@
+//! `backup`, `restore`, `export`, `import`: everything in files.
+
+use std::path::Path;
+
+use crate::cli::Failure;
+use crate::cli::arguments::Backup;
+use crate::cli::arguments::Export;
+use crate::cli::arguments::Import;
+use crate::cli::arguments::Restore;
+use crate::cli::output;
+use crate::cli::settings;
+use crate::cli::socket::Socket;
+use crate::config::settings::Settings;
+use crate::server::admin::Reply;
+use crate::server::admin::Request;
+
+pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
+    let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
+    if arguments.file.exists() {
+        let reason = "is there already; name a file that is not";
+        return Err(Failure::Because(format!(
+            "{}: {reason}",
+            arguments.file.display()
+        )));
+    }
+    let path = absolute(&arguments.file)?;
+    ask(&settings, &Request::Backup { path }, "backup")
+}
+
+pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {
+    settings::read(arguments.config.as_deref(), &arguments.set)?;
+    Err(Failure::because("restore is not wired yet"))
+}
+
+pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
+    let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
+    let path = absolute(&arguments.folder)?;
+    ask(&settings, &Request::Export { path }, "export")
+}
+
+pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
+    let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
+    let path = absolute(&arguments.file)?;
+    ask(&settings, &Request::Import { path }, "import")
+}
+
+fn ask(settings: &Settings, request: &Request, what: &str) -> Result<(), Failure> {
+    let mut socket = Socket::ask(&settings.data, request).map_err(Failure::because)?;
+    loop {
+        let reply = socket.next().map_err(Failure::because)?;
+        if matches!(reply, Reply::Done | Reply::Failed { .. }) {
+            output::progress_ends();
+        }
+        match reply {
+            Reply::Progress { done, total } => output::progress(what, done, total),
+            Reply::Failed { reason } => return Err(Failure::Because(reason)),
+            Reply::Done => return Ok(()),
+            Reply::User(_) | Reply::Status(_) => {}
+        }
+    }
+}
+
+/// The server has a working folder of its own.
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let whole = std::path::absolute(path)
+        .map_err(|error| Failure::Because(format!("{}: {error}", path.display())))?;
+    let text = whole.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::Because(format!("{}: is not UTF-8", path.display())))
+}

@@ -1,0 +1,53 @@
+//! From `--config` and `--set` to settings, with every mistake told at once.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::Failure;
+use crate::cli::arguments::Assignment;
+use crate::cli::output;
+use crate::config::DEFAULT_FILE;
+use crate::config::file::Raw;
+use crate::config::settings::Settings;
+
+/// What `meerkat dev` sets before `--set` has its say.
+const DEV: [(&str, &str); 4] = [
+    ("domain", "localhost"),
+    ("listen.c2s", "[\"127.0.0.1:5222\"]"),
+    ("listen.c2s_tls", "[]"),
+    ("c2s.require_tls", "false"),
+];
+
+pub(super) fn read(config: Option<&Path>, set: &[Assignment]) -> Result<Settings, Failure> {
+    let mut raw = Raw::default();
+    if let Some(file) = file(config) {
+        raw.read_file(&file);
+    }
+    finish(raw, set)
+}
+
+pub(super) fn read_dev(set: &[Assignment]) -> Result<Settings, Failure> {
+    let mut raw = Raw::default();
+    for (key, value) in DEV {
+        raw.set_by_command(key, value);
+    }
+    finish(raw, set)
+}
+
+/// The file that is read: the one that is named, otherwise the usual one if it is there.
+pub(super) fn file(config: Option<&Path>) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+    config.map(Path::to_owned).or_else(usual)
+}
+
+fn finish(mut raw: Raw, set: &[Assignment]) -> Result<Settings, Failure> {
+    for Assignment { key, value } in set {
+        raw.set(key, value);
+    }
+    raw.check().map_err(|faults| {
+        for fault in faults {
+            output::warn(fault);
+        }
+        Failure::Told
+    })
+}

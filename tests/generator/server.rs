@@ -1,0 +1,372 @@
+//! Servers under test: how each is set up in a folder of its own, started, ended and killed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::Outcome;
+use super::client::Ports;
+use super::process;
+use super::scram;
+use super::scram::Hash;
+use super::unexpected;
+
+/// Longest wait for a server to accept its first connection: an archive of a million may be checked.
+const START_SECONDS_MAX: u64 = 120;
+/// Longest wait for an orderly end.
+const STOP_SECONDS_MAX: u64 = 20;
+/// Iterations of the accounts written for a peer, its own default.
+const PEER_ITERATIONS: u32 = 10_000;
+/// How often a starting server is tried: the resolution of a start time.
+const START_STEP: Duration = Duration::from_micros(250);
+
+pub(crate) const ROOM_HOST: &str = "rooms.localhost";
+
+/// A server's folder, ports and certificate, prepared once and started many times.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) ports: Ports,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(folder: &Path) -> Outcome<Self> {
+        fs::create_dir_all(folder)?;
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let place = Self {
+            folder: folder.to_owned(),
+            ports: free_ports()?,
+            certificate: folder.join("certificate.pem"),
+            key: folder.join("key.pem"),
+        };
+        fs::write(&place.certificate, made.cert.pem())?;
+        fs::write(&place.key, made.signing_key.serialize_pem())?;
+        Ok(place)
+    }
+}
+
+/// Two ports that nobody listens on now.
+fn free_ports() -> io::Result<Ports> {
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(Ports {
+        plain: first.local_addr()?.port(),
+        tls: second.local_addr()?.port(),
+    })
+}
+
+/// A kind of server.
+pub(crate) trait Target {
+    fn name(&self) -> &'static str;
+    fn version(&self) -> String;
+    /// Writes settings and accounts; every account has its name as password.
+    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()>;
+    /// The command that runs the server in the foreground.
+    fn command(&self, place: &Place, core: Option<usize>) -> Command;
+    /// Whether what it acknowledged must be there after a SIGKILL.
+    fn promises_durability(&self) -> bool {
+        false
+    }
+}
+
+/// The server of this repository.
+#[derive(Debug)]
+pub(crate) struct Meerkat {
+    pub(crate) binary: PathBuf,
+}
+
+impl Meerkat {
+    fn settings(place: &Place) -> PathBuf {
+        place.folder.join("meerkat.toml")
+    }
+}
+
+impl Target for Meerkat {
+    fn name(&self) -> &'static str {
+        "meerkat"
+    }
+
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
+        let settings = format!(
+            "domain = \"localhost\"\ndata = \"{}\"\n\n[listen]\nc2s = [\"127.0.0.1:{}\"]\n\
+             c2s_tls = [\"127.0.0.1:{}\"]\n\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
+             [c2s]\nrequire_tls = false\n",
+            place.folder.join("data").display(),
+            place.ports.plain,
+            place.ports.tls,
+            place.certificate.display(),
+            place.key.display(),
+        );
+        fs::write(Self::settings(place), settings)?;
+        for user in users {
+            self.add_user(place, user)?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, place: &Place, core: Option<usize>) -> Command {
+        let mut command = process::pinned(&self.binary, core);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(Self::settings(place));
+        command
+    }
+
+    fn promises_durability(&self) -> bool {
+        true
+    }
+}
+
+impl Meerkat {
+    fn add_user(&self, place: &Place, user: &str) -> Outcome<()> {
+        let mut child = Command::new(&self.binary)
+            .args(["user", "add", user, "--password-stdin", "--config"])
+            .arg(Self::settings(place))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            io::Write::write_all(&mut input, format!("{user}\n").as_bytes())?;
+        }
+        let output = child.wait_with_output()?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            unexpected(format!(
+                "user add {user}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ))
+        }
+    }
+}
+
+/// Where a peer keeps its archives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PeerStore {
+    Files,
+    Sqlite,
+}
+
+/// The peer that figures are compared with, from the distribution's package.
+///
+/// It gets the settings it is fastest with: only the modules that the scenarios need, and a garbage
+/// collector that runs half as often as by default, which makes it two to four times as fast here.
+#[derive(Debug)]
+pub(crate) struct Prosody {
+    pub(crate) store: PeerStore,
+}
+
+impl Prosody {
+    /// Whether the package (and the database driver, where it is needed) is here.
+    pub(crate) fn is_installed(&self) -> bool {
+        let runs = |command: &mut Command| command.output().is_ok_and(|it| it.status.success());
+        let driver = self.store == PeerStore::Files
+            || runs(
+                Command::new("lua5.4").args(["-e", "require 'DBI'.Connect('SQLite3', ':memory:')"]),
+            );
+        driver && runs(Command::new("prosodyctl").arg("about"))
+    }
+
+    fn settings(place: &Place) -> PathBuf {
+        place.folder.join("prosody.cfg.lua")
+    }
+}
+
+impl Target for Prosody {
+    fn name(&self) -> &'static str {
+        match self.store {
+            PeerStore::Files => "prosody",
+            PeerStore::Sqlite => "prosody+sqlite",
+        }
+    }
+
+    fn version(&self) -> String {
+        let about = Command::new("prosodyctl").arg("about").output();
+        about
+            .ok()
+            .and_then(|output| {
+                let text = String::from_utf8(output.stdout).ok()?;
+                Some(
+                    text.lines()
+                        .next()?
+                        .trim_start_matches("Prosody ")
+                        .to_owned(),
+                )
+            })
+            .unwrap_or_default()
+    }
+
+    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
+        let storage = match self.store {
+            PeerStore::Files => "storage = 'internal'",
+            PeerStore::Sqlite => {
+                "storage = 'sql'\nsql = { driver = 'SQLite3', database = 'prosody.sqlite' }\n\
+                 storage = { accounts = 'internal', default = 'sql' }"
+            }
+        };
+        let settings = format!(
+            r#"
+daemonize = false
+run_as_root = true
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+log = {{ warn = "{folder}/prosody.log" }}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {plain} }}
+c2s_direct_tls_ports = {{ {tls} }}
+s2s_ports = {{ }}
+http_ports = {{ }}
+https_ports = {{ }}
+modules_enabled = {{ "saslauth", "tls", "disco", "roster", "smacks", "mam", "private", "ping" }}
+modules_disabled = {{ "s2s", "offline" }}
+authentication = "internal_hashed"
+c2s_require_encryption = false
+s2s_require_encryption = false
+ssl = {{ certificate = "{certificate}", key = "{key}" }}
+c2s_direct_tls_ssl = {{ certificate = "{certificate}", key = "{key}" }}
+gc = {{ mode = "incremental", threshold = 200, speed = 500 }}
+{storage}
+archive_expires_after = "never"
+default_archive_policy = true
+VirtualHost "localhost"
+Component "{ROOM_HOST}" "muc"
+    modules_enabled = {{ "muc_mam" }}
+    muc_log_by_default = true
+    muc_log_expires_after = "never"
+"#,
+            folder = place.folder.display(),
+            plain = place.ports.plain,
+            tls = place.ports.tls,
+            certificate = place.certificate.display(),
+            key = place.key.display(),
+        );
+        fs::write(Self::settings(place), settings)?;
+        let accounts = place.folder.join("data/localhost/accounts");
+        fs::create_dir_all(&accounts)?;
+        for user in users {
+            let keys = scram::verifier(Hash::Sha1, user, user.as_bytes(), PEER_ITERATIONS);
+            let account = format!(
+                "return {{ [\"salt\"] = \"{user}\"; [\"iteration_count\"] = {PEER_ITERATIONS}; \
+                 [\"stored_key\"] = \"{}\"; [\"server_key\"] = \"{}\"; }};\n",
+                hex(&keys.stored_key),
+                hex(&keys.server_key),
+            );
+            fs::write(accounts.join(format!("{user}.dat")), account)?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, place: &Place, core: Option<usize>) -> Command {
+        let mut command = process::pinned("prosody", core);
+        command.arg("--config").arg(Self::settings(place)).arg("-F");
+        command
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("memory");
+        text
+    })
+}
+
+/// A running server. It is killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) ports: Ports,
+    /// From the start of the process to the first accepted connection.
+    pub(crate) start: Duration,
+}
+
+impl Server {
+    /// Starts a server and waits until it accepts a connection.
+    ///
+    /// What it says goes to `server.log` in its folder.
+    pub(crate) fn start(target: &dyn Target, place: &Place, core: Option<usize>) -> Outcome<Self> {
+        let log = fs::File::create(place.folder.join("server.log"))?;
+        let mut command = target.command(place, core);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let begin = Instant::now();
+        let mut server = Self {
+            child: command.spawn()?,
+            ports: place.ports,
+            start: Duration::ZERO,
+        };
+        server.wait_for(place, place.ports.plain, begin)?;
+        server.start = begin.elapsed();
+        server.wait_for(place, place.ports.tls, begin)?;
+        Ok(server)
+    }
+
+    fn wait_for(&mut self, place: &Place, port: u16, begin: Instant) -> Outcome<()> {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                let said = fs::read_to_string(place.folder.join("server.log"))?;
+                return unexpected(format!("the server ended with {status}: {said}"));
+            }
+            if begin.elapsed() > Duration::from_secs(START_SECONDS_MAX) {
+                return unexpected("the server does not accept connections");
+            }
+            std::thread::sleep(START_STEP);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) -> Outcome<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and the end that follows.
+    pub(crate) fn stop(&mut self) -> Outcome<()> {
+        process::terminate(self.pid());
+        let begin = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if begin.elapsed() > Duration::from_secs(STOP_SECONDS_MAX) {
+                return unexpected("the server does not end in order");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing can be done about a server that cannot be killed.
+        drop(self.kill());
+    }
+}

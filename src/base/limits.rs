@@ -97,6 +97,11 @@ pub(crate) const XML_BINDINGS_MAX: usize = 128;
 /// stream ends with `not-well-formed`.
 pub(crate) const XML_REFERENCE_BYTES_MAX: usize = 32;
 
+/// Largest XML declaration, and most whitespace inside the end tag of a stream, in bytes.
+///
+/// A full declaration has about 60. Beyond it the stream ends with `not-well-formed`.
+pub(crate) const XML_DECLARATION_BYTES_MAX: usize = 256;
+
 /// Most fields of a form that is read (XEP-0004), and most values in one field.
 ///
 /// The largest form in use (the configuration of a room) has about 40. Beyond it the form is `bad-request`.

@@ -1,0 +1,186 @@
+//! Between characters and their spelling: escaping for output, decoding on demand.
+
+use std::borrow::Cow;
+
+use crate::xml::chars;
+
+/// Appends character data; what XML cannot hold becomes U+FFFD.
+pub(crate) fn append_text(out: &mut Vec<u8>, text: &str) {
+    append(out, text, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        // A parser would read it as a line feed.
+        b'\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+/// Appends the inside of an attribute value, for either kind of quotes.
+pub(crate) fn append_attribute(out: &mut Vec<u8>, value: &str) {
+    append(out, value, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'\'' => Some("&apos;"),
+        b'"' => Some("&quot;"),
+        // A parser would read these as spaces.
+        b'\t' => Some("&#9;"),
+        b'\n' => Some("&#10;"),
+        b'\r' => Some("&#13;"),
+        _ => None,
+    });
+}
+
+fn append(out: &mut Vec<u8>, text: &str, escape: impl Fn(u8) -> Option<&'static str>) {
+    if !chars::is_allowed_text(text) {
+        let allowed: String = text
+            .chars()
+            .map(|char| {
+                if chars::is_allowed(char) {
+                    char
+                } else {
+                    '\u{fffd}'
+                }
+            })
+            .collect();
+        return append(out, &allowed, escape);
+    }
+    let mut rest = text.as_bytes();
+    while let Some((at, escaped)) = next_escape(rest, &escape) {
+        let (plain, tail) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        out.extend_from_slice(escaped.as_bytes());
+        rest = tail.split_first().map_or(&[], |(_, tail)| tail);
+    }
+    out.extend_from_slice(rest);
+}
+
+fn next_escape(
+    bytes: &[u8],
+    escape: impl Fn(u8) -> Option<&'static str>,
+) -> Option<(usize, &'static str)> {
+    bytes
+        .iter()
+        .enumerate()
+        .find_map(|(at, byte)| escape(*byte).map(|escaped| (at, escaped)))
+}
+
+/// The value of an attribute from its checked spelling (XML 1.0 section 3.3.3, without declared types).
+pub(super) fn decode_attribute(raw: &str) -> Cow<'_, str> {
+    if !raw.bytes().any(|byte| byte == b'&' || byte < b' ') {
+        return raw.into();
+    }
+    let mut value = String::with_capacity(raw.len());
+    decode(&mut value, raw, |char| match char {
+        '\t' | '\n' | '\r' => ' ',
+        _ => char,
+    });
+    value.into()
+}
+
+/// Character data from its checked spelling; there may be CDATA sections in it.
+pub(super) fn decode_text(raw: &str) -> Cow<'_, str> {
+    if memchr::memchr3(b'&', b'\r', b'<', raw.as_bytes()).is_none() {
+        return raw.into();
+    }
+    let mut text = String::with_capacity(raw.len());
+    append_decoded_text(&mut text, raw);
+    text.into()
+}
+
+pub(super) fn append_decoded_text(out: &mut String, mut raw: &str) {
+    // Inside checked character data `<` begins a CDATA section and nothing else.
+    while let Some((before, section)) = raw.split_once("<![CDATA[") {
+        let (section, after) = section.split_once("]]>").unwrap_or((section, ""));
+        decode(out, before, new_line);
+        for (index, line) in section.split("\r\n").enumerate() {
+            if index > 0 {
+                out.push('\n');
+            }
+            out.extend(line.chars().map(new_line));
+        }
+        raw = after;
+    }
+    decode(out, raw, new_line);
+}
+
+fn new_line(char: char) -> char {
+    if char == '\r' { '\n' } else { char }
+}
+
+/// Replaces references by their characters, and other characters by what `replace` makes of them, after
+/// CR LF became one LF (XML 1.0 section 2.11).
+fn decode(out: &mut String, raw: &str, replace: impl Fn(char) -> char) {
+    let mut rest = raw;
+    while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        if let Some(reference) = special.strip_prefix('&') {
+            let (name, tail) = reference.split_once(';').unwrap_or((reference, ""));
+            out.extend(chars::decode_reference(name.as_bytes()));
+            rest = tail;
+        } else if let Some(tail) = special.strip_prefix("\r\n") {
+            out.push(replace('\n'));
+            rest = tail;
+        } else {
+            let mut chars = special.chars();
+            out.extend(chars.next().map(&replace));
+            rest = chars.as_str();
+        }
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(append: fn(&mut Vec<u8>, &str), text: &str) -> String {
+        let mut out = Vec::new();
+        append(&mut out, text);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_escaped_is_decoded_to_the_same() {
+        arbtest::arbtest(|u| {
+            let text: String = u.arbitrary()?;
+            let text: String = text
+                .chars()
+                .filter(|char| chars::is_allowed(*char))
+                .collect();
+            assert_eq!(decode_text(&escaped(append_text, &text)), text);
+            assert_eq!(decode_attribute(&escaped(append_attribute, &text)), text);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_replaced() {
+        assert_eq!(
+            escaped(append_text, "a\u{0}<\u{ffff}"),
+            "a\u{fffd}&lt;\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn line_ends_and_whitespace_are_normalised() {
+        assert_eq!(decode_text("a\r\nb\rc\n\td"), "a\nb\nc\n\td");
+        assert_eq!(decode_attribute("a\r\nb\rc\n\td&#10;"), "a b c  d\n");
+    }
+
+    #[test]
+    fn cdata_sections_are_text_without_references() {
+        assert_eq!(
+            decode_text("a&lt;<![CDATA[&lt;<b>\r\n]]]]><![CDATA[>]]>&gt;"),
+            "a<&lt;<b>\n]]>>"
+        );
+    }
+
+    #[test]
+    fn plain_text_is_not_copied() {
+        assert!(matches!(decode_text("plain > text"), Cow::Borrowed(_)));
+        assert!(matches!(decode_attribute("it's"), Cow::Borrowed(_)));
+    }
+}

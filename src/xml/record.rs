@@ -1,0 +1,95 @@
+//! What is kept of an element: offsets into its text, 32 bytes or so, nothing decoded.
+
+use crate::xml::HOME_NAMESPACE;
+use crate::xml::XML_NAMESPACE;
+use crate::xml::XmlError;
+
+/// One element of a tree. Offsets count from the start of the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeRecord {
+    /// Of its `<`.
+    pub(super) start: u32,
+    /// Behind the `>` of its start tag.
+    pub(super) inner_start: u32,
+    /// Of the `</` of its end tag; `inner_start` if it has none.
+    pub(super) inner_end: u32,
+    /// Behind all of it.
+    pub(super) end: u32,
+    /// The index of the first record that is not inside it. While it is open: the index of its parent.
+    pub(super) next: u32,
+    pub(super) namespace: Namespace,
+    /// With its colon; 0 without prefix.
+    pub(super) prefix_length: u16,
+    /// Of all of the name.
+    pub(super) name_length: u16,
+    pub(super) flags: u8,
+}
+
+const _: () = assert!(size_of::<NodeRecord>() <= 36);
+
+impl NodeRecord {
+    /// What an index outside of the tree leads to.
+    pub(super) const EMPTY: Self = Self {
+        start: 0,
+        inner_start: 0,
+        inner_end: 0,
+        end: 0,
+        next: 0,
+        namespace: Namespace::NONE,
+        prefix_length: 0,
+        name_length: 0,
+        flags: 0,
+    };
+}
+
+/// The element has an `xmlns` of its own.
+pub(super) const DECLARES_DEFAULT: u8 = 1;
+/// At the root only: somewhere in the tree is a prefix other than `xml`.
+pub(super) const HAS_PREFIXES: u8 = 2;
+
+/// Where a namespace name stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Namespace {
+    pub(super) at: u32,
+    pub(super) length: u16,
+}
+
+impl Namespace {
+    pub(super) const NONE: Self = Self::known(0);
+    pub(super) const HOME: Self = Self::known(1);
+    pub(super) const XML: Self = Self::known(2);
+    /// From here on, and until the tree is finished: an offset into the extra text.
+    pub(super) const EXTRA: u32 = 1 << 30;
+
+    const fn known(number: u32) -> Self {
+        Self {
+            at: u32::MAX - number,
+            length: 0,
+        }
+    }
+
+    /// Its name, if it is one of the three that need no place in the text.
+    pub(super) fn known_name(self) -> Option<&'static str> {
+        match self {
+            Self::NONE => Some(""),
+            Self::HOME => Some(HOME_NAMESPACE),
+            Self::XML => Some(XML_NAMESPACE),
+            _ => None,
+        }
+    }
+}
+
+/// An offset as records keep it.
+pub(super) fn offset(at: usize) -> Result<u32, XmlError> {
+    u32::try_from(at)
+        .ok()
+        .filter(|at| *at < Namespace::EXTRA)
+        .ok_or(XmlError::TooLarge { bytes_max: 1 << 30 })
+}
+
+/// A length as records keep it.
+pub(super) fn short(length: usize) -> Result<u16, XmlError> {
+    u16::try_from(length).map_err(|_| XmlError::TooMuch {
+        max: usize::from(u16::MAX),
+    })
+}

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod admit;
 pub(crate) mod certificate;
 pub(crate) mod clock;
+pub(crate) mod deadlines;
 pub(crate) mod tls;
 pub(crate) mod x509;
 

@@ -1,0 +1,179 @@
+//! Everything worth telling, with its level and its words.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use log::Level;
+
+use crate::observe::metric::Metric;
+
+/// Something that happened. Text is lower case without a full stop; fields follow the words.
+pub(crate) enum Event<'a> {
+    /// The server has begun to listen.
+    Ready {
+        domain: &'a str,
+    },
+    /// It has been asked to stop.
+    Stopping {
+        connections: usize,
+    },
+    Reloaded,
+    /// The old settings stay.
+    ReloadFailed {
+        mistakes: usize,
+    },
+    CertificateMade {
+        fingerprint: &'a dyn fmt::Display,
+    },
+    CertificateEnds {
+        days_left: u64,
+    },
+    ConnectionAccepted {
+        from: IpAddr,
+    },
+    ConnectionRefused {
+        from: IpAddr,
+        why: &'a dyn fmt::Display,
+    },
+    AcceptFailed {
+        error: &'a dyn fmt::Display,
+        wait_ms: u64,
+    },
+    TlsFailed {
+        from: IpAddr,
+        error: &'a dyn fmt::Display,
+    },
+    LoginFailed {
+        from: IpAddr,
+    },
+    LoginDelayed {
+        from: IpAddr,
+        wait_ms: u64,
+    },
+    SessionStarted {
+        from: IpAddr,
+        jid: &'a dyn fmt::Display,
+    },
+    /// A stream ended with an error of RFC 6120 section 4.9.
+    StreamFailed {
+        from: IpAddr,
+        why: &'a dyn fmt::Debug,
+    },
+    ClientStalled {
+        from: IpAddr,
+        seconds: u64,
+    },
+    ConnectionEnded {
+        from: IpAddr,
+    },
+    AdminAsked {
+        verb: &'a str,
+    },
+    AdminFailed {
+        error: &'a dyn fmt::Display,
+    },
+    /// The disk or the machine has let us down.
+    StorageFailed {
+        error: &'a dyn fmt::Display,
+    },
+}
+
+impl Event<'_> {
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::StorageFailed { .. } => Level::Error,
+            Self::AcceptFailed { .. }
+            | Self::ReloadFailed { .. }
+            | Self::CertificateEnds { .. }
+            | Self::LoginDelayed { .. }
+            | Self::AdminFailed { .. }
+            | Self::ConnectionRefused { .. } => Level::Warn,
+            Self::Ready { .. }
+            | Self::Stopping { .. }
+            | Self::Reloaded
+            | Self::CertificateMade { .. }
+            | Self::LoginFailed { .. }
+            | Self::ClientStalled { .. }
+            | Self::AdminAsked { .. } => Level::Info,
+            Self::ConnectionAccepted { .. }
+            | Self::TlsFailed { .. }
+            | Self::SessionStarted { .. }
+            | Self::StreamFailed { .. }
+            | Self::ConnectionEnded { .. } => Level::Debug,
+        }
+    }
+
+    pub(crate) fn metric(&self) -> Option<Metric> {
+        Some(match self {
+            Self::ConnectionAccepted { .. } => Metric::ConnectionsAccepted,
+            Self::ConnectionRefused { .. } => Metric::ConnectionsRefused,
+            Self::AcceptFailed { .. } => Metric::AcceptFailures,
+            Self::TlsFailed { .. } => Metric::TlsFailures,
+            Self::LoginFailed { .. } => Metric::LoginFailures,
+            Self::LoginDelayed { .. } => Metric::LoginsDelayed,
+            Self::SessionStarted { .. } => Metric::Logins,
+            Self::StreamFailed { .. } => Metric::StreamErrors,
+            Self::ClientStalled { .. } => Metric::ClientsStalled,
+            Self::Ready { .. }
+            | Self::Stopping { .. }
+            | Self::Reloaded
+            | Self::ReloadFailed { .. }
+            | Self::CertificateMade { .. }
+            | Self::CertificateEnds { .. }
+            | Self::ConnectionEnded { .. }
+            | Self::AdminAsked { .. }
+            | Self::AdminFailed { .. }
+            | Self::StorageFailed { .. } => return None,
+        })
+    }
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready { domain } => write!(f, "server is ready domain={domain}"),
+            Self::Stopping { connections } => {
+                write!(f, "server stops connections={connections}")
+            }
+            Self::Reloaded => f.write_str("settings reloaded"),
+            Self::ReloadFailed { mistakes } => {
+                write!(
+                    f,
+                    "settings not reloaded, the old ones stay mistakes={mistakes}"
+                )
+            }
+            Self::CertificateMade { fingerprint } => {
+                write!(f, "self-signed certificate made sha256={fingerprint}")
+            }
+            Self::CertificateEnds { days_left } => {
+                write!(f, "certificate ends soon days={days_left}")
+            }
+            Self::ConnectionAccepted { from } => write!(f, "connection accepted from={from}"),
+            Self::ConnectionRefused { from, why } => {
+                write!(f, "connection refused from={from} why={why}")
+            }
+            Self::AcceptFailed { error, wait_ms } => {
+                write!(
+                    f,
+                    "no connection could be accepted error={error} wait_ms={wait_ms}"
+                )
+            }
+            Self::TlsFailed { from, error } => write!(f, "no TLS from={from} error={error}"),
+            Self::LoginFailed { from } => write!(f, "login failed from={from}"),
+            Self::LoginDelayed { from, wait_ms } => {
+                write!(f, "login has to wait from={from} wait_ms={wait_ms}")
+            }
+            Self::SessionStarted { from, jid } => {
+                write!(f, "session started from={from} jid={jid}")
+            }
+            Self::StreamFailed { from, why } => write!(f, "stream failed from={from} why={why:?}"),
+            Self::ClientStalled { from, seconds } => {
+                write!(f, "client takes nothing from={from} seconds={seconds}")
+            }
+            Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
+            Self::AdminAsked { verb } => write!(f, "administrator asks verb={verb}"),
+            Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
+            Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
+        }
+    }
+}

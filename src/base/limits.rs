@@ -157,3 +157,49 @@ pub(crate) const ADMIN_SILENCE_SECONDS_MAX: u64 = 60;
 ///
 /// RFC 4616 section 2 allows no less than 255 characters. A longer one is refused.
 pub(crate) const PASSWORD_BYTES_MAX: u64 = 1_024;
+
+/// Size of one segment file of the log, in bytes, unless the settings say otherwise.
+///
+/// Twice the default tail, so that one segment is in use, one is ahead and one is waiting for its checkpoint.
+pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Smallest segment of the log, in bytes; the simulator's. A smaller setting is raised to it.
+pub(crate) const LOG_SEGMENT_BYTES_MIN: u64 = 16 << 10;
+
+/// Largest first segment of a new log, in bytes.
+///
+/// Zeros are written before it can be used, and the first start should take 20 ms, not a second.
+pub(crate) const LOG_STARTER_BYTES: u64 = 1 << 20;
+
+/// Most segment files of a log. Beyond it nothing is allocated and the credit runs out.
+///
+/// At the default size 1 GiB, which only a checkpoint that never comes can fill.
+pub(crate) const LOG_SEGMENTS_MAX: usize = 64;
+
+/// Segments that are kept ready, filled with zeros: one ahead, and one that only a start may take, so that
+/// a server whose disk is full can start.
+pub(crate) const LOG_SPARES_WANTED: usize = 2;
+
+/// Released segments beyond this many are removed.
+pub(crate) const LOG_SPARES_MAX: usize = 3;
+
+/// Bytes of zeros that are written in one go into a segment that is made ready.
+///
+/// A batch waits for it, so it is short; and not shorter than a batch, so that what is ready does not run out.
+pub(crate) const LOG_FILL_BYTES: usize = 256 << 10;
+
+/// Size at which a batch is closed and the next one begun, in bytes.
+///
+/// Some 700 messages; a slow card writes it in 30 ms. Smaller segments have smaller batches.
+pub(crate) const LOG_BATCH_BYTES: usize = 256 << 10;
+
+/// Longest record of the log, in bytes: a stanza of the largest size and what is noted beside it.
+///
+/// With its headers it fills half a MiB, half of a tiny board's segment. Beyond it the change is refused
+/// at evaluation (`policy-violation`).
+pub(crate) const LOG_RECORD_BYTES_MAX: usize = (512 << 10) - 512;
+
+/// Bytes that a start reads from the log in one go; a longer batch is read whole.
+pub(crate) const LOG_READ_BYTES: usize = 64 << 10;
+const _: () = assert!(LOG_RECORD_BYTES_MAX >= STANZA_BYTES_MAX + 65_536);
+const _: () = assert!(LOG_FILL_BYTES >= LOG_BATCH_BYTES);

@@ -1,1 +1,3 @@
 //! redb and files: the tables that index the log.
+
+pub(crate) mod disk;

@@ -1,0 +1,93 @@
+//! Which files of the log are read, in which order and how far, and what comes out of it.
+
+use std::collections::VecDeque;
+
+use crate::log::Position;
+use crate::log::chain::LastBatch;
+use crate::log::frame::Hash;
+use crate::log::frame::Start;
+use crate::log::segments::Full;
+use crate::log::segments::Spare;
+
+/// Where the log goes on, see [`crate::log::Log::open`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Recovered {
+    pub(crate) log: u64,
+    /// Position of the last record.
+    pub(crate) tip: Position,
+    /// Number of the next batch and the hash of the last one.
+    pub(crate) number: u64,
+    pub(crate) hash: Hash,
+    pub(crate) last: Option<LastBatch>,
+    pub(crate) full: VecDeque<Full>,
+    pub(crate) free: Vec<Spare>,
+    pub(crate) next_sequence: u64,
+}
+
+/// What the first sector of a file says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Head {
+    Garbage,
+    Spare,
+    Active(Start),
+}
+
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) spare: Spare,
+    pub(crate) head: Head,
+    /// Number of the batch behind the first sector, if that looks like one.
+    pub(crate) first: Option<u64>,
+}
+
+/// A segment to be read, and the number at which the next one takes over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    pub(crate) file: usize,
+    pub(crate) start: Start,
+    pub(crate) limit: u64,
+}
+
+/// The segments to read, from `active` in the order of their use: each up to where a later one takes over.
+pub(crate) fn walks(active: &[(usize, Start)]) -> Vec<Walk> {
+    let mut walks = Vec::new();
+    let mut limit = u64::MAX;
+    for (file, start) in active.iter().rev().copied() {
+        // A start that crashed before its first batch was durable leaves a segment that is empty.
+        if start.first < limit {
+            walks.push(Walk { file, start, limit });
+            limit = start.first;
+        }
+    }
+    walks.reverse();
+    walks
+}
+
+/// The files that hold records, oldest first, and the others.
+pub(crate) fn sort_files(
+    files: &[File],
+    walks: &[Walk],
+    tip: Position,
+) -> (VecDeque<Full>, Vec<Spare>) {
+    let lasts = walks
+        .iter()
+        .skip(1)
+        .map(|next| next.start.base)
+        .chain([tip]);
+    let full = walks.iter().zip(lasts).filter_map(|(walk, last)| {
+        let file = files.get(walk.file)?.spare;
+        Some(Full { file, last })
+    });
+    let is_free = |index: &usize| walks.iter().all(|walk| walk.file != *index);
+    let free = files.iter().enumerate().filter(|(index, _)| is_free(index));
+    (full.collect(), free.map(|(_, file)| file.spare).collect())
+}
+
+/// A number for the next use of a segment that no file has seen.
+pub(crate) fn next_sequence(files: &[File]) -> u64 {
+    let sequences = files.iter().map(|file| match file.head {
+        Head::Active(start) => start.sequence,
+        Head::Garbage | Head::Spare => 0,
+    });
+    sequences.max().unwrap_or(0).saturating_add(1)
+}

@@ -203,3 +203,19 @@ pub(crate) const LOG_RECORD_BYTES_MAX: usize = (512 << 10) - 512;
 pub(crate) const LOG_READ_BYTES: usize = 64 << 10;
 const _: () = assert!(LOG_RECORD_BYTES_MAX >= STANZA_BYTES_MAX + 65_536);
 const _: () = assert!(LOG_FILL_BYTES >= LOG_BATCH_BYTES);
+
+/// Bytes that one read may bring, in a buffer that all connections of a thread share.
+///
+/// A TLS record has up to 16 KiB. More would let one connection hold up the others for longer.
+pub(crate) const READ_BYTES: usize = 16_384;
+
+/// Reads of one connection before the others have their turn.
+pub(crate) const READS_PER_TURN_MAX: u32 = 4;
+
+/// How long a connection stays after the end of its stream, in milliseconds, so that the client sees why.
+///
+/// RFC 6120 section 4.4 asks for a while. Then the socket is closed, read or not.
+pub(crate) const CLOSE_WAIT_MS: u64 = 3_000;
+
+/// Seconds' worth of `limits.bytes_per_second` that a client may send at once.
+pub(crate) const BURST_SECONDS: u64 = 10;

@@ -97,6 +97,11 @@ impl Admission {
         self.settings
     }
 
+    /// False: leave the next connection in the system's queue, where it costs nothing.
+    pub(crate) fn has_seat_for_stranger(&self) -> bool {
+        self.strangers < self.settings.strangers_max
+    }
+
     pub(crate) fn handle_connection(&mut self, from: IpAddr) -> Result<Seat, Refusal> {
         let settings = self.settings;
         if self.connections >= settings.connections_max {
@@ -109,7 +114,9 @@ impl Admission {
         }
         let network = Network::of(from);
         let address = self.addresses.entry(network).or_default();
-        if address.connections >= settings.connections_per_address_max {
+        // Everybody behind a proxy or a tunnel on this machine has its address.
+        let is_bounded = !from.to_canonical().is_loopback();
+        if is_bounded && address.connections >= settings.connections_per_address_max {
             let max = settings.connections_per_address_max;
             return Err(Refusal::AddressFull { max });
         }

@@ -34,8 +34,8 @@ pub(crate) struct Identity {
     pub(crate) facts: CertificateFacts,
     /// SHA-256 of the certificate, for people to compare.
     pub(crate) fingerprint: Fingerprint,
-    /// The binding `tls-server-end-point` (RFC 5929 section 4); empty where it is not defined.
-    pub(crate) end_point: Vec<u8>,
+    /// The binding `tls-server-end-point` (RFC 5929 section 4), where it is defined.
+    pub(crate) end_point: Option<Box<[u8]>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -126,7 +126,7 @@ impl Identity {
             return Err(CertificateError::BrokenCertificate(path));
         };
         let fingerprint = Fingerprint::of(first);
-        let end_point = end_point(first, facts.signature_hash);
+        let end_point = facts.signature_hash.map(|hash| end_point(first, hash));
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             pem::Error::NoItemsFound => CertificateError::NoKey(key_path.to_owned()),
             other => CertificateError::NotPem(key_path.to_owned(), other),
@@ -221,14 +221,13 @@ fn make(names: &[&str]) -> Result<String, rcgen::Error> {
     Ok(key.serialize_pem() + &certificate.pem())
 }
 
-fn end_point(der: &[u8], hash: Option<SignatureHash>) -> Vec<u8> {
+fn end_point(der: &[u8], hash: SignatureHash) -> Box<[u8]> {
     let algorithm = match hash {
-        Some(SignatureHash::Sha256) => &digest::SHA256,
-        Some(SignatureHash::Sha384) => &digest::SHA384,
-        Some(SignatureHash::Sha512) => &digest::SHA512,
-        None => return Vec::new(),
+        SignatureHash::Sha256 => &digest::SHA256,
+        SignatureHash::Sha384 => &digest::SHA384,
+        SignatureHash::Sha512 => &digest::SHA512,
     };
-    digest::digest(algorithm, der).as_ref().to_vec()
+    digest::digest(algorithm, der).as_ref().into()
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {

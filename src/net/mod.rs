@@ -5,6 +5,7 @@ pub(crate) mod admit;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod deadlines;
+pub(crate) mod pipe;
 pub(crate) mod tls;
 pub(crate) mod x509;
 

@@ -13,8 +13,8 @@ use rustls::crypto::ring;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::SingleCertAndKey;
 
-use crate::base::limits::OUTPUT_BYTES_MAX;
 use crate::net::certificate::Identity;
+use crate::sasl::ChannelBindings;
 
 /// XEP-0368 section 3: what a client names that wants XMPP from the first byte.
 const ALPN_CLIENT: &[u8] = b"xmpp-client";
@@ -38,15 +38,6 @@ pub(crate) enum TlsStart {
     StartTls,
     /// From the first byte (XEP-0368).
     Direct,
-}
-
-/// What a login can be bound to (RFC 5056).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Bindings {
-    /// `tls-exporter`. Empty below TLS 1.3: RFC 9266 section 3 wants the extended master secret there.
-    pub(crate) exporter: Vec<u8>,
-    /// `tls-server-end-point`; empty where it is not defined.
-    pub(crate) end_point: Vec<u8>,
 }
 
 /// The one place that names the cryptography.
@@ -76,26 +67,25 @@ impl TlsSettings {
             TlsStart::Direct => &self.direct,
         };
         let mut connection = ServerConnection::new(Arc::clone(config))?;
-        connection.set_buffer_limit(Some(OUTPUT_BYTES_MAX));
+        // The driver gives it no more than that, and nothing while something is left.
+        connection.set_buffer_limit(None);
         Ok(connection)
     }
 
-    /// After the handshake.
-    pub(crate) fn bindings(&self, connection: &ServerConnection) -> Bindings {
+    /// What a login can be bound to, after the handshake.
+    ///
+    /// RFC 9266 section 3 wants the extended master secret below TLS 1.3; there is no exporter there.
+    pub(crate) fn bindings(&self, connection: &ServerConnection) -> ChannelBindings {
         let is_newest = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let exporter = is_newest
             .then(|| {
                 // A context of no bytes, which is not the same as no context (RFC 9266 section 4.2).
-                connection.export_keying_material(
-                    vec![0; EXPORTER_BYTES],
-                    EXPORTER_LABEL,
-                    Some(b""),
-                )
+                connection.export_keying_material([0; EXPORTER_BYTES], EXPORTER_LABEL, Some(b""))
             })
             .and_then(Result::ok);
-        Bindings {
-            exporter: exporter.unwrap_or_default(),
-            end_point: self.identity.end_point.clone(),
+        ChannelBindings {
+            exporter,
+            endpoint: self.identity.end_point.clone(),
         }
     }
 }

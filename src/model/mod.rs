@@ -1,1 +1,17 @@
 //! What is durable: rows, operations, log entries and their encoding.
+//!
+//! A *record* (an account, a room, the node) is a set of *rows*. An [`op::Op`] sets one row to an
+//! absolute value, keeps a message, or changes something volatile; an [`entry::Entry`] is the ops
+//! of one input under one [`position::Position`]. The tables, the copies on the other node and the
+//! two states in memory are all made by applying entries in the order of the log.
+
+pub(crate) mod account;
+pub(crate) mod codec;
+pub(crate) mod contact;
+pub(crate) mod entry;
+pub(crate) mod frontier;
+pub(crate) mod message;
+pub(crate) mod op;
+pub(crate) mod position;
+pub(crate) mod room;
+pub(crate) mod row;

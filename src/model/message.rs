@@ -1,0 +1,89 @@
+//! A message that is kept: one row, whichever archives refer to it.
+
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
+use crate::model::codec::Code;
+use crate::model::codec::CodecError;
+use crate::model::codec::Reader;
+use crate::model::codec::coded;
+use crate::stanza::MessageType;
+
+/// The message as it was accepted, without stanza ids in our name (XEP-0359 section 6).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) kind: MessageType,
+    /// Full JID of the sender, or the occupant's address in a room.
+    pub(crate) from: Jid,
+    pub(crate) to: Jid,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) lang: Option<Box<str>>,
+    /// The children, as bytes that stand for themselves below `jabber:client`.
+    pub(crate) payload: Arc<[u8]>,
+    /// Who is behind an occupant.
+    pub(crate) sender: Option<FullJid>,
+}
+
+coded!(struct Message { kind, from, to, id, lang, payload, sender });
+
+impl Code for MessageType {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(match self {
+            Self::Normal => 0,
+            Self::Chat => 1,
+            Self::Groupchat => 2,
+            Self::Headline => 3,
+            Self::Error => 4,
+        });
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        match input.byte()? {
+            0 => Ok(Self::Normal),
+            1 => Ok(Self::Chat),
+            2 => Ok(Self::Groupchat),
+            3 => Ok(Self::Headline),
+            4 => Ok(Self::Error),
+            _ => Err(CodecError::Unknown),
+        }
+    }
+}
+
+/// Where a kept message belongs: an account's archive or a room's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) owner: Owner,
+    pub(crate) incarnation: Incarnation,
+    /// The other side, as `with` of a query means it (XEP-0313 section 4.1.1).
+    pub(crate) with: Jid,
+    pub(crate) role: Role,
+    /// `false`: kept only until a device has taken it, whatever the archive preference says.
+    pub(crate) archived: bool,
+}
+
+coded!(struct Place { owner, incarnation, with, role, archived });
+
+/// Whose archive.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Owner {
+    Account { jid: BareJid },
+    Room { jid: BareJid },
+}
+
+coded!(enum Owner { 0 => Account { jid }, 1 => Room { jid } });
+
+/// What the message is to the owner of the place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// To be taken by a device of the owner.
+    Received,
+    /// The owner's own.
+    Sent,
+    /// A room's.
+    Said,
+}
+
+coded!(enum Role { 0 => Received, 1 => Sent, 2 => Said });

@@ -1,0 +1,107 @@
+//! Operations: every change there is, durable or volatile, as absolute values.
+//!
+//! Applying an op needs no policy and no older version of the program: it says what holds
+//! afterwards, not what was asked. One input makes at most one entry; an entry is its ops.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
+use crate::base::time::Timestamp;
+use crate::model::account::Present;
+use crate::model::codec::coded;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Place;
+use crate::model::position::Position;
+use crate::model::room::RoomChange;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::stanza::outgoing::Outgoing;
+
+/// One change.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// It survives a restart.
+    Durable { op: Durable },
+    /// It is numbered like everything else, but written nowhere; recovery does not know it.
+    Soft { op: Soft },
+}
+
+/// What is written to the log and applied to the tables.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Durable {
+    /// The row has this value from now on; `None` removes it.
+    Row { record: RecordKey, name: RowName, row: Option<Row> },
+    /// The message is kept in these places, under the entry's position.
+    Message { message: Arc<Message>, places: Vec<Place> },
+    /// Nothing at or below `upto` is kept in this archive any more.
+    Expire { owner: Owner, upto: Position },
+    /// All rows and archives of the record go, in bounded steps.
+    Sweep { record: RecordKey },
+}
+
+coded!(enum Durable {
+    1 => Row { record, name, row },
+    2 => Message { message, places },
+    3 => Expire { owner, upto },
+    4 => Sweep { record },
+});
+
+/// What lives in memory only and belongs to the node that has the socket.
+#[derive(Clone, Debug)]
+pub(crate) enum Soft {
+    /// A session exists from here on; what was numbered before is not for it.
+    Bind { jid: FullJid, session: SessionId, node: u8, since: Timestamp },
+    /// The session is gone, and so is all that it owned; `status` as in its last presence.
+    Unbind { jid: FullJid, session: SessionId, status: Option<Arc<[u8]>> },
+    /// The resource's presence for all; `None`: unavailable, with what it said.
+    Presence { jid: FullJid, session: SessionId, presence: Option<Present>, said: Arc<Outgoing> },
+    /// Presence to one address (RFC 6121 section 4.6), remembered so that the end can be told.
+    Directed { jid: FullJid, to: Jid, available: bool, said: Arc<Outgoing> },
+    /// What the session asked for.
+    Wants { jid: FullJid, want: Want, on: bool },
+    /// A stanza to be routed at its place in the order.
+    Route { stanza: Arc<Outgoing>, to: Jid },
+    /// A change among the occupants of a room, or a message that is not kept.
+    Room { room: BareJid, change: Arc<RoomChange> },
+    /// All sessions of the account end with a stream error.
+    Kick { account: BareJid, why: KickReason },
+}
+
+/// A switch of a session that delivery looks at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Want {
+    /// Message carbons (XEP-0280).
+    Carbons,
+    /// Roster pushes.
+    Roster,
+    /// Block list pushes.
+    Blocks,
+}
+
+/// Why the sessions of an account end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum KickReason {
+    /// The account is deleted, disabled or has a new password.
+    NotAuthorized,
+    /// An administrator ended the session (XEP-0133 section 4.5).
+    Ended,
+}
+
+impl Op {
+    pub(crate) fn row(record: RecordKey, name: RowName, row: Option<Row>) -> Self {
+        Self::Durable { op: Durable::Row { record, name, row } }
+    }
+
+    pub(crate) fn soft(op: Soft) -> Self {
+        Self::Soft { op }
+    }
+
+    pub(crate) fn is_durable(&self) -> bool {
+        matches!(self, Self::Durable { .. })
+    }
+}

@@ -1,0 +1,250 @@
+//! Rows: the durable state, one value at a time.
+//!
+//! A record (an account, a room, the node) is a set of rows; a row has a name within its record, a
+//! value, and a rule for what holds when two branches of the log changed it. Features say what a
+//! value means; the log, the tables, guards, merges and copies treat all rows alike.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::jid::Jid;
+use crate::model::account::AccountRow;
+use crate::model::account::Credentials;
+use crate::model::account::LastSeen;
+use crate::model::account::Preferences;
+use crate::model::account::StreamRow;
+use crate::model::account::Token;
+use crate::model::codec::coded;
+use crate::model::codec::Code;
+use crate::model::codec::CodecError;
+use crate::model::codec::Reader;
+use crate::model::contact::Contact;
+use crate::model::frontier::Frontier;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::room::AffiliationRow;
+use crate::model::room::RoomConfig;
+use crate::model::room::RoomRow;
+use crate::model::room::Subject;
+
+/// What is loaded, kept in memory and evicted as one.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum RecordKey {
+    /// The server itself: secrets, epochs.
+    Node,
+    /// A user.
+    Account { jid: BareJid },
+    /// A room.
+    Room { jid: BareJid },
+}
+
+coded!(enum RecordKey { 0 => Node, 1 => Account { jid }, 2 => Room { jid } });
+
+/// Which row of a record.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum RowName {
+    /// The account exists.
+    Account,
+    /// Salted keys of all mechanisms, changed as a unit.
+    Credentials,
+    /// When the user was last online (XEP-0012).
+    LastSeen,
+    /// What the user wants archived (XEP-0441).
+    Preferences,
+    /// vcard-temp (XEP-0054).
+    VCard,
+    /// What the user's devices have taken.
+    Frontier,
+    /// A contact in the roster (RFC 6121 section 2).
+    Contact { jid: BareJid },
+    /// A blocked address (XEP-0191).
+    Blocked { jid: Jid },
+    /// A token of one device (XEP-0484).
+    Token { device: Box<str> },
+    /// Private XML (XEP-0049), by namespace and name.
+    Private { name: Box<str> },
+    /// How far a stream with management was counted (XEP-0198).
+    Stream { key: SmKey },
+    /// The room exists.
+    Room,
+    /// The room's configuration form.
+    RoomConfig,
+    /// The room's subject.
+    Subject,
+    /// What a user is to the room (XEP-0045 section 5.2).
+    Affiliation { jid: BareJid },
+    /// A secret of the domain, by purpose.
+    Secret { purpose: Box<str> },
+    /// An open ad-hoc or server-wide text, by name (message of the day and the like).
+    Text { name: Box<str> },
+}
+
+coded!(enum RowName {
+    1 => Account,
+    2 => Credentials,
+    3 => LastSeen,
+    4 => Preferences,
+    5 => VCard,
+    6 => Frontier,
+    7 => Contact { jid },
+    8 => Blocked { jid },
+    9 => Token { device },
+    10 => Private { name },
+    11 => Stream { key },
+    12 => Room,
+    13 => RoomConfig,
+    14 => Subject,
+    15 => Affiliation { jid },
+    16 => Secret { purpose },
+    17 => Text { name },
+});
+
+/// What holds when two branches of the log changed one row (both were served alone).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Merge {
+    /// The later stamp.
+    Register,
+    /// A value wins over its removal.
+    AddWins,
+    /// The more restrictive value, removal of a right included.
+    RestrictWins,
+    /// The larger value, element by element.
+    Max,
+    /// The first creation known to both; the other is renamed.
+    Unique,
+}
+
+impl RowName {
+    /// The merge rule of the row.
+    pub(crate) fn merge(&self) -> Merge {
+        match self {
+            Self::Account | Self::Room => Merge::Unique,
+            Self::Blocked { .. } => Merge::AddWins,
+            Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
+            Self::Frontier | Self::Stream { .. } => Merge::Max,
+            Self::Credentials
+            | Self::LastSeen
+            | Self::Preferences
+            | Self::VCard
+            | Self::Contact { .. }
+            | Self::Private { .. }
+            | Self::RoomConfig
+            | Self::Subject
+            | Self::Secret { .. }
+            | Self::Text { .. } => Merge::Register,
+        }
+    }
+}
+
+/// The value of a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Row {
+    Account { row: AccountRow },
+    Credentials { keys: Arc<Credentials> },
+    LastSeen { seen: Arc<LastSeen> },
+    Preferences { preferences: Arc<Preferences> },
+    Contact { contact: Arc<Contact> },
+    Blocked,
+    Token { token: Arc<Token> },
+    Frontier { frontier: Arc<Frontier> },
+    Stream { stream: Arc<StreamRow> },
+    Room { row: RoomRow },
+    RoomConfig { config: Arc<RoomConfig> },
+    Subject { subject: Arc<Subject> },
+    Affiliation { row: Arc<AffiliationRow> },
+    /// A vCard, a private element, a secret, a text.
+    Bytes { bytes: Arc<[u8]> },
+}
+
+coded!(enum Row {
+    1 => Account { row },
+    2 => Credentials { keys },
+    3 => LastSeen { seen },
+    4 => Preferences { preferences },
+    5 => Contact { contact },
+    6 => Blocked,
+    7 => Token { token },
+    8 => Frontier { frontier },
+    9 => Stream { stream },
+    10 => Room { row },
+    11 => RoomConfig { config },
+    12 => Subject { subject },
+    13 => Affiliation { row },
+    14 => Bytes { bytes },
+});
+
+/// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and
+/// when and by which entry it was written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Cell {
+    pub(crate) at: Position,
+    pub(crate) stamp: Hlc,
+    pub(crate) row: Option<Row>,
+}
+
+coded!(struct Cell { at, stamp, row });
+
+/// All rows of a record.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Rows {
+    cells: BTreeMap<RowName, Cell>,
+}
+
+impl Rows {
+    pub(crate) fn cell(&self, name: &RowName) -> Option<&Cell> {
+        self.cells.get(name)
+    }
+
+    /// The row's value, if it has one.
+    pub(crate) fn row(&self, name: &RowName) -> Option<&Row> {
+        self.cells.get(name).and_then(|cell| cell.row.as_ref())
+    }
+
+    /// The entry that wrote the row last; zero for a row that never was.
+    pub(crate) fn version(&self, name: &RowName) -> Position {
+        self.cells.get(name).map_or(Position::ZERO, |cell| cell.at)
+    }
+
+    /// Rows from `from` on, removed ones included, in order of their names.
+    pub(crate) fn from(&self, from: &RowName) -> impl Iterator<Item = (&RowName, &Cell)> {
+        self.cells.range(from.clone()..)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RowName, &Cell)> {
+        self.cells.iter()
+    }
+
+    pub(crate) fn put(&mut self, name: RowName, cell: Cell) {
+        self.cells.insert(name, cell);
+    }
+
+    /// Forgets a row that nobody needs to know about any more.
+    pub(crate) fn forget(&mut self, name: &RowName) {
+        self.cells.remove(name);
+    }
+
+    /// A rough count of the bytes in memory, for the budget of resident records.
+    pub(crate) fn weight(&self) -> usize {
+        self.cells.len().saturating_mul(160)
+    }
+}
+
+/// A durable row anywhere.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct RowKey {
+    pub(crate) record: RecordKey,
+    pub(crate) name: RowName,
+}
+
+impl Code for RowKey {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.record.encode(out);
+        self.name.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self { record: RecordKey::decode(input)?, name: RowName::decode(input)? })
+    }
+}

@@ -1,0 +1,105 @@
+//! What an evaluation gives back: a proposal, a refusal, or what it lacks.
+
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::base::secret::Secret;
+use crate::effect::query::Query;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowKey;
+use crate::model::row::RowName;
+use crate::stanza::error::StanzaError;
+use crate::stanza::outgoing::Outgoing;
+
+/// A row as the evaluation read it: whoever numbers the proposal checks that it still holds.
+///
+/// Guards name rows of policy, never rows that traffic changes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Guard {
+    pub(crate) key: RowKey,
+    pub(crate) version: Position,
+}
+
+/// What should happen, all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proposal {
+    pub(crate) guards: Vec<Guard>,
+    pub(crate) ops: Vec<Op>,
+    /// To the session that asked, when the ops are committed, in this order.
+    pub(crate) answers: Vec<Arc<Outgoing>>,
+    /// To be looked up off the core when the ops are committed; its answer follows `answers`.
+    pub(crate) query: Option<Query>,
+}
+
+/// Why an evaluation gave no proposal.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// The sender is told so.
+    Refuse { error: StanzaError },
+    /// The stanza is dropped without a word (RFC 6121 section 8.5 says when).
+    Ignore,
+    /// Evaluate again when this is there.
+    Need { need: Need },
+}
+
+/// What an evaluation cannot go on without.
+#[derive(Clone, Debug)]
+pub(crate) enum Need {
+    /// A record that is not in memory.
+    Load { key: RecordKey },
+    /// The keys of a password: much arithmetic, done elsewhere.
+    Derive { account: BareJid, password: Secret },
+}
+
+impl From<StanzaError> for Stop {
+    fn from(error: StanzaError) -> Self {
+        Self::Refuse { error }
+    }
+}
+
+impl Proposal {
+    /// Nothing to change, nothing to say.
+    pub(crate) fn nothing() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn answer(answer: Outgoing) -> Self {
+        Self { answers: vec![Arc::new(answer)], ..Self::default() }
+    }
+
+    pub(crate) fn ask(query: Query) -> Self {
+        Self { query: Some(query), ..Self::default() }
+    }
+
+    pub(crate) fn and_answer(mut self, answer: Outgoing) -> Self {
+        self.answers.push(Arc::new(answer));
+        self
+    }
+
+    pub(crate) fn guarded(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
+    }
+
+    pub(crate) fn op(mut self, op: Op) -> Self {
+        self.ops.push(op);
+        self
+    }
+
+    pub(crate) fn durable(self, op: Durable) -> Self {
+        self.op(Op::Durable { op })
+    }
+
+    pub(crate) fn soft(self, op: Soft) -> Self {
+        self.op(Op::Soft { op })
+    }
+
+    pub(crate) fn row(self, record: RecordKey, name: RowName, row: Option<Row>) -> Self {
+        self.op(Op::row(record, name, row))
+    }
+}

@@ -1,0 +1,90 @@
+//! Questions that are answered off the core: long lists and archive pages.
+//!
+//! A query is asked at its place in the order: what was committed before is seen, and what is
+//! delivered to the asking session afterwards stays behind the answer.
+
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
+use crate::base::jid::Jid;
+use crate::base::time::Timestamp;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Role;
+use crate::model::position::Position;
+
+/// What is asked, and by which request.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    /// The id of the IQ (or empty for a page that nobody asked for by IQ).
+    pub(crate) iq: Box<str>,
+    /// Whom the answer is from.
+    pub(crate) from: Jid,
+    pub(crate) question: Question,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Question {
+    /// A page of an archive (XEP-0313).
+    Archive { query_id: Option<Box<str>>, page: ArchivePage },
+    /// First and last entry of an archive (XEP-0313 section 6, extended).
+    ArchiveEnds { owner: Owner, incarnation: Incarnation },
+    /// What the user's devices have not taken yet: delivered late, oldest first (XEP-0160).
+    Untaken { account: BareJid, upto: Position },
+    /// The newest messages of a room for one who joins (XEP-0045 section 7.2.13).
+    RoomHistory { page: ArchivePage, since: Option<Timestamp>, bytes_max: Option<usize> },
+    /// Accounts in order of address, after `after`.
+    Accounts { after: Option<BareJid>, count_max: usize, purpose: Purpose },
+    /// Rooms in order of address, after `after`.
+    Rooms { after: Option<BareJid>, count_max: usize, purpose: Purpose },
+}
+
+/// What a list is for: the feature that asked finds its own request again.
+#[derive(Clone, Debug)]
+pub(crate) struct Purpose {
+    pub(crate) name: Box<str>,
+    /// Whatever the feature has to remember, as text.
+    pub(crate) memo: Box<str>,
+}
+
+/// Which part of an archive, as XEP-0313 and XEP-0059 describe it.
+#[derive(Clone, Debug)]
+pub(crate) struct ArchivePage {
+    pub(crate) owner: Owner,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) with: Option<Jid>,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+    /// Exclusive bounds.
+    pub(crate) after: Option<Position>,
+    pub(crate) before: Option<Position>,
+    /// Only these (mam:2#extended); they all have to exist.
+    pub(crate) ids: Vec<Position>,
+    /// Take the last `count_max` of what matches rather than the first (`<before/>`).
+    pub(crate) backwards: bool,
+    pub(crate) count_max: usize,
+    /// Answer the page newest first (mam:2#extended).
+    pub(crate) flipped: bool,
+}
+
+/// A kept message as it is read back.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) position: Position,
+    pub(crate) at: Timestamp,
+    pub(crate) role: Role,
+    pub(crate) message: Arc<Message>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// In order of the archive; `complete`: nothing matching lies beyond the page.
+    Page { rows: Vec<Kept>, complete: bool, total: Option<u64> },
+    /// `after`, `before` or an id names nothing in this archive.
+    NoSuchItem,
+    Ends { first: Option<(Position, Timestamp)>, last: Option<(Position, Timestamp)> },
+    /// Addresses, and how many there are in all.
+    List { jids: Vec<BareJid>, total: u64 },
+}

@@ -1,0 +1,55 @@
+//! What delivery gives back: items for the sessions of this node.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::model::op::KickReason;
+use crate::model::position::Position;
+use crate::stanza::outgoing::Outgoing;
+
+/// Something for a session's queue.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    /// A kept message, read from its row when it is written.
+    Kept { position: Position, how: How },
+    /// A stanza of its own, shared by all who get it.
+    Stanza { stanza: Arc<Outgoing> },
+}
+
+/// How a kept message looks to the one who gets it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum How {
+    /// As it was sent, with the recipient's stanza id (XEP-0359).
+    Direct,
+    /// The same, late, with its time (XEP-0160, XEP-0203).
+    Late,
+    /// A copy of what another device of the user sent (XEP-0280).
+    CarbonSent,
+    /// A copy of what another device of the user got.
+    CarbonReceived,
+    /// From a room to an occupant, with the room's stanza id.
+    Room,
+    /// From a room's past (XEP-0045 section 7.2.13).
+    RoomHistory,
+}
+
+/// Items by session, in order; sessions of other nodes are for those to serve.
+#[derive(Debug, Default)]
+pub(crate) struct Sends {
+    pub(crate) items: Vec<(SessionId, Item)>,
+    pub(crate) ended: Vec<(SessionId, KickReason)>,
+}
+
+impl Sends {
+    pub(crate) fn kept(&mut self, session: SessionId, position: Position, how: How) {
+        self.items.push((session, Item::Kept { position, how }));
+    }
+
+    pub(crate) fn stanza(&mut self, session: SessionId, stanza: &Arc<Outgoing>) {
+        self.items.push((session, Item::Stanza { stanza: Arc::clone(stanza) }));
+    }
+
+    pub(crate) fn end(&mut self, session: SessionId, why: KickReason) {
+        self.ended.push((session, why));
+    }
+}

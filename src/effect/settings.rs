@@ -1,0 +1,65 @@
+//! What features need to know of the configuration.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+
+/// The domain and its policies, fixed between two reloads.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) domain: Arc<str>,
+    /// Where rooms live; `None`: no rooms.
+    pub(crate) rooms_host: Option<Arc<str>>,
+    pub(crate) admins: BTreeSet<BareJid>,
+    /// Whether anybody may make an account (XEP-0077).
+    pub(crate) registration: bool,
+    /// Whom to write to about the server (XEP-0157): purpose, addresses.
+    pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
+    pub(crate) limits: Limits,
+    /// Whether only admins may create rooms.
+    pub(crate) rooms_by_admins_only: bool,
+}
+
+/// Bounds on what is stored, each with a default in `base::limits`.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Contacts of an account.
+    pub(crate) roster_items_max: usize,
+    /// Blocked addresses of an account.
+    pub(crate) blocked_max: usize,
+    /// Private elements of an account, and the vCard: bytes in all.
+    pub(crate) private_bytes_max: usize,
+    /// Messages waiting for a user's devices; the next is refused with `resource-constraint`.
+    pub(crate) untaken_max: usize,
+    /// Rooms that one user may own.
+    pub(crate) rooms_per_user_max: usize,
+    /// Occupants of a room.
+    pub(crate) occupants_max: u32,
+    /// Rooms that one session may be in.
+    pub(crate) rooms_joined_max: usize,
+    /// Directed presences of a session.
+    pub(crate) directed_max: usize,
+    /// Sessions of an account.
+    pub(crate) sessions_max: usize,
+    /// Lasting affiliations of a room.
+    pub(crate) affiliations_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            roster_items_max: 1_000,
+            blocked_max: 1_000,
+            private_bytes_max: 1 << 20,
+            untaken_max: 4_096,
+            rooms_per_user_max: 100,
+            occupants_max: 2_000,
+            rooms_joined_max: 200,
+            directed_max: 500,
+            sessions_max: 32,
+            affiliations_max: 5_000,
+        }
+    }
+}

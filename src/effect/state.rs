@@ -1,0 +1,268 @@
+//! The resident records, and what an op makes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::model::account::Account;
+use crate::model::account::Online;
+use crate::model::message::Owner;
+use crate::model::message::Role;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::op::Want;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::room::Room;
+use crate::model::row::Cell;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+
+/// Where and when an op stands: its entry's position with the op's number in it, and its stamp.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct At {
+    pub(crate) position: Position,
+    pub(crate) stamp: Hlc,
+}
+
+/// Records in memory. A record that is not here is unknown, not absent: an account that does not
+/// exist is here as an account without rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) accounts: BTreeMap<BareJid, Arc<Account>>,
+    pub(crate) rooms: BTreeMap<BareJid, Arc<Room>>,
+    pub(crate) node: Option<Arc<Rows>>,
+}
+
+impl State {
+    /// Whether the record is here.
+    pub(crate) fn holds(&self, key: &RecordKey) -> bool {
+        match key {
+            RecordKey::Node => self.node.is_some(),
+            RecordKey::Account { jid } => self.accounts.contains_key(jid),
+            RecordKey::Room { jid } => self.rooms.contains_key(jid),
+        }
+    }
+
+    /// Takes over the record as `other` has it (shared until one of the two changes it).
+    pub(crate) fn share(&mut self, key: &RecordKey, other: &Self) {
+        match key {
+            RecordKey::Node => self.node.clone_from(&other.node),
+            RecordKey::Account { jid } => {
+                if let Some(account) = other.accounts.get(jid) {
+                    self.accounts.insert(jid.clone(), Arc::clone(account));
+                }
+            }
+            RecordKey::Room { jid } => {
+                if let Some(room) = other.rooms.get(jid) {
+                    self.rooms.insert(jid.clone(), Arc::clone(room));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn forget(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::Node => self.node = None,
+            RecordKey::Account { jid } => {
+                self.accounts.remove(jid);
+            }
+            RecordKey::Room { jid } => {
+                self.rooms.remove(jid);
+            }
+        }
+    }
+
+    /// The rows of a resident record.
+    pub(crate) fn rows(&self, key: &RecordKey) -> Option<&Rows> {
+        match key {
+            RecordKey::Node => self.node.as_deref(),
+            RecordKey::Account { jid } => self.accounts.get(jid).map(|account| &*account.rows),
+            RecordKey::Room { jid } => self.rooms.get(jid).map(|room| &*room.rows),
+        }
+    }
+
+    fn rows_mut(&mut self, key: &RecordKey) -> Option<&mut Rows> {
+        let rows = match key {
+            RecordKey::Node => self.node.as_mut(),
+            RecordKey::Account { jid } => {
+                self.accounts.get_mut(jid).map(|account| &mut Arc::make_mut(account).rows)
+            }
+            RecordKey::Room { jid } => {
+                self.rooms.get_mut(jid).map(|room| &mut Arc::make_mut(room).rows)
+            }
+        };
+        rows.map(Arc::make_mut)
+    }
+
+    pub(crate) fn account_mut(&mut self, jid: &BareJid) -> Option<&mut Account> {
+        self.accounts.get_mut(jid).map(Arc::make_mut)
+    }
+
+    pub(crate) fn room_mut(&mut self, jid: &BareJid) -> Option<&mut Room> {
+        self.rooms.get_mut(jid).map(Arc::make_mut)
+    }
+
+    /// Sets a row; nothing happens where the record is not resident.
+    pub(crate) fn put(&mut self, key: &RecordKey, name: &RowName, cell: Cell) {
+        if let Some(rows) = self.rows_mut(key) {
+            rows.put(name.clone(), cell);
+        }
+    }
+
+    /// Applies one op to the records that are here; `follows(a, b)`: epoch `b` stands on `a`.
+    pub(crate) fn apply(&mut self, at: At, op: &Op, follows: impl Fn(Epoch, Epoch) -> bool) {
+        match op {
+            Op::Durable { op } => self.apply_durable(at, op, follows),
+            Op::Soft { op } => self.apply_soft(at, op),
+        }
+    }
+
+    fn apply_durable(&mut self, at: At, op: &Durable, follows: impl Fn(Epoch, Epoch) -> bool) {
+        match op {
+            Durable::Row { record, name, row } => {
+                if let (RecordKey::Account { jid }, Some(Row::Frontier { frontier })) =
+                    (record, row)
+                    && let Some(account) = self.account_mut(jid)
+                {
+                    let untaken = Arc::make_mut(&mut account.untaken);
+                    untaken.retain(|position| !frontier.covers(*position, &follows));
+                }
+                let cell = Cell { at: at.position, stamp: at.stamp, row: row.clone() };
+                self.put(record, name, cell);
+            }
+            Durable::Message { places, .. } => {
+                for place in places.iter().filter(|place| place.role == Role::Received) {
+                    if let Owner::Account { jid } = &place.owner
+                        && let Some(account) = self.account_mut(jid)
+                    {
+                        Arc::make_mut(&mut account.untaken).insert(at.position);
+                    }
+                }
+            }
+            Durable::Expire { owner: Owner::Account { jid }, upto } => {
+                if let Some(account) = self.account_mut(jid) {
+                    Arc::make_mut(&mut account.untaken).retain(|position| position > upto);
+                }
+            }
+            Durable::Expire { owner: Owner::Room { .. }, .. } | Durable::Sweep { .. } => {}
+        }
+    }
+
+    fn apply_soft(&mut self, at: At, op: &Soft) {
+        match op {
+            Soft::Bind { jid, session, node, since } => {
+                let online = Online {
+                    session: *session,
+                    node: *node,
+                    jid: jid.clone(),
+                    presence: None,
+                    carbons: false,
+                    interested: false,
+                    watches_blocks: false,
+                    directed: std::collections::BTreeSet::new(),
+                    rooms: std::collections::BTreeSet::new(),
+                    since: *since,
+                    order: at.position,
+                };
+                if let Some(account) = self.account_mut(&jid.bare()) {
+                    account.online.insert(jid.resource().into(), online);
+                }
+            }
+            Soft::Unbind { jid, session, .. } => {
+                if let Some(account) = self.account_mut(&jid.bare())
+                    && account.online.get(jid.resource()).is_some_and(|one| one.session == *session)
+                {
+                    account.online.remove(jid.resource());
+                }
+            }
+            Soft::Presence { jid, presence, .. } => {
+                if let Some(online) = self.online_mut(jid) {
+                    online.presence.clone_from(presence);
+                    online.order = at.position;
+                    if presence.is_none() {
+                        online.directed.clear();
+                    }
+                }
+            }
+            Soft::Directed { jid, to, available, .. } => {
+                if let Some(online) = self.online_mut(jid) {
+                    if *available {
+                        online.directed.insert(to.clone());
+                    } else {
+                        online.directed.remove(to);
+                    }
+                }
+            }
+            Soft::Wants { jid, want, on } => {
+                if let Some(online) = self.online_mut(jid) {
+                    match want {
+                        Want::Carbons => online.carbons = *on,
+                        Want::Roster => online.interested = *on,
+                        Want::Blocks => online.watches_blocks = *on,
+                    }
+                }
+            }
+            Soft::Room { room, change } => {
+                if let Some(record) = self.room_mut(room) {
+                    record.apply(at.position, change);
+                }
+                for (jid, inside) in change.moves() {
+                    if let Some(online) = self.online_mut(&jid) {
+                        if inside {
+                            online.rooms.insert(room.clone());
+                        } else {
+                            online.rooms.remove(room);
+                        }
+                    }
+                }
+            }
+            Soft::Route { .. } | Soft::Kick { .. } => {}
+        }
+    }
+
+    fn online_mut(&mut self, jid: &FullJid) -> Option<&mut Online> {
+        self.account_mut(&jid.bare())?.online.get_mut(jid.resource())
+    }
+}
+
+/// The record that an op changes, if it changes one.
+pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
+    let account = |jid: &FullJid| RecordKey::Account { jid: jid.bare() };
+    match op {
+        Op::Durable { op } => match op {
+            Durable::Row { record, .. } | Durable::Sweep { record } => vec![record.clone()],
+            Durable::Message { places, .. } => {
+                places.iter().map(|place| record_of(&place.owner)).collect()
+            }
+            Durable::Expire { owner, .. } => vec![record_of(owner)],
+        },
+        Op::Soft { op } => match op {
+            Soft::Bind { jid, .. }
+            | Soft::Unbind { jid, .. }
+            | Soft::Presence { jid, .. }
+            | Soft::Directed { jid, .. }
+            | Soft::Wants { jid, .. } => vec![account(jid)],
+            Soft::Room { room, change } => {
+                let mut keys = vec![RecordKey::Room { jid: room.clone() }];
+                keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
+                keys
+            }
+            Soft::Kick { account, .. } => vec![RecordKey::Account { jid: account.clone() }],
+            Soft::Route { .. } => Vec::new(),
+        },
+    }
+}
+
+/// The record of an archive's owner.
+pub(crate) fn record_of(owner: &Owner) -> RecordKey {
+    match owner {
+        Owner::Account { jid } => RecordKey::Account { jid: jid.clone() },
+        Owner::Room { jid } => RecordKey::Room { jid: jid.clone() },
+    }
+}

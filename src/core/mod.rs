@@ -1,1 +1,382 @@
 //! The deterministic heart: evaluate, number, deliver.
+//!
+//! [`Core::step`] takes one input and is told the time; what should happen outside is then drained
+//! with [`Core::poll_output`] before the next input. No I/O, no clock, no thread, no randomness but
+//! what is handed in: the same inputs give the same outputs, and the simulator runs exactly this.
+//!
+//! An input is *evaluated* against everything that is numbered (`evaluate`), its proposal is
+//! *numbered* and goes to the log (`order`), and when the log says it is durable its ops are
+//! *delivered*: folded into the delivered state, sent to sessions, answered (`release`).
+
+pub(crate) mod evaluate;
+pub(crate) mod link;
+pub(crate) mod order;
+pub(crate) mod queue;
+pub(crate) mod release;
+pub(crate) mod render;
+pub(crate) mod residence;
+pub(crate) mod session;
+pub(crate) mod states;
+pub(crate) mod taken;
+pub(crate) mod tail;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::archive::id::StanzaIds;
+use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
+use crate::base::ids::Ticket;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::random::Entropy;
+use crate::base::secret::Secret;
+use crate::base::time::Monotonic;
+use crate::base::time::Timestamp;
+use crate::core::order::Bind;
+use crate::core::order::Order;
+use crate::core::order::Sequencer;
+use crate::core::residence::Residence;
+use crate::core::session::LinkId;
+use crate::core::session::Session;
+use crate::core::states::States;
+use crate::core::tail::Tail;
+use crate::core::taken::Taken;
+use crate::effect::proposal::Proposal;
+use crate::effect::query::Found;
+use crate::effect::query::Kept;
+use crate::effect::query::Query;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::effect::settings::Settings;
+use crate::model::account::Account;
+use crate::model::account::Credentials;
+use crate::model::entry::Entry;
+use crate::model::epochs::Epochs;
+use crate::model::op::KickReason;
+use crate::model::position::Hlc;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::room::Room;
+use crate::model::row::RecordKey;
+use crate::model::row::Rows;
+use crate::stanza::Stanza;
+
+/// The time of an input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) monotonic: Monotonic,
+    pub(crate) wall: Timestamp,
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A stream asks for what the account's password is checked against.
+    LookUp { link: LinkId, account: BareJid },
+    /// An authenticated stream wants a resource.
+    Bind { link: LinkId, bind: Bind },
+    /// An authenticated stream wants to go on with a session (XEP-0198 section 5).
+    Resume { link: LinkId, account: BareJid, key: SmKey, h: u32 },
+    Stanza { link: LinkId, stanza: Arc<Stanza> },
+    /// XEP-0198 section 3; `resume_ms`: how long the client wants to be able to come back.
+    Enable { link: LinkId, resume_ms: Option<u64> },
+    /// `<r/>`
+    AckRequest { link: LinkId },
+    /// `<a/>`
+    Ack { link: LinkId, h: u32 },
+    /// XEP-0352.
+    Activity { link: LinkId, active: bool },
+    /// The stream is over. Orderly: the client closed it, and with it the session.
+    Closed { link: LinkId, orderly: bool },
+    Command { id: u64, command: Command },
+    /// Time has passed.
+    Tick,
+
+    /// Everything at or below is on disk.
+    Durable { upto: Position },
+    Loaded { key: RecordKey, record: Record },
+    Derived { ticket: Ticket, keys: Arc<Credentials> },
+    Answered { query: u64, found: Found },
+    Fetched { session: SessionId, rows: Vec<Kept> },
+    /// The tables hold everything at or below.
+    Checkpointed { upto: Position },
+    /// Bytes that can be appended to the log for sure.
+    Credit { bytes: u64 },
+
+    /// From the sequencer elsewhere: an entry has its number.
+    Numbered { entry: Arc<Entry>, ticket: Option<Ticket> },
+    /// From the sequencer elsewhere: a guard of this proposal does not hold any more.
+    Rejected { ticket: Ticket, generation: u64 },
+}
+
+/// A record as the tables have it.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Node { rows: Rows },
+    Account { account: Account },
+    Room { room: Room },
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// To the log; `Durable` tells when it is safe.
+    Append { position: Position, bytes: Vec<u8> },
+    /// To the sequencer elsewhere.
+    Propose { ticket: Ticket, generation: u64, proposal: Arc<Proposal>, op_id: OpId },
+    Load { key: RecordKey },
+    Derive { ticket: Ticket, password: Secret },
+    /// To the tables; the answer is united with the tail here.
+    Ask { query: u64, asked: Arc<Query>, upto: Position },
+    /// Kept messages by position.
+    Fetch { session: SessionId, positions: Vec<Position> },
+    /// Delivered entries for the tables, in order.
+    Checkpoint { entries: Vec<Arc<Entry>>, upto: Position },
+
+    Credentials { link: LinkId, found: Found2 },
+    Bound { link: LinkId, bound: Option<(FullJid, SessionId)> },
+    Enabled { link: LinkId, key: SmKey, resume_ms: Option<u64> },
+    Resumed { link: LinkId, jid: FullJid, key: SmKey, h: u32 },
+    /// `h`: what is known of the session, if anything is.
+    ResumeFailed { link: LinkId, h: Option<u32> },
+    /// There is something to write: [`Core::write`].
+    Ready { link: LinkId },
+    /// The stream ends, with this stream error.
+    End { link: LinkId, why: EndReason },
+    Answer { id: u64, outcome: Outcome },
+}
+
+/// What authentication has to know of an account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found2 {
+    /// The account exists and is enabled.
+    pub(crate) usable: bool,
+    pub(crate) disabled: bool,
+    pub(crate) keys: Option<Arc<Credentials>>,
+}
+
+/// Why a stream is ended from here (RFC 6120 section 4.9.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EndReason {
+    /// Another stream took the resource or the session.
+    Conflict,
+    /// The client does not read, or floods.
+    PolicyViolation,
+    /// It acknowledged more than it got.
+    HandledTooMuch { h: u32, sent: u32 },
+    /// The account was deleted, disabled or got a new password.
+    NotAuthorized,
+    /// An administrator ended it.
+    Reset,
+}
+
+impl From<KickReason> for EndReason {
+    fn from(why: KickReason) -> Self {
+        match why {
+            KickReason::NotAuthorized => Self::NotAuthorized,
+            KickReason::Ended => Self::Reset,
+        }
+    }
+}
+
+/// Bounds of the core itself.
+#[derive(Clone, Debug)]
+pub(crate) struct CoreLimits {
+    /// Committed entries kept in memory before a checkpoint, in bytes.
+    pub(crate) tail_bytes: usize,
+    /// A checkpoint at the latest after this.
+    pub(crate) checkpoint_ms: u64,
+    /// Records kept in memory beyond the pinned ones.
+    pub(crate) resident_max: usize,
+    /// How long a session may sleep (XEP-0198 `max`).
+    pub(crate) resume_ms_max: u64,
+    /// Inputs of one session under way before it is read no further.
+    pub(crate) open_max: u32,
+}
+
+impl Default for CoreLimits {
+    fn default() -> Self {
+        Self {
+            tail_bytes: 8 << 20,
+            checkpoint_ms: 60_000,
+            resident_max: 4_096,
+            resume_ms_max: 300_000,
+            open_max: 256,
+        }
+    }
+}
+
+/// What a core begins with: what recovery found.
+pub(crate) struct Start {
+    pub(crate) node: u8,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) epochs: Epochs,
+    /// The newest stamp in the log.
+    pub(crate) stamp: Hlc,
+    /// Random, drawn at this boot.
+    pub(crate) salt: u32,
+    /// Entries of the log that the tables do not hold yet, in order.
+    pub(crate) tail: Vec<Arc<Entry>>,
+    pub(crate) ids: StanzaIds,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: CoreLimits,
+    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) now: Now,
+}
+
+/// The state of a node, and what it wants from the outside.
+pub(crate) struct Core {
+    node: u8,
+    now: Now,
+    settings: Arc<Settings>,
+    limits: CoreLimits,
+    entropy: Box<dyn Entropy>,
+    ids: StanzaIds,
+    order: Order,
+    states: States,
+    residence: Residence,
+    tail: Tail,
+    taken: Taken,
+    sessions: BTreeMap<SessionId, Session>,
+    links: BTreeMap<LinkId, SessionId>,
+    keys: BTreeMap<SmKey, SessionId>,
+    queries: BTreeMap<u64, Asking>,
+    next_query: u64,
+    next_session: u64,
+    credit: u64,
+    outputs: VecDeque<Output>,
+    /// Sessions that got something in this step.
+    touched: std::collections::BTreeSet<SessionId>,
+    /// Sessions to end once this step is through.
+    ends: Vec<SessionId>,
+    /// The line is being delivered: nothing may be delivered in between.
+    releasing: bool,
+}
+
+/// A query under way.
+#[derive(Debug)]
+struct Asking {
+    session: SessionId,
+    query: Arc<Query>,
+    upto: Position,
+}
+
+impl Core {
+    pub(crate) fn new(start: Start) -> Self {
+        let source = u128::from(start.node) << 32 | u128::from(start.salt) | 1 << 127;
+        let mut order = Order::new(start.sequencer, start.stamp, source);
+        let committed = start.tail.last().map_or(Position::ZERO, |entry| entry.position);
+        order.committed = committed;
+        let states = States { epochs: start.epochs, ..States::default() };
+        let mut core = Self {
+            node: start.node,
+            now: start.now,
+            settings: start.settings,
+            entropy: start.entropy,
+            ids: start.ids,
+            order,
+            states,
+            residence: Residence::default(),
+            tail: Tail::new(start.now.monotonic),
+            taken: Taken::default(),
+            sessions: BTreeMap::new(),
+            links: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            next_query: 1,
+            next_session: 1,
+            credit: u64::MAX,
+            outputs: VecDeque::new(),
+            touched: std::collections::BTreeSet::new(),
+            ends: Vec::new(),
+            releasing: false,
+            limits: start.limits,
+        };
+        for entry in start.tail {
+            core.tail.push(entry);
+        }
+        core
+    }
+
+    /// One input; drain [`Core::poll_output`] before the next.
+    pub(crate) fn step(&mut self, now: Now, input: Input) {
+        self.now = now;
+        match input {
+            Input::LookUp { link, account } => self.handle_look_up(link, account),
+            Input::Bind { link, bind } => self.handle_bind(link, bind),
+            Input::Resume { link, account, key, h } => self.handle_resume(link, account, key, h),
+            Input::Stanza { link, stanza } => self.handle_stanza(link, stanza),
+            Input::Enable { link, resume_ms } => self.handle_enable(link, resume_ms),
+            Input::AckRequest { link } => self.handle_ack_request(link),
+            Input::Ack { link, h } => self.handle_ack(link, h),
+            Input::Activity { link, active } => self.handle_activity(link, active),
+            Input::Closed { link, orderly } => self.handle_closed(link, orderly),
+            Input::Command { id, command } => self.handle_command(id, command),
+            Input::Tick => self.handle_tick(),
+            Input::Durable { upto } => self.handle_durable(upto),
+            Input::Loaded { key, record } => self.handle_loaded(&key, record),
+            Input::Derived { ticket, keys } => self.handle_derived(ticket, keys),
+            Input::Answered { query, found } => self.handle_answered(query, found),
+            Input::Fetched { session, rows } => self.handle_fetched(session, rows),
+            Input::Checkpointed { upto } => self.tail.checkpointed(upto),
+            Input::Credit { bytes } => self.credit = bytes,
+            Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
+            Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
+        }
+        self.settle_step();
+    }
+
+    /// The next thing to do outside, in order.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether the driver should read on from this link: what is bounded stays bounded.
+    pub(crate) fn wants_input(&self, link: LinkId) -> bool {
+        let session = self.links.get(&link).and_then(|id| self.sessions.get(id));
+        let room = session.is_none_or(|session| {
+            session.received.open < self.limits.open_max && session.parked.len() < 64
+        });
+        room && self.tail.bytes() < self.limits.tail_bytes.saturating_mul(2)
+    }
+
+    /// When to step with [`Input::Tick`] at the latest.
+    pub(crate) fn timeout(&self) -> Option<Monotonic> {
+        let sessions = self.sessions.values().filter_map(Session::timeout);
+        let own = [self.taken.timeout(), self.tail.timeout(self.limits.checkpoint_ms)];
+        sessions.chain(own.into_iter().flatten()).min()
+    }
+
+    /// After each input: who got something is told, the tail is checked, the unused leaves.
+    fn settle_step(&mut self) {
+        while let Some(id) = self.ends.pop() {
+            self.begin_end(id);
+        }
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(session) = self.sessions.get_mut(&id)
+                && session.wants_write()
+                && !session.announced
+                && let Some(link) = session.link
+            {
+                session.announced = true;
+                self.outputs.push_back(Output::Ready { link });
+            }
+        }
+        if let Some((entries, upto)) =
+            self.tail.begin_checkpoint(self.now.monotonic, self.limits.tail_bytes, self.limits.checkpoint_ms)
+        {
+            self.outputs.push_back(Output::Checkpoint { entries, upto });
+        }
+        self.evict();
+    }
+
+    fn random(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+}

@@ -8,7 +8,9 @@
 
 pub(crate) mod proposal;
 pub(crate) mod query;
+pub(crate) mod request;
 pub(crate) mod sends;
 pub(crate) mod settings;
 pub(crate) mod state;
+pub(crate) mod target;
 pub(crate) mod view;

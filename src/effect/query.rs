@@ -11,6 +11,7 @@ use crate::base::jid::Jid;
 use crate::base::time::Timestamp;
 use crate::model::message::Message;
 use crate::model::message::Owner;
+use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::position::Position;
 
@@ -66,6 +67,25 @@ pub(crate) struct ArchivePage {
     pub(crate) count_max: usize,
     /// Answer the page newest first (mam:2#extended).
     pub(crate) flipped: bool,
+}
+
+impl ArchivePage {
+    /// Whether a kept message belongs to what is asked (bounds, time, correspondent).
+    pub(crate) fn matches(&self, position: Position, at: Timestamp, place: &Place) -> bool {
+        place.archived
+            && place.incarnation == self.incarnation
+            && self.after.is_none_or(|after| position > after)
+            && self.before.is_none_or(|before| position < before)
+            && self.start.is_none_or(|start| at >= start)
+            && self.end.is_none_or(|end| at <= end)
+            && (self.ids.is_empty() || self.ids.contains(&position))
+            && self.with.as_ref().is_none_or(|with| is_with(with, &place.with))
+    }
+}
+
+/// XEP-0313 section 4.1.1: a bare address matches all of its resources, a full one itself alone.
+fn is_with(asked: &Jid, other: &Jid) -> bool {
+    if asked.is_bare() { asked.as_str() == other.bare_str() } else { asked == other }
 }
 
 /// A kept message as it is read back.

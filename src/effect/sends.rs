@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::jid::BareJid;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
 use crate::stanza::outgoing::Outgoing;
@@ -12,8 +13,20 @@ use crate::stanza::outgoing::Outgoing;
 pub(crate) enum Item {
     /// A kept message, read from its row when it is written.
     Kept { position: Position, how: How },
+    /// A kept message as a result of an archive query (XEP-0313 section 4.2).
+    Result { position: Position, query: Arc<ResultOf> },
     /// A stanza of its own, shared by all who get it.
     Stanza { stanza: Arc<Outgoing> },
+}
+
+/// The query that a result answers.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct ResultOf {
+    pub(crate) query_id: Option<Box<str>>,
+    /// Whose archive: results are from it, and its ids are under its name.
+    pub(crate) archive: BareJid,
+    /// Whether who reads may see who is behind a room's occupants.
+    pub(crate) shows_senders: bool,
 }
 
 /// How a kept message looks to the one who gets it.
@@ -37,7 +50,10 @@ pub(crate) enum How {
 #[derive(Debug, Default)]
 pub(crate) struct Sends {
     pub(crate) items: Vec<(SessionId, Item)>,
+    /// Sessions that end with a stream error.
     pub(crate) ended: Vec<(SessionId, KickReason)>,
+    /// Sessions that get what their account's devices have not taken yet (XEP-0160).
+    pub(crate) replays: Vec<SessionId>,
 }
 
 impl Sends {
@@ -47,6 +63,10 @@ impl Sends {
 
     pub(crate) fn stanza(&mut self, session: SessionId, stanza: &Arc<Outgoing>) {
         self.items.push((session, Item::Stanza { stanza: Arc::clone(stanza) }));
+    }
+
+    pub(crate) fn replay(&mut self, session: SessionId) {
+        self.replays.push(session);
     }
 
     pub(crate) fn end(&mut self, session: SessionId, why: KickReason) {

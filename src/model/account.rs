@@ -71,7 +71,7 @@ impl Code for Secret {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        read_bytes(input).map(|bytes| Self::new(bytes.to_vec()))
+        read_bytes(input).map(|bytes| Self::new(bytes.into()))
     }
 }
 

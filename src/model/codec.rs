@@ -307,7 +307,17 @@ macro_rules! newtype {
         }
     )*};
 }
-newtype!(Timestamp(u64), SmKey(u128), Incarnation(u64), SessionId(u64));
+newtype!(SmKey(u128), Incarnation(u64), SessionId(u64));
+
+impl Code for Timestamp {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.unix_ms().encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        u64::decode(input).map(Self::from_unix_ms)
+    }
+}
 
 /// Byte form of a struct (its fields in order) or of an enum (a tag, then the fields).
 ///

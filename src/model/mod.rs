@@ -9,6 +9,7 @@ pub(crate) mod account;
 pub(crate) mod codec;
 pub(crate) mod contact;
 pub(crate) mod entry;
+pub(crate) mod epochs;
 pub(crate) mod frontier;
 pub(crate) mod message;
 pub(crate) mod op;

@@ -129,11 +129,55 @@ pub(crate) struct OccupantDevice {
     pub(crate) joined: Position,
 }
 
-/// A volatile change of a room, with what the occupants are told about it.
+/// A volatile change of a room. What the occupants are told about it is computed at its delivery.
 #[derive(Clone, Debug)]
 pub(crate) enum RoomChange {
     /// A message or other stanza to all occupants that is not kept.
     Say { stanza: Arc<Outgoing> },
+    /// A device enters, alone or beside others of the same user under the same nickname.
+    Join { nick: Box<str>, jid: FullJid, session: SessionId, role: RoomRole, presence: Arc<[u8]> },
+    /// A device leaves, or is made to.
+    Leave { nick: Box<str>, jid: FullJid },
+}
+
+impl RoomChange {
+    /// Whose session enters (`true`) or leaves (`false`) the room.
+    pub(crate) fn moves(&self) -> Vec<(FullJid, bool)> {
+        match self {
+            Self::Say { .. } => Vec::new(),
+            Self::Join { jid, .. } => vec![(jid.clone(), true)],
+            Self::Leave { jid, .. } => vec![(jid.clone(), false)],
+        }
+    }
+}
+
+impl Room {
+    /// Applies a volatile change.
+    pub(crate) fn apply(&mut self, at: Position, change: &RoomChange) {
+        match change {
+            RoomChange::Say { .. } => {}
+            RoomChange::Join { nick, jid, session, role, presence } => {
+                let occupant = self.occupants.entry(nick.clone()).or_insert_with(|| Occupant {
+                    user: jid.bare(),
+                    role: *role,
+                    devices: BTreeMap::new(),
+                });
+                let presence = Arc::clone(presence);
+                occupant.devices.insert(
+                    jid.clone(),
+                    OccupantDevice { session: *session, presence, joined: at },
+                );
+            }
+            RoomChange::Leave { nick, jid } => {
+                if let Some(occupant) = self.occupants.get_mut(nick) {
+                    occupant.devices.remove(jid);
+                    if occupant.devices.is_empty() {
+                        self.occupants.remove(nick);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Room {

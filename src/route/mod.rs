@@ -1,1 +1,110 @@
-//! Who gets a stanza: the delivery rules of RFC 6121 section 8.
+//! Who gets a stanza: the delivery rules of RFC 6121 section 8, and which feature answers what.
+
+pub(crate) mod bounce;
+pub(crate) mod iq;
+pub(crate) mod local;
+pub(crate) mod message;
+
+use crate::archive;
+use crate::archive::id::StanzaIds;
+use crate::base::ids::SessionId;
+use crate::base::jid::FullJid;
+use crate::disco;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::effect::query::Found;
+use crate::effect::query::Query;
+use crate::effect::query::Question;
+use crate::effect::request::Request;
+use crate::effect::sends::Item;
+use crate::effect::sends::Sends;
+use crate::effect::state::At;
+use crate::effect::view::View;
+use crate::model::message::Owner;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::muc;
+use crate::presence;
+use crate::roster;
+use crate::stanza::Kind;
+use crate::stanza::error::Condition;
+use crate::stanza::error::StanzaError;
+
+/// What should happen because of a stanza.
+pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
+    let stanza = &request.stanza;
+    if let Some(to) = &stanza.to {
+        let is_ours = to.domain() == view.settings.domain.as_ref()
+            || view.settings.rooms_host.as_deref() == Some(to.domain());
+        if !is_ours {
+            // Until there is federation (RFC 6120 section 10.4).
+            return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
+        }
+        if view.settings.rooms_host.as_deref() == Some(to.domain()) {
+            return muc::evaluate(view, request);
+        }
+    }
+    match stanza.kind {
+        Kind::Message(_) => message::evaluate(view, request),
+        Kind::Presence(_) => presence::evaluate(view, request),
+        Kind::Iq(_) => iq::evaluate(view, request),
+    }
+}
+
+/// What should happen because a session is over.
+pub(crate) fn evaluate_end(
+    view: &View<'_>,
+    jid: &FullJid,
+    session: SessionId,
+) -> Result<Proposal, Stop> {
+    presence::evaluate_end(view, jid, session)
+}
+
+/// Who gets what because of a committed op, the state being as it was before.
+pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
+    match op {
+        Op::Durable { op: Durable::Message { message, places } } => match places.first() {
+            Some(place) if matches!(place.owner, Owner::Room { .. }) => {
+                muc::deliver_message(view, at, message, place, sends);
+            }
+            _ => local::deliver_message(view, at, message, sends),
+        },
+        Op::Durable { op: Durable::Row { record, name, row } } => {
+            roster::deliver_row(view, at, (record, name, row.as_ref()), sends);
+            crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
+            muc::deliver_row(view, at, (record, name, row.as_ref()), sends);
+        }
+        Op::Durable { op: Durable::Expire { .. } | Durable::Sweep { .. } } => {}
+        Op::Soft { op } => match op {
+            Soft::Route { stanza, to } => local::deliver_stanza(view, stanza, to, sends),
+            Soft::Room { room, change } => muc::deliver_change(view, at, room, change, sends),
+            Soft::Presence { .. } | Soft::Directed { .. } | Soft::Unbind { .. } => {
+                presence::deliver(view, at, op, sends);
+            }
+            Soft::Kick { account, why } => {
+                for online in view.resident_account(account).into_iter().flat_map(|one| one.online.values()) {
+                    sends.end(online.session, *why);
+                }
+            }
+            Soft::Bind { .. } | Soft::Wants { .. } => {}
+        },
+    }
+}
+
+/// What the session that asked a query gets for it.
+pub(crate) fn answer(
+    view: &View<'_>,
+    ids: &StanzaIds,
+    query: &Query,
+    found: Found,
+) -> Vec<Item> {
+    match &query.question {
+        Question::Archive { .. } | Question::ArchiveEnds { .. } => {
+            archive::answer(view, ids, query, found)
+        }
+        Question::RoomHistory { .. } => muc::answer_history(view, query, found),
+        Question::Accounts { .. } => crate::account::answer(view, query, found),
+        Question::Rooms { .. } => disco::answer(view, query, found),
+    }
+}

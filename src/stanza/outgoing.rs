@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::stanza::Kind;
+use crate::xml::append_attribute;
 
 /// The payload is the bytes between the start and the end tag, self-contained below a default
 /// namespace of `jabber:client`.
@@ -19,20 +20,56 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Arc<[u8]>,
 }
 
+/// The attributes of a stanza's start tag (RFC 6120 section 8.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) from: &'a str,
+    pub(crate) to: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) lang: Option<&'a str>,
+}
+
 impl Outgoing {
     /// Appends the stanza as `reader` sees it, with `extra` children after the payload.
     pub(crate) fn write(&self, out: &mut Vec<u8>, reader: &FullJid, extra: &[u8]) {
-        let to = self.to.as_ref().map_or_else(|| reader.as_str(), Jid::as_str);
-        crate::stanza::write_stanza(
-            out,
-            &crate::stanza::Header {
-                kind: self.kind,
-                from: self.from.as_str(),
-                to: Some(to),
-                id: self.id.as_deref(),
-                lang: self.lang.as_deref(),
-            },
-            &[&self.payload, extra],
-        );
+        let header = Header {
+            kind: self.kind,
+            from: self.from.as_str(),
+            to: Some(self.to.as_ref().map_or_else(|| reader.as_str(), Jid::as_str)),
+            id: self.id.as_deref(),
+            lang: self.lang.as_deref(),
+        };
+        write_header(out, &header, false);
+        out.extend_from_slice(&self.payload);
+        out.extend_from_slice(extra);
+        out.extend_from_slice(b"</");
+        out.extend_from_slice(self.kind.name().as_bytes());
+        out.push(b'>');
     }
+}
+
+/// Appends a start tag; `declared`: with the default namespace of stanzas, because it stands in
+/// another one (XEP-0297 section 3).
+pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header<'_>, declared: bool) {
+    out.push(b'<');
+    out.extend_from_slice(header.kind.name().as_bytes());
+    if declared {
+        out.extend_from_slice(b" xmlns='jabber:client'");
+    }
+    let attributes = [
+        (" type='", header.kind.type_attribute()),
+        (" from='", Some(header.from)),
+        (" to='", header.to),
+        (" id='", header.id),
+        (" xml:lang='", header.lang),
+    ];
+    for (name, value) in attributes {
+        if let Some(value) = value {
+            out.extend_from_slice(name.as_bytes());
+            append_attribute(out, value);
+            out.push(b'\'');
+        }
+    }
+    out.push(b'>');
 }

@@ -1,0 +1,132 @@
+//! Making and changing accounts: what the command line, XEP-0133 and XEP-0077 have in common.
+
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
+use crate::base::secret::Secret;
+use crate::effect::proposal::Need;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::effect::state::State;
+use crate::effect::view::View;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::account::Credentials;
+use crate::model::op::Durable;
+use crate::model::op::KickReason;
+use crate::model::op::Soft;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+
+/// What a command changes; no ops where it does not apply (see [`outcome`]).
+pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, Stop> {
+    match command {
+        Command::AddUser { jid, password, admin } => add(view, jid, password, *admin),
+        Command::SetPassword { jid, password } => set_password(view, jid, password),
+        Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
+        Command::DeleteUser { jid } => delete(view, jid),
+    }
+}
+
+/// Why a command proposed nothing.
+pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
+    let exists = |jid: &BareJid| state.accounts.get(jid).is_some_and(|account| account.exists());
+    match command {
+        Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
+        Command::AddUser { .. } => Outcome::Full,
+        Command::SetPassword { jid, .. }
+        | Command::SetEnabled { jid, .. }
+        | Command::DeleteUser { jid } => {
+            if exists(jid) { Outcome::Done } else { Outcome::NoSuchUser }
+        }
+    }
+}
+
+/// A new account, or a new life of a name that was deleted.
+pub(crate) fn add(
+    view: &View<'_>,
+    jid: &BareJid,
+    password: &Secret,
+    admin: bool,
+) -> Result<Proposal, Stop> {
+    let account = view.account(jid)?;
+    if account.exists() {
+        return Ok(Proposal::nothing());
+    }
+    let keys = derived(view, jid, password)?;
+    let [a, b, c, d, e, f, g, h, ..] = view.facts.random;
+    let row = AccountRow {
+        incarnation: Incarnation(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        state: AccountState::Enabled,
+        admin,
+        created: view.now(),
+    };
+    let record = RecordKey::Account { jid: jid.clone() };
+    Ok(Proposal::nothing()
+        .guarded(view.guard(record.clone(), RowName::Account))
+        .row(record.clone(), RowName::Account, Some(Row::Account { row }))
+        .row(record, RowName::Credentials, Some(Row::Credentials { keys })))
+}
+
+/// A new password ends the account's sessions: whoever knew the old one is out.
+pub(crate) fn set_password(
+    view: &View<'_>,
+    jid: &BareJid,
+    password: &Secret,
+) -> Result<Proposal, Stop> {
+    if !view.account(jid)?.exists() {
+        return Ok(Proposal::nothing());
+    }
+    let keys = derived(view, jid, password)?;
+    let record = RecordKey::Account { jid: jid.clone() };
+    let proposal = Proposal::nothing()
+        .guarded(view.guard(record.clone(), RowName::Account))
+        .row(record, RowName::Credentials, Some(Row::Credentials { keys }));
+    Ok(proposal.soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+}
+
+pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Result<Proposal, Stop> {
+    let state = if enabled { AccountState::Enabled } else { AccountState::Disabled };
+    let Some(proposal) = with_state(view, jid, state)? else { return Ok(Proposal::nothing()) };
+    if enabled {
+        return Ok(proposal);
+    }
+    Ok(proposal.soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+}
+
+pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
+    let Some(proposal) = with_state(view, jid, AccountState::Deleted)? else {
+        return Ok(Proposal::nothing());
+    };
+    let record = RecordKey::Account { jid: jid.clone() };
+    Ok(proposal
+        .durable(Durable::Sweep { record })
+        .soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+}
+
+fn with_state(
+    view: &View<'_>,
+    jid: &BareJid,
+    state: AccountState,
+) -> Result<Option<Proposal>, Stop> {
+    let account = view.account(jid)?;
+    let Some(row) = account.row().filter(|_| account.exists()) else { return Ok(None) };
+    let record = RecordKey::Account { jid: jid.clone() };
+    let row = Row::Account { row: AccountRow { state, ..row } };
+    Ok(Some(
+        Proposal::nothing()
+            .guarded(view.guard(record.clone(), RowName::Account))
+            .row(record, RowName::Account, Some(row)),
+    ))
+}
+
+/// The keys of a password; evaluation stops until they are computed.
+fn derived(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Arc<Credentials>, Stop> {
+    view.facts.derived.clone().ok_or_else(|| Stop::Need {
+        need: Need::Derive { account: jid.clone(), password: password.clone() },
+    })
+}

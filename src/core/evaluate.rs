@@ -1,0 +1,366 @@
+//! Evaluating inputs and numbering what they propose.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::ids::Ticket;
+use crate::base::jid::FullJid;
+use crate::core::Core;
+use crate::core::Found2;
+use crate::core::Output;
+use crate::core::order::Asked;
+use crate::core::order::Bind;
+use crate::core::order::Open;
+use crate::core::order::Place;
+use crate::core::order::Sequencer;
+use crate::core::session::Parked;
+use crate::effect::proposal::Need;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::effect::request::Outcome;
+use crate::effect::view::Facts;
+use crate::effect::view::View;
+use crate::model::account::Account;
+use crate::model::account::AccountState;
+use crate::model::entry::Entry;
+use crate::model::entry::Origin;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::op::Want;
+use crate::model::position::OpId;
+use crate::model::row::RecordKey;
+use crate::route;
+use crate::stanza::error::Condition;
+use crate::stanza::error::StanzaError;
+
+/// What an entry costs in the log beyond its rows: header, frame, padding to a sector.
+const ENTRY_OVERHEAD_BYTES: u64 = 1_024;
+
+impl Core {
+    /// Gives the input a ticket and evaluates it.
+    pub(super) fn open(&mut self, asked: Asked, source: Option<SessionId>, number: Option<u32>) {
+        let random = self.random();
+        let op_id = self.op_id_for(source, number);
+        let open = Open {
+            asked,
+            source,
+            number,
+            op_id,
+            random,
+            derived: None,
+            proposal: None,
+            proposed: false,
+        };
+        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
+            session.received.open = session.received.open.saturating_add(1);
+        }
+        let ticket = self.order.ticket(open);
+        self.evaluate(ticket);
+    }
+
+    /// `(sm key, number)` where the client counts; it never repeats.
+    fn op_id_for(&mut self, source: Option<SessionId>, number: Option<u32>) -> OpId {
+        let key = source
+            .and_then(|id| self.sessions.get(&id))
+            .and_then(|session| session.management.as_ref())
+            .map(|management| management.key);
+        match (key, number) {
+            (Some(key), Some(number)) => OpId { source: key.0, number: u64::from(number) },
+            _ => self.order.op_id(),
+        }
+    }
+
+    /// Evaluates an input with a ticket, for the first time or again.
+    pub(super) fn evaluate(&mut self, ticket: Ticket) {
+        let Some(open) = self.order.open.get(&ticket) else { return };
+        let facts = Facts {
+            now: self.now.wall,
+            node: self.node,
+            random: open.random,
+            derived: open.derived.clone(),
+        };
+        let mut view = View::new(&self.states.delivered, &self.settings, &facts);
+        view.over = Some(&self.states.over);
+        let result = self.ask_feature(&view, &open.asked, ticket);
+        let read_pending = view.read_pending.get();
+        match result {
+            Ok(proposal) => self.accept(ticket, proposal, read_pending),
+            Err(Stop::Refuse { error }) => {
+                let proposal = self.refusal(ticket, &error);
+                self.accept(ticket, proposal, read_pending);
+            }
+            Err(Stop::Ignore) => self.accept(ticket, Proposal::nothing(), read_pending),
+            Err(Stop::Need { need: Need::Load { key } }) => {
+                self.park(ticket);
+                self.load(key, Some(ticket));
+            }
+            Err(Stop::Need { need: Need::Derive { password, .. } }) => {
+                self.park(ticket);
+                self.outputs.push_back(Output::Derive { ticket, password });
+            }
+        }
+    }
+
+    fn ask_feature(&self, view: &View<'_>, asked: &Asked, ticket: Ticket) -> Result<Proposal, Stop> {
+        match asked {
+            Asked::Stanza { request } => route::evaluate(view, request),
+            Asked::Command { command, .. } => crate::account::command::evaluate(view, command),
+            Asked::End { session } => match self.sessions.get(session) {
+                Some(session) => route::evaluate_end(view, &session.jid, session.id),
+                None => Ok(Proposal::nothing()),
+            },
+            Asked::Bind { bind, .. } => self.evaluate_bind(view, bind, ticket),
+            Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
+                view.account(account).map(|_| Proposal::nothing())
+            }
+            Asked::Own { ops } => Ok(Proposal { ops: ops.clone(), ..Proposal::default() }),
+        }
+    }
+
+    /// RFC 6120 section 7: a resource that is free, or taken over from an older session.
+    fn evaluate_bind(&self, view: &View<'_>, bind: &Bind, ticket: Ticket) -> Result<Proposal, Stop> {
+        let account = view.account(&bind.account)?;
+        if account.row().is_none_or(|row| row.state != AccountState::Enabled) {
+            return Err(StanzaError::new(Condition::NotAllowed).into());
+        }
+        let resource = match &bind.resource {
+            Some(resource) => resource.clone(),
+            None => resource_from(view.facts.random),
+        };
+        let jid = bind
+            .account
+            .with_resource(&resource)
+            .map_err(|_| StanzaError::new(Condition::BadRequest))?;
+        let old = account.online.get(jid.resource());
+        if old.is_none() && account.online.len() >= self.settings.limits.sessions_max {
+            return Err(StanzaError::new(Condition::ResourceConstraint).into());
+        }
+        let mut proposal = Proposal::nothing();
+        if let Some(old) = old {
+            proposal = route::evaluate_end(view, &old.jid, old.session)?;
+        }
+        let session = SessionId(u64::from(self.node) << 56 | ticket.0);
+        proposal = proposal.soft(Soft::Bind {
+            jid: jid.clone(),
+            session,
+            node: self.node,
+            since: view.now(),
+        });
+        if bind.carbons {
+            proposal = proposal.soft(Soft::Wants { jid, want: Want::Carbons, on: true });
+        }
+        Ok(proposal)
+    }
+
+    /// The answer to what cannot be done. An error is never answered with an error.
+    fn refusal(&self, ticket: Ticket, error: &StanzaError) -> Proposal {
+        match self.order.open.get(&ticket).map(|open| &open.asked) {
+            Some(Asked::Stanza { request }) => match error.answer(&request.stanza, &request.from) {
+                Some(answer) => Proposal::answer(answer),
+                None => Proposal::nothing(),
+            },
+            _ => Proposal::nothing(),
+        }
+    }
+
+    /// What was evaluated goes on: at once, or behind what it depends on.
+    fn accept(&mut self, ticket: Ticket, proposal: Proposal, read_pending: bool) {
+        let Some(open) = self.order.open.get(&ticket) else { return };
+        let source_waits = open
+            .source
+            .and_then(|id| self.sessions.get(&id))
+            .is_some_and(|session| session.received.open > 1);
+        let is_plain = proposal.ops.iter().all(|op| {
+            matches!(op, Op::Soft { op: Soft::Route { .. } })
+        });
+        let proposal = self.within_credit(ticket, proposal);
+        if is_plain && !source_waits && !read_pending {
+            self.deliver_plain(&proposal.ops);
+            self.set_proposal(ticket, proposal);
+            self.finish(ticket);
+        } else if proposal.ops.is_empty() {
+            self.set_proposal(ticket, proposal);
+            if self.order.proposed.is_empty() {
+                self.order.line.push_back(Place::Answer { ticket });
+            } else {
+                self.order.proposed.push_back(ticket);
+            }
+            self.release();
+        } else {
+            self.set_proposal(ticket, proposal);
+            self.propose(ticket);
+        }
+    }
+
+    fn set_proposal(&mut self, ticket: Ticket, proposal: Proposal) {
+        if let Some(open) = self.order.open.get_mut(&ticket) {
+            open.proposal = Some(Arc::new(proposal));
+        }
+    }
+
+    /// Space is a credit known ahead: without it a durable change is refused here, so that an
+    /// append never fails for want of space.
+    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
+        let own = self
+            .order
+            .open
+            .get(&ticket)
+            .is_none_or(|open| matches!(open.asked, Asked::End { .. } | Asked::Own { .. }));
+        if proposal.ops.iter().any(Op::is_durable) && self.credit < cost_bytes(&proposal) {
+            if own {
+                let ops = proposal.ops.into_iter().filter(|op| !op.is_durable()).collect();
+                return Proposal { ops, ..Proposal::default() };
+            }
+            let error = StanzaError::new(Condition::ResourceConstraint);
+            if let Some(Asked::Command { id, .. }) =
+                self.order.open.get(&ticket).map(|open| &open.asked)
+            {
+                self.outputs.push_back(Output::Answer { id: *id, outcome: Outcome::Full });
+            }
+            return self.refusal(ticket, &error);
+        }
+        proposal
+    }
+
+    /// To the sequencer: a number at once if that is here, later if it is elsewhere.
+    pub(super) fn propose(&mut self, ticket: Ticket) {
+        let Some(open) = self.order.open.get_mut(&ticket) else { return };
+        let Some(proposal) = open.proposal.clone() else { return };
+        let op_id = open.op_id;
+        open.proposed = true;
+        if let Some(position) = self.order.number() {
+            self.order.stamp = self.order.stamp.next(self.now.wall.unix_ms(), self.node);
+            let entry = Arc::new(Entry {
+                position,
+                stamp: self.order.stamp,
+                op_id,
+                origin: self.origin_of(ticket),
+                ops: proposal.ops.clone(),
+            });
+            self.pin_records(&entry.ops);
+            self.states.pend(position, entry.stamp, &entry.ops);
+            self.append(&entry);
+            self.order.line.push_back(Place::Entry { entry, ticket: Some(ticket) });
+            self.release();
+        } else if let Sequencer::There { generation } = self.order.sequencer {
+            let at = crate::core::states::provisional(ticket);
+            self.pin_records(&proposal.ops);
+            self.states.pend(at, self.order.stamp, &proposal.ops);
+            self.order.proposed.push_back(ticket);
+            self.outputs.push_back(Output::Propose { ticket, generation, proposal, op_id });
+        }
+    }
+
+    pub(super) fn append(&mut self, entry: &Entry) {
+        if !entry.is_durable() {
+            return;
+        }
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        let cost = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.credit != u64::MAX {
+            self.credit = self.credit.saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
+        }
+        self.outputs.push_back(Output::Append { position: entry.position, bytes });
+    }
+
+    /// The client behind a proposal, if it counts its stanzas.
+    pub(super) fn origin_of(&self, ticket: Ticket) -> Option<Origin> {
+        let open = self.order.open.get(&ticket)?;
+        let session = self.sessions.get(&open.source?)?;
+        let key = session.management.as_ref()?.key;
+        let Asked::Stanza { request } = &open.asked else { return None };
+        Some(Origin {
+            jid: session.jid.clone(),
+            key,
+            h: open.number?,
+            iq: request.stanza.set_id().map(Into::into),
+        })
+    }
+
+    /// The input waits; what comes after it on the same session waits with it.
+    fn park(&mut self, ticket: Ticket) {
+        let source = self.order.open.get(&ticket).and_then(|open| open.source);
+        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
+            session.is_parked = true;
+        }
+    }
+
+    /// What an input waited for is here: it is evaluated again, then what came after it.
+    pub(super) fn unpark(&mut self, ticket: Ticket) {
+        let source = self.order.open.get(&ticket).and_then(|open| open.source);
+        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
+            session.is_parked = false;
+        }
+        self.evaluate(ticket);
+        if let Some(id) = source {
+            self.go_on(id);
+        }
+    }
+
+    /// Takes what waits on the session, until something has to wait again.
+    pub(super) fn go_on(&mut self, id: SessionId) {
+        while let Some(session) = self.sessions.get_mut(&id) {
+            if session.is_parked {
+                return;
+            }
+            match session.parked.pop_front() {
+                Some(Parked::Stanza { stanza, number }) => {
+                    let from = session.jid.clone();
+                    self.open_stanza(id, from, stanza, number);
+                }
+                Some(Parked::End) => self.open(Asked::End { session: id }, Some(id), None),
+                None => return,
+            }
+        }
+    }
+
+    pub(super) fn open_stanza(
+        &mut self,
+        session: SessionId,
+        from: FullJid,
+        stanza: Arc<crate::stanza::Stanza>,
+        number: Option<u32>,
+    ) {
+        let request = crate::effect::request::Request { session, from, stanza };
+        self.open(Asked::Stanza { request }, Some(session), number);
+    }
+}
+
+/// An upper bound of what the proposal's entry takes in the log.
+fn cost_bytes(proposal: &Proposal) -> u64 {
+    let rows: usize = proposal
+        .ops
+        .iter()
+        .map(|op| match op {
+            Op::Durable { op } => crate::model::codec::to_bytes(op).len(),
+            Op::Soft { .. } => 0,
+        })
+        .sum();
+    u64::try_from(rows).unwrap_or(u64::MAX).saturating_add(ENTRY_OVERHEAD_BYTES)
+}
+
+/// A resource that nobody can guess (RFC 6120 section 7.6).
+fn resource_from(random: [u8; 32]) -> Box<str> {
+    let mut text = String::with_capacity(16);
+    for byte in random.iter().take(8) {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    text.into()
+}
+
+/// What authentication needs of an account.
+pub(super) fn look_up(account: Option<&Account>) -> Found2 {
+    let state = account.and_then(Account::row).map(|row| row.state);
+    Found2 {
+        usable: state == Some(AccountState::Enabled),
+        disabled: state == Some(AccountState::Disabled),
+        keys: account.and_then(|account| account.credentials().cloned()),
+    }
+}
+
+/// The record that a ticket's answer is about, for the residence table.
+pub(super) fn account_key(jid: &FullJid) -> RecordKey {
+    RecordKey::Account { jid: jid.bare() }
+}

@@ -1,0 +1,246 @@
+//! A session's queue: outbox and stream management queue (XEP-0198) in one.
+//!
+//! What is to be sent stands in one line. With stream management an item stays after it was
+//! written, until the client has counted it; without, it is gone with the write. The front part is
+//! written, the rest is not; a resumed stream writes the front part again.
+//!
+//! An item of a kept message is a position, not bytes: a slow reader costs a few words a message,
+//! whatever its size. A page (archive results, room history) holds one place until it is known.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::limits::QUEUE_BYTES_MAX;
+use crate::base::limits::QUEUE_ITEMS_MAX;
+use crate::effect::sends::Item;
+use crate::model::position::Position;
+use crate::stanza::Kind;
+use crate::stanza::PresenceType;
+
+/// How far back an unwritten presence of the same sender is looked for, so that replacing it stays
+/// cheap.
+const REPLACE_LOOK_BACK: usize = 64;
+
+/// What a stanza costs beyond its payload.
+const ITEM_OVERHEAD_BYTES: usize = 128;
+
+/// A place in the line.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    Item { item: Item },
+    /// What query this number will give.
+    Page { query: u64 },
+}
+
+/// The line, and the counters of XEP-0198 section 4.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    slots: VecDeque<Slot>,
+    /// How many at the front are written and not counted by the client yet.
+    written: usize,
+    /// Stanzas written since management was enabled, as the client will count them.
+    sent: u32,
+    bytes: usize,
+    /// Keep what was written until it is acknowledged.
+    pub(crate) managed: bool,
+}
+
+impl Queue {
+    /// Appends an item; `false`: the queue is beyond its bounds and its session has to end.
+    pub(crate) fn push(&mut self, item: Item, replace: bool) -> bool {
+        if replace {
+            self.replace_presence(&item);
+        }
+        self.bytes = self.bytes.saturating_add(own_bytes(&item));
+        self.slots.push_back(Slot::Item { item });
+        self.fits()
+    }
+
+    pub(crate) fn push_page(&mut self, query: u64) -> bool {
+        self.slots.push_back(Slot::Page { query });
+        self.fits()
+    }
+
+    fn fits(&self) -> bool {
+        self.slots.len() <= QUEUE_ITEMS_MAX && self.bytes <= QUEUE_BYTES_MAX
+    }
+
+    /// XEP-0352 section 5: of several presences of one sender the last is enough.
+    fn replace_presence(&mut self, newer: &Item) {
+        let Some(from) = presence_of(newer) else { return };
+        let unwritten = self.slots.len().saturating_sub(self.written);
+        let from_end = unwritten.min(REPLACE_LOOK_BACK);
+        let first = self.slots.len().saturating_sub(from_end);
+        let old = self.slots.range(first..).position(
+            |slot| matches!(slot, Slot::Item { item } if presence_of(item) == Some(from)),
+        );
+        if let Some(Slot::Item { item }) = old.and_then(|index| self.slots.remove(first + index)) {
+            self.bytes = self.bytes.saturating_sub(own_bytes(&item));
+        }
+    }
+
+    /// The page is known: its items take its place.
+    pub(crate) fn fill_page(&mut self, query: u64, items: Vec<Item>) -> bool {
+        let found = self
+            .slots
+            .iter()
+            .position(|slot| matches!(slot, Slot::Page { query: one } if *one == query));
+        let Some(index) = found else { return true };
+        let behind = self.slots.split_off(index);
+        for item in items {
+            self.bytes = self.bytes.saturating_add(own_bytes(&item));
+            self.slots.push_back(Slot::Item { item });
+        }
+        self.slots.extend(behind.into_iter().skip(1));
+        self.fits()
+    }
+
+    /// The next slot to write.
+    pub(crate) fn front(&self) -> Option<&Slot> {
+        self.slots.get(self.written)
+    }
+
+    /// What is not written yet.
+    pub(crate) fn unwritten(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().skip(self.written)
+    }
+
+    /// The next item was written. Returns it where nothing keeps it any longer.
+    pub(crate) fn wrote(&mut self) -> Option<Item> {
+        if self.managed {
+            self.written = self.written.saturating_add(1);
+            self.sent = self.sent.wrapping_add(1);
+            return None;
+        }
+        self.take_at(self.written)
+    }
+
+    /// The next item stands for nothing any more (its row has expired): it is passed over.
+    pub(crate) fn skip(&mut self) {
+        self.take_at(self.written);
+    }
+
+    fn take_at(&mut self, index: usize) -> Option<Item> {
+        match self.slots.remove(index) {
+            Some(Slot::Item { item }) => {
+                self.bytes = self.bytes.saturating_sub(own_bytes(&item));
+                Some(item)
+            }
+            Some(Slot::Page { .. }) | None => None,
+        }
+    }
+
+    /// The client has counted up to `h`: these items are its own now. `None`: it claims more than
+    /// was sent (XEP-0198 section 4: `undefined-condition` with `handled-count-too-high`).
+    pub(crate) fn acknowledge(&mut self, h: u32) -> Option<Vec<Item>> {
+        let open = self.sent.wrapping_sub(h);
+        let open = usize::try_from(open).ok().filter(|open| *open <= self.written)?;
+        let done = self.written.saturating_sub(open);
+        Some((0..done).filter_map(|_| self.take_first_written()).collect())
+    }
+
+    fn take_first_written(&mut self) -> Option<Item> {
+        self.written = self.written.saturating_sub(1);
+        self.take_at(0)
+    }
+
+    /// A resumed stream begins where the client's count ended: the rest is written again.
+    pub(crate) fn rewind(&mut self, h: u32) -> Option<Vec<Item>> {
+        let done = self.acknowledge(h)?;
+        self.sent = h;
+        self.written = 0;
+        Some(done)
+    }
+
+    /// Stanzas sent, for the error of a count too high.
+    pub(crate) fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    pub(crate) fn has_unacknowledged(&self) -> bool {
+        self.written > 0
+    }
+
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.written
+    }
+
+    /// Whether something should be written now. To a client that said it is inactive (XEP-0352)
+    /// only what matters is, and takes along what waits before it.
+    pub(crate) fn wants_write(&self, active: bool) -> bool {
+        match self.front() {
+            None | Some(Slot::Page { .. }) => false,
+            Some(Slot::Item { .. }) if active => true,
+            Some(Slot::Item { .. }) => self.unwritten().any(
+                |slot| matches!(slot, Slot::Item { item } if is_important(item)),
+            ),
+        }
+    }
+
+    /// Ends the queue: everything that no client has taken, in order.
+    pub(crate) fn drain(&mut self) -> Vec<Item> {
+        self.bytes = 0;
+        self.written = 0;
+        let slots = std::mem::take(&mut self.slots);
+        slots
+            .into_iter()
+            .filter_map(|slot| match slot {
+                Slot::Item { item } => Some(item),
+                Slot::Page { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Whether the kept message stands in the line.
+    pub(crate) fn holds(&self, position: Position) -> bool {
+        self.slots.iter().any(|slot| {
+            matches!(slot, Slot::Item { item: Item::Kept { position: one, .. } } if *one == position)
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+/// Bytes that the item alone keeps in memory.
+fn own_bytes(item: &Item) -> usize {
+    match item {
+        Item::Stanza { stanza } if Arc::strong_count(stanza) <= 2 => {
+            stanza.payload.len().saturating_add(ITEM_OVERHEAD_BYTES)
+        }
+        Item::Stanza { .. } | Item::Kept { .. } | Item::Result { .. } => 0,
+    }
+}
+
+fn presence_of(item: &Item) -> Option<&str> {
+    match item {
+        Item::Stanza { stanza } => match stanza.kind {
+            Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => {
+                Some(stanza.from.as_str())
+            }
+            _ => None,
+        },
+        Item::Kept { .. } | Item::Result { .. } => None,
+    }
+}
+
+/// XEP-0352 section 5: presence and bodyless chatter can wait for the client to look again.
+fn is_important(item: &Item) -> bool {
+    match item {
+        Item::Kept { .. } | Item::Result { .. } => true,
+        Item::Stanza { stanza } => match stanza.kind {
+            Kind::Presence(kind) => {
+                !matches!(kind, PresenceType::Available | PresenceType::Unavailable)
+            }
+            Kind::Message(_) => !is_chat_state(&stanza.payload),
+            Kind::Iq(_) => true,
+        },
+    }
+}
+
+/// A message that says only that somebody is typing (XEP-0085).
+fn is_chat_state(payload: &[u8]) -> bool {
+    let mark = b"http://jabber.org/protocol/chatstates";
+    memchr::memmem::find(payload, mark).is_some() && memchr::memmem::find(payload, b"<body").is_none()
+}

@@ -1,0 +1,315 @@
+//! Delivering what is committed: in order, and not before.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::ids::Ticket;
+use crate::core::Asking;
+use crate::core::Core;
+use crate::core::Output;
+use crate::core::order::Asked;
+use crate::core::order::Place;
+use crate::core::order::Sequencer;
+use crate::core::session::Session;
+use crate::effect::request::Outcome;
+use crate::effect::sends::How;
+use crate::effect::sends::Item;
+use crate::effect::sends::Sends;
+use crate::effect::state::At;
+use crate::effect::view::Facts;
+use crate::effect::view::View;
+use crate::model::entry::Entry;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::position::Position;
+use crate::route;
+
+impl Core {
+    /// The log is safe up to here.
+    pub(super) fn handle_durable(&mut self, upto: Position) {
+        self.order.committed = self.order.committed.max(upto);
+        self.release();
+    }
+
+    /// The sequencer elsewhere has numbered an entry, of this node or of another.
+    pub(super) fn handle_numbered(&mut self, entry: Arc<Entry>, ticket: Option<Ticket>) {
+        self.order.stamp = self.order.stamp.max(entry.stamp);
+        match ticket {
+            Some(ticket) if self.order.proposed.front() == Some(&ticket) => {
+                self.order.proposed.pop_front();
+                self.states.settle(ticket, entry.position, entry.stamp, &entry.ops);
+                let entry = self.with_origin(ticket, &entry);
+                self.append(&entry);
+                self.order.line.push_back(Place::Entry { entry, ticket: Some(ticket) });
+                self.answers_follow();
+            }
+            // A number for something that is not next in line: the sequencer speaks of a
+            // generation that is over. Nothing of it may be shown.
+            Some(_) => {}
+            None => {
+                self.pin_records(&entry.ops);
+                self.states.pend(entry.position, entry.stamp, &entry.ops);
+                self.append(&entry);
+                self.order.line.push_back(Place::Entry { entry, ticket: None });
+            }
+        }
+        self.release();
+    }
+
+    fn with_origin(&self, ticket: Ticket, entry: &Arc<Entry>) -> Arc<Entry> {
+        if entry.origin.is_some() {
+            return Arc::clone(entry);
+        }
+        let mut entry = entry.as_ref().clone();
+        entry.origin = self.origin_of(ticket);
+        Arc::new(entry)
+    }
+
+    /// Answers that stood behind a proposal move into the line behind its entry.
+    fn answers_follow(&mut self) {
+        while let Some(ticket) = self.order.proposed.front().copied() {
+            if self.order.open.get(&ticket).is_some_and(|open| open.proposed) {
+                return;
+            }
+            self.order.proposed.pop_front();
+            self.order.line.push_back(Place::Answer { ticket });
+        }
+    }
+
+    /// A guard did not hold: go back to it. Everything numbered stays, every own input that is
+    /// not numbered is evaluated again, in order, with the same ticket and op id.
+    pub(super) fn handle_rejected(&mut self, ticket: Ticket, rejected: u64) {
+        let Sequencer::There { generation } = &mut self.order.sequencer else { return };
+        if *generation != rejected || self.order.proposed.front() != Some(&ticket) {
+            return;
+        }
+        *generation = generation.saturating_add(1);
+        let again: Vec<Ticket> = self.order.proposed.drain(..).collect();
+        for ticket in &again {
+            if let Some(open) = self.order.open.get_mut(ticket) {
+                open.proposed = false;
+                open.proposal = None;
+            }
+        }
+        self.rebuild_pending();
+        for ticket in again {
+            self.evaluate(ticket);
+        }
+    }
+
+    /// Puts everything pending on top of the delivered state anew: what is numbered, then what
+    /// is proposed.
+    pub(super) fn rebuild_pending(&mut self) {
+        self.states.clear_pending();
+        for place in &self.order.line {
+            if let Place::Entry { entry, .. } = place {
+                self.states.pend(entry.position, entry.stamp, &entry.ops);
+            }
+        }
+        for ticket in &self.order.proposed {
+            let open = self.order.open.get(ticket).filter(|open| open.proposed);
+            if let Some(proposal) = open.and_then(|open| open.proposal.as_ref()) {
+                let at = crate::core::states::provisional(*ticket);
+                self.states.pend(at, self.order.stamp, &proposal.ops);
+            }
+        }
+    }
+
+    /// Delivers the front of the line as far as it is committed.
+    pub(super) fn release(&mut self) {
+        if self.releasing {
+            return;
+        }
+        self.releasing = true;
+        self.release_line();
+        self.releasing = false;
+    }
+
+    fn release_line(&mut self) {
+        while self.order.front_is_committed() {
+            let place = self.order.line.front().cloned();
+            if let Some(Place::Entry { entry, .. }) = &place
+                && !self.records_are_here(entry)
+            {
+                return;
+            }
+            self.order.line.pop_front();
+            match place {
+                Some(Place::Entry { entry, ticket }) => {
+                    self.deliver(&entry);
+                    if let Some(ticket) = ticket {
+                        self.finish(ticket);
+                    }
+                }
+                Some(Place::Answer { ticket }) => self.finish(ticket),
+                None => return,
+            }
+        }
+    }
+
+    /// Folds a committed entry into the delivered state and sends what follows from it.
+    fn deliver(&mut self, entry: &Arc<Entry>) {
+        if entry.is_durable() {
+            self.tail.push(Arc::clone(entry));
+        }
+        for (sub, op) in (0_u8..).zip(&entry.ops) {
+            let at = At { position: entry.position.with_sub(sub), stamp: entry.stamp };
+            let sends = self.sends_of(at, op);
+            self.states.fold(at, op);
+            self.follow_bind(op);
+            self.dispatch(sends);
+        }
+        self.states.unpend(&entry.ops);
+    }
+
+    fn sends_of(&self, at: At, op: &Op) -> Sends {
+        let facts = Facts { now: self.now.wall, node: self.node, ..Facts::default() };
+        let view = View::new(&self.states.delivered, &self.settings, &facts);
+        let mut sends = Sends::default();
+        route::deliver(&view, at, op, &mut sends);
+        sends
+    }
+
+    /// Volatile stanzas that nothing stands before go at once.
+    pub(super) fn deliver_plain(&mut self, ops: &[Op]) {
+        for op in ops {
+            let at = At { position: self.order.committed, stamp: self.order.stamp };
+            let sends = self.sends_of(at, op);
+            self.dispatch(sends);
+        }
+    }
+
+    /// A session of this node begins or ends with its entry.
+    fn follow_bind(&mut self, op: &Op) {
+        match op {
+            Op::Soft { op: Soft::Unbind { session, .. } } => self.drop_session(*session),
+            Op::Soft { op: Soft::Bind { .. } } | Op::Soft { .. } | Op::Durable { .. } => {}
+        }
+    }
+
+    fn dispatch(&mut self, sends: Sends) {
+        for (session, item) in sends.items {
+            self.push(session, item);
+        }
+        for session in sends.replays {
+            self.replay(session);
+        }
+        for (session, why) in sends.ended {
+            self.end_session(session, why.into());
+        }
+    }
+
+    /// Into the session's queue, if it is one of this node.
+    pub(super) fn push(&mut self, id: SessionId, item: Item) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let replace = !session.active || session.link.is_none();
+        let fits = session.queue.push(item, replace);
+        self.touched.insert(id);
+        if !fits {
+            self.end_session(id, crate::core::EndReason::PolicyViolation);
+        }
+    }
+
+    /// What the account's devices have not taken goes to this session, oldest first.
+    fn replay(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let account = session.jid.bare();
+        let Some(record) = self.states.delivered.accounts.get(&account) else { return };
+        let positions: Vec<Position> = record
+            .untaken
+            .iter()
+            .filter(|position| !self.taken.has(&account, **position))
+            .copied()
+            .collect();
+        for position in positions {
+            self.push(id, Item::Kept { position, how: How::Late });
+        }
+    }
+
+    /// The input is done: its answers leave, its session's count moves.
+    pub(super) fn finish(&mut self, ticket: Ticket) {
+        let Some(open) = self.order.open.remove(&ticket) else { return };
+        let proposal = open.proposal.unwrap_or_default();
+        if let Some(id) = open.source {
+            for stanza in &proposal.answers {
+                self.push(id, Item::Stanza { stanza: Arc::clone(stanza) });
+            }
+            if let Some(query) = &proposal.query {
+                self.ask(id, query.clone());
+            }
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.received.open = session.received.open.saturating_sub(1);
+                if open.number.is_some() {
+                    session.finish_stanza();
+                }
+                self.touched.insert(id);
+            }
+            self.try_resume(id);
+        }
+        self.finish_asked(&open.asked, &proposal.ops);
+    }
+
+    fn finish_asked(&mut self, asked: &Asked, ops: &[Op]) {
+        match asked {
+            Asked::Bind { link, .. } => self.finish_bind(*link, ops),
+            Asked::Resume { link, account, key, .. } => self.finish_resume(*link, account, *key),
+            Asked::LookUp { link, account } => {
+                let account = self.states.delivered.accounts.get(account);
+                let found = crate::core::evaluate::look_up(account.map(AsRef::as_ref));
+                self.outputs.push_back(Output::Credentials { link: *link, found });
+            }
+            Asked::Command { id, command } => {
+                let outcome = if ops.is_empty() {
+                    crate::account::command::outcome(&self.states.delivered, command)
+                } else {
+                    Outcome::Done
+                };
+                self.outputs.push_back(Output::Answer { id: *id, outcome });
+            }
+            Asked::Stanza { .. } | Asked::End { .. } | Asked::Own { .. } => {}
+        }
+    }
+
+    /// A query holds its place in the session's queue until it is answered.
+    fn ask(&mut self, session: SessionId, query: crate::effect::query::Query) {
+        let number = self.next_query;
+        self.next_query = number.saturating_add(1);
+        let Some(asking) = self.sessions.get_mut(&session) else { return };
+        if !asking.queue.push_page(number) {
+            self.end_session(session, crate::core::EndReason::PolicyViolation);
+            return;
+        }
+        let query = Arc::new(query);
+        let upto = self.order.committed;
+        self.tail.hold(number);
+        self.queries.insert(number, Asking { session, query: Arc::clone(&query), upto });
+        self.outputs.push_back(Output::Ask { query: number, asked: query, upto });
+    }
+
+    pub(super) fn handle_answered(&mut self, number: u64, found: crate::effect::query::Found) {
+        let Some(asking) = self.queries.remove(&number) else { return };
+        let found = self.tail.unite(&asking.query.question, found, asking.upto);
+        self.tail.let_go(number);
+        let facts = Facts { now: self.now.wall, node: self.node, ..Facts::default() };
+        let view = View::new(&self.states.delivered, &self.settings, &facts);
+        let items = route::answer(&view, &self.ids, asking.query.as_ref(), found);
+        if let Some(session) = self.sessions.get_mut(&asking.session) {
+            let fits = session.queue.fill_page(number, items);
+            self.touched.insert(asking.session);
+            if !fits {
+                self.end_session(asking.session, crate::core::EndReason::PolicyViolation);
+            }
+        }
+    }
+}
+
+impl Session {
+    /// When this session wants to be looked at.
+    pub(super) fn timeout(&self) -> Option<crate::base::time::Monotonic> {
+        let ack = match self.management.as_ref().map(|management| management.ack) {
+            Some(crate::core::session::Ack::Owed { by, .. }) => Some(by),
+            _ => None,
+        };
+        ack.into_iter().chain(self.sleeps_until).min()
+    }
+}

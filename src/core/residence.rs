@@ -1,0 +1,142 @@
+//! Which records are in memory: loaded when something needs them, pinned while it does.
+//!
+//! The core never waits for a disk: an input whose record is not here is parked, with what comes
+//! after it on the same session, and evaluated again when the record is. Accounts with sessions,
+//! rooms with occupants and whatever something pending touches stay; the rest leaves, the longest
+//! unused first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::ids::Ticket;
+use crate::core::Core;
+use crate::core::Output;
+use crate::core::Record;
+use crate::effect::state::At;
+use crate::effect::state::records_of;
+use crate::model::entry::Entry;
+use crate::model::op::Op;
+use crate::model::row::RecordKey;
+
+#[derive(Debug, Default)]
+pub(crate) struct Residence {
+    /// Records asked for, and the inputs that wait for each.
+    loading: BTreeMap<RecordKey, Vec<Ticket>>,
+    /// When a record was last loaded or loaded for, as a running number.
+    used: BTreeMap<RecordKey, u64>,
+    clock: u64,
+    /// Looked at for eviction when more than this are here.
+    next_look: usize,
+}
+
+impl Core {
+    pub(super) fn load(&mut self, key: RecordKey, ticket: Option<Ticket>) {
+        let waiting = self.residence.loading.entry(key.clone());
+        let is_new = matches!(waiting, std::collections::btree_map::Entry::Vacant(_));
+        waiting.or_default().extend(ticket);
+        if is_new {
+            self.outputs.push_back(Output::Load { key });
+        }
+    }
+
+    pub(super) fn handle_loaded(&mut self, key: &RecordKey, record: Record) {
+        if !self.states.delivered.holds(key) {
+            let delivered = &mut self.states.delivered;
+            match (key, record) {
+                (RecordKey::Node, Record::Node { rows }) => delivered.node = Some(Arc::new(rows)),
+                (RecordKey::Account { jid }, Record::Account { account }) => {
+                    delivered.accounts.insert(jid.to_compact(), Arc::new(account));
+                }
+                (RecordKey::Room { jid }, Record::Room { room }) => {
+                    delivered.rooms.insert(jid.to_compact(), Arc::new(room));
+                }
+                _ => return,
+            }
+            self.bring_up_to_date(key);
+            if self.states.is_pending(key) {
+                self.rebuild_pending();
+            }
+        }
+        self.residence.clock = self.residence.clock.saturating_add(1);
+        self.residence.used.insert(key.clone(), self.residence.clock);
+        for ticket in self.residence.loading.remove(key).unwrap_or_default() {
+            self.unpark(ticket);
+        }
+        self.release();
+    }
+
+    /// Applies what the tables did not have when the record was read. Applying an op twice does
+    /// no harm: it is an absolute value.
+    fn bring_up_to_date(&mut self, key: &RecordKey) {
+        let mut only = crate::effect::state::State::default();
+        only.share(key, &self.states.delivered);
+        self.states.delivered.forget(key);
+        let epochs = &self.states.epochs;
+        for entry in self.tail.entries() {
+            if let Some(origin) = &entry.origin {
+                let at = At { position: entry.position, stamp: entry.stamp };
+                let op = crate::core::taken::stream_row(origin, entry.stamp);
+                only.apply(at, &op, |a, b| epochs.follows(a, b));
+            }
+            for (sub, op) in (0_u8..).zip(&entry.ops) {
+                if op.is_durable() {
+                    let at = At { position: entry.position.with_sub(sub), stamp: entry.stamp };
+                    only.apply(at, op, |a, b| epochs.follows(a, b));
+                }
+            }
+        }
+        self.states.delivered.share(key, &only);
+    }
+
+    /// Delivery of an entry needs the records that its ops change.
+    pub(super) fn records_are_here(&self, entry: &Entry) -> bool {
+        entry
+            .ops
+            .iter()
+            .flat_map(records_of)
+            .all(|key| self.states.delivered.holds(&key))
+    }
+
+    /// Ops may touch records that this node does not hold: delivery will need them.
+    pub(super) fn pin_records(&mut self, ops: &[Op]) {
+        for key in ops.iter().flat_map(records_of) {
+            if !self.states.delivered.holds(&key) {
+                self.load(key, None);
+            }
+        }
+    }
+
+    /// Lets the longest unused records go when there are too many.
+    pub(super) fn evict(&mut self) {
+        let here = self.states.delivered.accounts.len() + self.states.delivered.rooms.len();
+        if here <= self.limits.resident_max.max(self.residence.next_look) {
+            return;
+        }
+        let mut unpinned: Vec<(u64, RecordKey)> = Vec::new();
+        for (jid, account) in &self.states.delivered.accounts {
+            let key = RecordKey::Account { jid: jid.clone() };
+            if account.online.is_empty() && !self.taken.holds(jid) && !self.is_needed(&key) {
+                unpinned.push((self.residence.used.get(&key).copied().unwrap_or(0), key));
+            }
+        }
+        for (jid, room) in &self.states.delivered.rooms {
+            let key = RecordKey::Room { jid: jid.clone() };
+            if room.occupants.is_empty() && !self.is_needed(&key) {
+                unpinned.push((self.residence.used.get(&key).copied().unwrap_or(0), key));
+            }
+        }
+        unpinned.sort_unstable();
+        let surplus = here.saturating_sub(self.limits.resident_max / 2).min(unpinned.len());
+        for (_, key) in unpinned.drain(..surplus) {
+            self.states.delivered.forget(&key);
+            self.residence.used.remove(&key);
+        }
+        // Where most are pinned, looking at each input would cost more than the memory it finds.
+        let left = self.states.delivered.accounts.len() + self.states.delivered.rooms.len();
+        self.residence.next_look = left.saturating_add(self.limits.resident_max / 8).saturating_add(1);
+    }
+
+    fn is_needed(&self, key: &RecordKey) -> bool {
+        self.states.is_pending(key) || self.residence.loading.contains_key(key)
+    }
+}

@@ -1,0 +1,178 @@
+//! A session of this node: its stream, its counters, its queue.
+//!
+//! A session outlives its stream when the client enabled resumption (XEP-0198 section 5): then it
+//! sleeps until the client comes back or its time is over.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
+use crate::base::jid::FullJid;
+use crate::base::time::Monotonic;
+use crate::core::queue::Queue;
+use crate::effect::query::Kept;
+use crate::model::position::Position;
+use crate::stanza::Stanza;
+
+/// One connection as the driver numbers it; a session may have several, one after the other.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct LinkId(pub(crate) u64);
+
+/// An `<r/>` is answered at the latest after this, with the lower count (XEP-0198 section 4: not to
+/// be withheld).
+pub(crate) const ACK_WAIT_MS: u64 = 1_000;
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) jid: FullJid,
+    pub(crate) link: Option<LinkId>,
+    pub(crate) management: Option<Management>,
+    pub(crate) queue: Queue,
+    pub(crate) received: Received,
+    /// Inputs that wait because the one before them waits for a record.
+    pub(crate) parked: VecDeque<Parked>,
+    pub(crate) is_parked: bool,
+    /// XEP-0352: the user looks at the client.
+    pub(crate) active: bool,
+    /// Asleep since its stream was cut; ends then.
+    pub(crate) sleeps_until: Option<Monotonic>,
+    /// Its end is under way: nothing more is taken from it.
+    pub(crate) ending: bool,
+    /// A stream that resumes, as soon as everything received is committed.
+    pub(crate) resuming: Option<(LinkId, u32)>,
+    /// The rows that the next items need were asked for.
+    pub(crate) fetching: bool,
+    /// Rows for items that are about to be written; `None`: asked for, or gone.
+    pub(crate) fetched: BTreeMap<Position, Option<Kept>>,
+    pub(crate) announced: bool,
+}
+
+/// What a session's stream brings, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Parked {
+    Stanza { stanza: Arc<Stanza>, number: Option<u32> },
+    End,
+}
+
+/// Stream management as enabled.
+#[derive(Debug)]
+pub(crate) struct Management {
+    pub(crate) key: SmKey,
+    /// How long the session may sleep; `None`: it was not asked for.
+    pub(crate) resume_ms: Option<u64>,
+    /// Where the client's own count begins.
+    pub(crate) ack: Ack,
+    /// An `<r/>` of ours is out.
+    pub(crate) asked: bool,
+}
+
+/// The state of an owed `<a/>`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Ack {
+    #[default]
+    None,
+    /// The client asked when it had sent this many; answer by then.
+    Owed { upto: u32, by: Monotonic },
+    /// Answered with less; the rest follows unasked.
+    Later { upto: u32 },
+    /// To be written now.
+    Due,
+}
+
+/// Stanzas received on the session (XEP-0198 section 4: handled).
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// All.
+    pub(crate) count: u32,
+    /// Those whose ticket is committed, and all before them: the `h` that may be told.
+    pub(crate) handled: u32,
+    /// Tickets under way that were not stanzas, and stanzas: nothing of the session may overtake.
+    pub(crate) open: u32,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, jid: FullJid, link: LinkId) -> Self {
+        Self {
+            id,
+            jid,
+            link: Some(link),
+            management: None,
+            queue: Queue::default(),
+            received: Received::default(),
+            parked: VecDeque::new(),
+            is_parked: false,
+            active: true,
+            sleeps_until: None,
+            ending: false,
+            resuming: None,
+            fetching: false,
+            fetched: BTreeMap::new(),
+            announced: false,
+        }
+    }
+
+    /// A stanza of the session is committed (or needed no commit): the count moves on.
+    pub(crate) fn finish_stanza(&mut self) {
+        self.received.handled = self.received.handled.wrapping_add(1);
+        let handled = self.received.handled;
+        let Some(management) = &mut self.management else { return };
+        match management.ack {
+            Ack::Owed { upto, .. } | Ack::Later { upto } if reached(handled, upto) => {
+                management.ack = Ack::Due;
+            }
+            Ack::Owed { .. } | Ack::Later { .. } | Ack::None | Ack::Due => {}
+        }
+    }
+
+    /// The client asks for our count.
+    pub(crate) fn ask_ack(&mut self, now: Monotonic) {
+        let upto = self.received.count;
+        let done = reached(self.received.handled, upto);
+        if let Some(management) = &mut self.management {
+            management.ack =
+                if done { Ack::Due } else { Ack::Owed { upto, by: now.plus_ms(ACK_WAIT_MS) } };
+        }
+    }
+
+    /// An answer that has waited long enough goes out with what is committed.
+    pub(crate) fn check_ack(&mut self, now: Monotonic) -> bool {
+        match self.management.as_mut().map(|management| &mut management.ack) {
+            Some(ack @ Ack::Owed { .. }) => match *ack {
+                Ack::Owed { by, .. } if by <= now => {
+                    *ack = Ack::Due;
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The `<a/>` to write now, if one is due.
+    pub(crate) fn take_ack(&mut self) -> Option<u32> {
+        let handled = self.received.handled;
+        let count = self.received.count;
+        let management = self.management.as_mut()?;
+        if management.ack != Ack::Due {
+            return None;
+        }
+        management.ack =
+            if reached(handled, count) { Ack::None } else { Ack::Later { upto: count } };
+        Some(handled)
+    }
+
+    /// Whether something can be written to the stream now.
+    pub(crate) fn wants_write(&self) -> bool {
+        self.link.is_some()
+            && (self.queue.wants_write(self.active)
+                || self.management.as_ref().is_some_and(|one| one.ack == Ack::Due))
+    }
+}
+
+/// Whether a count modulo 2^32 has come to `upto` (XEP-0198 section 4: it wraps).
+fn reached(count: u32, upto: u32) -> bool {
+    upto.wrapping_sub(count) == 0 || upto.wrapping_sub(count) > u32::MAX / 2
+}

@@ -1,0 +1,123 @@
+//! The two states: what is delivered, and what evaluation sees on top of it.
+//!
+//! Delivery folds committed entries into `delivered`, one by one. Evaluation looks through `over`,
+//! which holds a copy of every record that something numbered or proposed, but not delivered yet,
+//! touches. A record leaves `over` when nothing is pending for it any more; both copies are equal
+//! then.
+
+use std::collections::BTreeMap;
+
+use crate::effect::proposal::Guard;
+use crate::effect::state::At;
+use crate::effect::state::State;
+use crate::effect::state::records_of;
+use crate::model::epochs::Epochs;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::Cell;
+use crate::model::row::RecordKey;
+
+use crate::base::ids::Ticket;
+
+/// Delivered and pending state of the resident records.
+#[derive(Debug, Default)]
+pub(crate) struct States {
+    pub(crate) delivered: State,
+    pub(crate) over: State,
+    /// How many pending ops touch a record.
+    pending: BTreeMap<RecordKey, u32>,
+    pub(crate) epochs: Epochs,
+}
+
+/// The version of a row that an own proposal has changed, until the proposal is numbered.
+pub(crate) fn provisional(ticket: Ticket) -> Position {
+    Position::new(Epoch { counter: u32::MAX, node: 0, salt: 0 }, ticket.0, 0)
+}
+
+impl States {
+    /// Whether something pending touches the record: it must stay in memory.
+    pub(crate) fn is_pending(&self, key: &RecordKey) -> bool {
+        self.pending.contains_key(key)
+    }
+
+    /// Puts ops on top: they are numbered (`at` their position) or proposed (a provisional one).
+    pub(crate) fn pend(&mut self, position: Position, stamp: Hlc, ops: &[Op]) {
+        for (sub, op) in (0_u8..).zip(ops) {
+            // A kept message changes nothing that an evaluation reads: its records are held in
+            // memory, but need no copy.
+            let is_message = matches!(op, Op::Durable { op: Durable::Message { .. } });
+            for key in records_of(op) {
+                if !is_message && !self.over.holds(&key) {
+                    self.over.share(&key, &self.delivered);
+                }
+                *self.pending.entry(key).or_default() += 1;
+            }
+            if is_message {
+                continue;
+            }
+            let at = At { position: position.with_sub(sub), stamp };
+            if !self.is_older_than_own(at.position, op) {
+                let epochs = &self.epochs;
+                self.over.apply(at, op, |a, b| epochs.follows(a, b));
+            }
+        }
+    }
+
+    /// A foreign entry comes below own proposals: where such a one has set the row already, its
+    /// value stays on top.
+    fn is_older_than_own(&self, position: Position, op: &Op) -> bool {
+        let own = provisional(Ticket(0));
+        let Op::Durable { op: Durable::Row { record, name, .. } } = op else { return false };
+        position < own
+            && self.over.rows(record).is_some_and(|rows| rows.version(name) >= own)
+    }
+
+    /// An own proposal was numbered: its rows get their final version.
+    pub(crate) fn settle(&mut self, ticket: Ticket, position: Position, stamp: Hlc, ops: &[Op]) {
+        let before = provisional(ticket);
+        for (sub, op) in (0_u8..).zip(ops) {
+            let Op::Durable { op: Durable::Row { record, name, .. } } = op else { continue };
+            let cell = self.over.rows(record).and_then(|rows| rows.cell(name));
+            if let Some(cell) = cell.filter(|cell| cell.at == before.with_sub(sub)) {
+                let cell = Cell { at: position.with_sub(sub), stamp, row: cell.row.clone() };
+                self.over.put(record, name, cell);
+            }
+        }
+    }
+
+    /// Folds one op of a committed entry into the delivered state.
+    pub(crate) fn fold(&mut self, at: At, op: &Op) {
+        let epochs = &self.epochs;
+        self.delivered.apply(at, op, |a, b| epochs.follows(a, b));
+    }
+
+    /// The ops are delivered: what nothing pends on is equal below and leaves the top.
+    pub(crate) fn unpend(&mut self, ops: &[Op]) {
+        for key in ops.iter().flat_map(records_of) {
+            if let Some(count) = self.pending.get_mut(&key) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.pending.remove(&key);
+                    self.over.forget(&key);
+                }
+            }
+        }
+    }
+
+    /// Takes everything off the top; the caller puts back what is numbered.
+    pub(crate) fn clear_pending(&mut self) {
+        self.over = State::default();
+        self.pending.clear();
+    }
+
+    /// Whether what an evaluation read still holds, numbered but uncommitted entries included.
+    pub(crate) fn holds(&self, guard: &Guard) -> bool {
+        let key = &guard.key;
+        let rows = self.over.rows(&key.record).or_else(|| self.delivered.rows(&key.record));
+        let version = rows.map_or(Position::ZERO, |rows| rows.version(&key.name));
+        version == guard.version
+    }
+}

@@ -1,0 +1,36 @@
+//! What is asked of a feature: a stanza of a client, or a command of an administrator.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::secret::Secret;
+use crate::stanza::Stanza;
+
+/// A stanza as it came from a session; `from` is who really sent it (RFC 6120 section 8.1.2.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) session: SessionId,
+    pub(crate) from: FullJid,
+    pub(crate) stanza: Arc<Stanza>,
+}
+
+/// A command from the command line, through the server's own socket.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    AddUser { jid: BareJid, password: Secret, admin: bool },
+    SetPassword { jid: BareJid, password: Secret },
+    SetEnabled { jid: BareJid, enabled: bool },
+    DeleteUser { jid: BareJid },
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    Done,
+    NoSuchUser,
+    UserExists,
+    /// The disk has no room.
+    Full,
+}

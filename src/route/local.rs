@@ -1,0 +1,144 @@
+//! Delivery to the sessions of an account (RFC 6121 section 8.5, XEP-0280).
+
+use std::sync::Arc;
+
+use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
+use crate::effect::sends::How;
+use crate::effect::sends::Sends;
+use crate::effect::state::At;
+use crate::effect::view::View;
+use crate::model::account::Account;
+use crate::model::account::Online;
+use crate::model::message::Message;
+use crate::model::position::Position;
+use crate::route::bounce;
+use crate::stanza::Kind;
+use crate::stanza::MessageType;
+use crate::stanza::PresenceType;
+use crate::stanza::outgoing::Outgoing;
+
+/// A kept message: to the recipient's sessions and, as copies, to the other devices of both.
+pub(crate) fn deliver_message(view: &View<'_>, at: At, message: &Message, sends: &mut Sends) {
+    let position = at.position;
+    let sender = message.from.to_bare();
+    let is_copied = copies_allowed(message.kind, &message.payload);
+    if let Some(account) = view.resident_account(&message.to.to_bare()) {
+        let direct = recipients(account, &message.to);
+        for online in &direct {
+            sends.kept(online.session, position, How::Direct);
+        }
+        if is_copied {
+            let others = account.online.values().filter(|one| {
+                one.carbons
+                    && one.jid.as_jid() != &message.from
+                    && direct.iter().all(|online| online.session != one.session)
+                    && wants_copy(one, &message.to)
+            });
+            for online in others {
+                sends.kept(online.session, position, How::CarbonReceived);
+            }
+        }
+    }
+    if is_copied && sender != message.to.to_bare() {
+        send_copies(view, message, position, sends);
+    }
+}
+
+/// XEP-0280 section 6: to a bare address everyone with a priority of zero or more got it directly,
+/// and a negative one must not get copies; to a full address the others get copies.
+fn wants_copy(online: &Online, to: &Jid) -> bool {
+    !to.is_bare() || online.presence.as_ref().is_none_or(|here| here.priority >= 0)
+}
+
+/// XEP-0280 section 8: the sender's other devices.
+fn send_copies(view: &View<'_>, message: &Message, position: Position, sends: &mut Sends) {
+    let Some(account) = view.resident_account(&message.from.to_bare()) else { return };
+    for online in account.online.values().filter(|online| online.carbons) {
+        if online.jid.as_jid() != &message.from {
+            sends.kept(online.session, position, How::CarbonSent);
+        }
+    }
+}
+
+/// XEP-0280 section 6.1: chat messages, and others with a body, unless the sender says no.
+pub(crate) fn copies_allowed(kind: MessageType, payload: &[u8]) -> bool {
+    let is_kind = matches!(kind, MessageType::Chat | MessageType::Normal);
+    let is_private = memchr::memmem::find(payload, b"urn:xmpp:carbons:2").is_some()
+        && memchr::memmem::find(payload, b"<private").is_some();
+    let is_hinted = memchr::memmem::find(payload, b"<no-copy").is_some();
+    is_kind && !is_private && !is_hinted
+}
+
+/// The sessions that a message to `to` is for.
+///
+/// A full address: the session that has it; else, and for a bare one, every available session
+/// whose priority is not negative (RFC 6121 sections 8.5.2.1.1 and 8.5.3).
+pub(crate) fn recipients<'a>(account: &'a Account, to: &Jid) -> Vec<&'a Online> {
+    if let Some(resource) = to.resource() {
+        if let Some(online) = account.online.get(resource) {
+            return vec![online];
+        }
+    }
+    account.available().filter(|(_, here)| here.priority >= 0).map(|(online, _)| online).collect()
+}
+
+/// A stanza that is not kept, at its place in the order.
+pub(crate) fn deliver_stanza(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, sends: &mut Sends) {
+    let Some(account) = view.resident_account(&to.to_bare()) else {
+        return undeliverable(view, stanza, to, sends);
+    };
+    match stanza.kind {
+        Kind::Message(kind) => deliver_volatile(account, kind, stanza, to, sends),
+        Kind::Presence(kind) => {
+            for online in account.online.values() {
+                let is_for = to.resource().is_none_or(|one| one == online.jid.resource());
+                // RFC 6121 section 8.5.2.1.2: to a bare address, available resources only.
+                let is_here = online.presence.is_some() || !to.is_bare();
+                if is_for && is_here && kind != PresenceType::Probe {
+                    sends.stanza(online.session, stanza);
+                }
+            }
+        }
+        Kind::Iq(_) => {
+            let online = to.resource().and_then(|resource| account.online.get(resource));
+            match online {
+                Some(online) => sends.stanza(online.session, stanza),
+                None => undeliverable(view, stanza, to, sends),
+            }
+        }
+    }
+}
+
+fn deliver_volatile(
+    account: &Account,
+    kind: MessageType,
+    stanza: &Arc<Outgoing>,
+    to: &Jid,
+    sends: &mut Sends,
+) {
+    let exact = to.resource().and_then(|resource| account.online.get(resource));
+    let direct = match (exact, kind) {
+        (Some(online), _) => vec![online],
+        // RFC 6121 section 8.5.3.2.1: only a chat message goes on as if to the bare address.
+        (None, MessageType::Chat) => recipients(account, &to.to_bare().to_jid()),
+        (None, MessageType::Normal | MessageType::Headline) if to.is_bare() => {
+            recipients(account, to)
+        }
+        (None, _) => Vec::new(),
+    };
+    for online in direct {
+        sends.stanza(online.session, stanza);
+    }
+}
+
+/// A request that nobody is there for is answered; the sender is one of ours, here or elsewhere.
+fn undeliverable(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, sends: &mut Sends) {
+    let reader: Option<FullJid> = to.to_full();
+    let bounced = reader.and_then(|reader| bounce::undelivered(stanza, &reader));
+    if let Some((sender, error)) = bounced
+        && let Some(online) = view.online(&sender)
+    {
+        sends.stanza(online.session, &Arc::new(error));
+    }
+}

@@ -25,7 +25,11 @@ use crate::model::row::RowName;
 /// What a command changes; no ops where it does not apply (see [`outcome`]).
 pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, Stop> {
     match command {
-        Command::AddUser { jid, password, admin } => add(view, jid, password, *admin),
+        Command::AddUser {
+            jid,
+            password,
+            admin,
+        } => add(view, jid, password, *admin),
         Command::SetPassword { jid, password } => set_password(view, jid, password),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
         Command::DeleteUser { jid } => delete(view, jid),
@@ -34,14 +38,23 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
 
 /// Why a command proposed nothing.
 pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
-    let exists = |jid: &BareJid| state.accounts.get(jid).is_some_and(|account| account.exists());
+    let exists = |jid: &BareJid| {
+        state
+            .accounts
+            .get(jid)
+            .is_some_and(|account| account.exists())
+    };
     match command {
         Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
         Command::AddUser { .. } => Outcome::Full,
         Command::SetPassword { jid, .. }
         | Command::SetEnabled { jid, .. }
         | Command::DeleteUser { jid } => {
-            if exists(jid) { Outcome::Done } else { Outcome::NoSuchUser }
+            if exists(jid) {
+                Outcome::Done
+            } else {
+                Outcome::NoSuchUser
+            }
         }
     }
 }
@@ -69,7 +82,11 @@ pub(crate) fn add(
     Ok(Proposal::nothing()
         .guarded(view.guard(record.clone(), RowName::Account))
         .row(record.clone(), RowName::Account, Some(Row::Account { row }))
-        .row(record, RowName::Credentials, Some(Row::Credentials { keys })))
+        .row(
+            record,
+            RowName::Credentials,
+            Some(Row::Credentials { keys }),
+        ))
 }
 
 /// A new password ends the account's sessions: whoever knew the old one is out.
@@ -85,17 +102,33 @@ pub(crate) fn set_password(
     let record = RecordKey::Account { jid: jid.clone() };
     let proposal = Proposal::nothing()
         .guarded(view.guard(record.clone(), RowName::Account))
-        .row(record, RowName::Credentials, Some(Row::Credentials { keys }));
-    Ok(proposal.soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+        .row(
+            record,
+            RowName::Credentials,
+            Some(Row::Credentials { keys }),
+        );
+    Ok(proposal.soft(Soft::Kick {
+        account: jid.clone(),
+        why: KickReason::NotAuthorized,
+    }))
 }
 
 pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Result<Proposal, Stop> {
-    let state = if enabled { AccountState::Enabled } else { AccountState::Disabled };
-    let Some(proposal) = with_state(view, jid, state)? else { return Ok(Proposal::nothing()) };
+    let state = if enabled {
+        AccountState::Enabled
+    } else {
+        AccountState::Disabled
+    };
+    let Some(proposal) = with_state(view, jid, state)? else {
+        return Ok(Proposal::nothing());
+    };
     if enabled {
         return Ok(proposal);
     }
-    Ok(proposal.soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+    Ok(proposal.soft(Soft::Kick {
+        account: jid.clone(),
+        why: KickReason::NotAuthorized,
+    }))
 }
 
 pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
@@ -105,7 +138,10 @@ pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
     let record = RecordKey::Account { jid: jid.clone() };
     Ok(proposal
         .durable(Durable::Sweep { record })
-        .soft(Soft::Kick { account: jid.clone(), why: KickReason::NotAuthorized }))
+        .soft(Soft::Kick {
+            account: jid.clone(),
+            why: KickReason::NotAuthorized,
+        }))
 }
 
 fn with_state(
@@ -114,9 +150,13 @@ fn with_state(
     state: AccountState,
 ) -> Result<Option<Proposal>, Stop> {
     let account = view.account(jid)?;
-    let Some(row) = account.row().filter(|_| account.exists()) else { return Ok(None) };
+    let Some(row) = account.row().filter(|_| account.exists()) else {
+        return Ok(None);
+    };
     let record = RecordKey::Account { jid: jid.clone() };
-    let row = Row::Account { row: AccountRow { state, ..row } };
+    let row = Row::Account {
+        row: AccountRow { state, ..row },
+    };
     Ok(Some(
         Proposal::nothing()
             .guarded(view.guard(record.clone(), RowName::Account))
@@ -127,6 +167,9 @@ fn with_state(
 /// The keys of a password; evaluation stops until they are computed.
 fn derived(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Arc<Credentials>, Stop> {
     view.facts.derived.clone().ok_or_else(|| Stop::Need {
-        need: Need::Derive { account: jid.clone(), password: password.clone() },
+        need: Need::Derive {
+            account: jid.clone(),
+            password: password.clone(),
+        },
     })
 }

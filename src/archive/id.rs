@@ -27,7 +27,9 @@ pub(crate) type IdText = heapless::String<32>;
 impl StanzaIds {
     /// From the domain's secret, which both nodes of a pair hold.
     pub(crate) fn new(secret: [u8; 16]) -> Self {
-        Self { cipher: Aes128::new(&Array::from(secret)) }
+        Self {
+            cipher: Aes128::new(&Array::from(secret)),
+        }
     }
 
     /// The id of the row under `position` in the archive of `owner`.
@@ -41,14 +43,20 @@ impl StanzaIds {
     /// What an id stands for, if it has the form of one. Whether there is such a row, and in this
     /// archive, is for the tables to say.
     pub(crate) fn position(&self, id: &str, owner: &BareJid) -> Option<Position> {
-        if id.len() != 32 || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        if id.len() != 32
+            || !id
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return None;
         }
         let tweak = self.tweak(owner);
         let bits = u128::from_str_radix(id, 16).ok()?;
         let mut block = Array::from((bits ^ tweak).to_be_bytes());
         self.cipher.decrypt_block(&mut block);
-        Some(Position::from_u128(u128::from_be_bytes(block.into()) ^ tweak))
+        Some(Position::from_u128(
+            u128::from_be_bytes(block.into()) ^ tweak,
+        ))
     }
 
     fn tweak(&self, owner: &BareJid) -> u128 {
@@ -106,7 +114,15 @@ mod tests {
     #[test]
     fn an_id_leads_back_to_its_position_in_its_archive_only() {
         let ids = StanzaIds::new([7; 16]);
-        let position = Position::new(Epoch { counter: 3, node: 1, salt: 5 }, 42, 0);
+        let position = Position::new(
+            Epoch {
+                counter: 3,
+                node: 1,
+                salt: 5,
+            },
+            42,
+            0,
+        );
         for owner in ["a@b", "somebody.with.a.long.name@example.org"] {
             let id = ids.id(position, &bare(owner));
             assert_eq!(ids.position(&id, &bare(owner)), Some(position));
@@ -117,7 +133,11 @@ mod tests {
     #[test]
     fn neighbours_do_not_look_alike() {
         let ids = StanzaIds::new([7; 16]);
-        let epoch = Epoch { counter: 3, node: 1, salt: 5 };
+        let epoch = Epoch {
+            counter: 3,
+            node: 1,
+            salt: 5,
+        };
         let one = ids.id(Position::new(epoch, 1, 0), &bare("a@b"));
         let two = ids.id(Position::new(epoch, 2, 0), &bare("a@b"));
         let same = one.chars().zip(two.chars()).filter(|(a, b)| a == b).count();
@@ -127,7 +147,12 @@ mod tests {
     #[test]
     fn what_has_not_the_form_of_an_id_is_none() {
         let ids = StanzaIds::new([7; 16]);
-        for id in ["", "00", "G0000000000000000000000000000000", "+0000000000000000000000000000000"] {
+        for id in [
+            "",
+            "00",
+            "G0000000000000000000000000000000",
+            "+0000000000000000000000000000000",
+        ] {
             assert_eq!(ids.position(id, &bare("a@b")), None);
         }
     }

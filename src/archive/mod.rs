@@ -22,6 +22,11 @@ pub(crate) fn evaluate_iq(
     None
 }
 
-pub(crate) fn answer(_view: &View<'_>, _ids: &StanzaIds, _query: &Query, _found: Found) -> Vec<Item> {
+pub(crate) fn answer(
+    _view: &View<'_>,
+    _ids: &StanzaIds,
+    _query: &Query,
+    _found: Found,
+) -> Vec<Item> {
     Vec::new()
 }

@@ -18,7 +18,9 @@ use crate::stanza::ns;
 /// Whether the message is kept: chat and normal ones with something to read, unless the sender says
 /// otherwise (XEP-0334).
 pub(crate) fn is_kept(stanza: &Stanza) -> bool {
-    let Kind::Message(MessageType::Chat | MessageType::Normal) = stanza.kind else { return false };
+    let Kind::Message(MessageType::Chat | MessageType::Normal) = stanza.kind else {
+        return false;
+    };
     let root = stanza.element.root();
     let mut has_content = false;
     for child in root.children() {
@@ -26,8 +28,8 @@ pub(crate) fn is_kept(stanza: &Stanza) -> bool {
             ("no-store" | "no-permanent-store", ns::HINTS) => return false,
             ("body", ns::CLIENT) | ("store", ns::HINTS) => has_content = true,
             // Receipts, markers, encrypted content: what a second device needs to see too.
-            ("received", ns::RECEIPTS) | ("displayed", ns::CHAT_MARKERS) => has_content = true,
-            ("encrypted", ns::OMEMO | ns::OMEMO_LEGACY) => has_content = true,
+            ("received", ns::RECEIPTS) | ("displayed", ns::MARKERS) => has_content = true,
+            ("encrypted", _) => has_content = true,
             ("retract", ns::RETRACT) | ("reactions", ns::REACTIONS) => has_content = true,
             _ => {}
         }
@@ -37,15 +39,16 @@ pub(crate) fn is_kept(stanza: &Stanza) -> bool {
 
 /// The children to keep: without ids that pretend to be ours (XEP-0359 section 6).
 pub(crate) fn payload(view: &View<'_>, stanza: &Stanza) -> Arc<[u8]> {
-    let is_ours = |by: &str| {
-        Jid::parse(by).is_ok_and(|by| by.domain() == view.settings.domain.as_ref())
-    };
+    let is_ours =
+        |by: &str| Jid::parse(by).is_ok_and(|by| by.domain() == view.settings.domain.as_ref());
     stanza.payload_without_ids(is_ours)
 }
 
 /// Whether the user wants conversations with `with` in the archive (XEP-0441 section 2).
 pub(crate) fn wants(account: &Account, with: &Jid) -> bool {
-    let Some(preferences) = account.preferences() else { return true };
+    let Some(preferences) = account.preferences() else {
+        return true;
+    };
     let bare = with.to_bare().to_jid();
     let lists = |set: &std::collections::BTreeSet<Jid>| set.contains(with) || set.contains(&bare);
     if lists(&preferences.never) {
@@ -57,8 +60,8 @@ pub(crate) fn wants(account: &Account, with: &Jid) -> bool {
     match preferences.default {
         ArchiveDefault::Always => true,
         ArchiveDefault::Never => false,
-        ArchiveDefault::Roster => {
-            account.contact(&with.to_bare()).is_some_and(|contact| contact.listed)
-        }
+        ArchiveDefault::Roster => account
+            .contact(&with.to_bare())
+            .is_some_and(|contact| contact.listed),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) const STRANGER_STANZA_BYTES_MAX: usize = 10_000;
 /// Own bytes of one session's queue, and its items at sixteen bytes each.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
-pub(crate) const QUEUE_BYTES_MAX: usize = 65_536;
+pub(crate) const QUEUE_BYTES_MAX: usize = 524_288;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
 pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
 
@@ -219,3 +219,7 @@ pub(crate) const CLOSE_WAIT_MS: u64 = 3_000;
 
 /// Seconds' worth of `limits.bytes_per_second` that a client may send at once.
 pub(crate) const BURST_SECONDS: u64 = 10;
+/// Kept messages that a session reads back from the tables at once, in rows.
+///
+/// Enough to fill a write; a slow reader holds no more than this of what it has not taken.
+pub(crate) const FETCH_ROWS_MAX: usize = 32;

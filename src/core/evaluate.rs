@@ -6,7 +6,7 @@ use crate::base::ids::SessionId;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
 use crate::core::Core;
-use crate::core::Found2;
+use crate::core::Lookup;
 use crate::core::Output;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
@@ -30,8 +30,8 @@ use crate::model::op::Want;
 use crate::model::position::OpId;
 use crate::model::row::RecordKey;
 use crate::route;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::Condition;
+use crate::stanza::StanzaError;
 
 /// What an entry costs in the log beyond its rows: header, frame, padding to a sector.
 const ENTRY_OVERHEAD_BYTES: u64 = 1_024;
@@ -65,14 +65,19 @@ impl Core {
             .and_then(|session| session.management.as_ref())
             .map(|management| management.key);
         match (key, number) {
-            (Some(key), Some(number)) => OpId { source: key.0, number: u64::from(number) },
+            (Some(key), Some(number)) => OpId {
+                source: key.0,
+                number: u64::from(number),
+            },
             _ => self.order.op_id(),
         }
     }
 
     /// Evaluates an input with a ticket, for the first time or again.
     pub(super) fn evaluate(&mut self, ticket: Ticket) {
-        let Some(open) = self.order.open.get(&ticket) else { return };
+        let Some(open) = self.order.open.get(&ticket) else {
+            return;
+        };
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
@@ -90,18 +95,27 @@ impl Core {
                 self.accept(ticket, proposal, read_pending);
             }
             Err(Stop::Ignore) => self.accept(ticket, Proposal::nothing(), read_pending),
-            Err(Stop::Need { need: Need::Load { key } }) => {
+            Err(Stop::Need {
+                need: Need::Load { key },
+            }) => {
                 self.park(ticket);
                 self.load(key, Some(ticket));
             }
-            Err(Stop::Need { need: Need::Derive { password, .. } }) => {
+            Err(Stop::Need {
+                need: Need::Derive { password, .. },
+            }) => {
                 self.park(ticket);
                 self.outputs.push_back(Output::Derive { ticket, password });
             }
         }
     }
 
-    fn ask_feature(&self, view: &View<'_>, asked: &Asked, ticket: Ticket) -> Result<Proposal, Stop> {
+    fn ask_feature(
+        &self,
+        view: &View<'_>,
+        asked: &Asked,
+        ticket: Ticket,
+    ) -> Result<Proposal, Stop> {
         match asked {
             Asked::Stanza { request } => route::evaluate(view, request),
             Asked::Command { command, .. } => crate::account::command::evaluate(view, command),
@@ -113,14 +127,25 @@ impl Core {
             Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
                 view.account(account).map(|_| Proposal::nothing())
             }
-            Asked::Own { ops } => Ok(Proposal { ops: ops.clone(), ..Proposal::default() }),
+            Asked::Own { ops } => Ok(Proposal {
+                ops: ops.clone(),
+                ..Proposal::default()
+            }),
         }
     }
 
     /// RFC 6120 section 7: a resource that is free, or taken over from an older session.
-    fn evaluate_bind(&self, view: &View<'_>, bind: &Bind, ticket: Ticket) -> Result<Proposal, Stop> {
+    fn evaluate_bind(
+        &self,
+        view: &View<'_>,
+        bind: &Bind,
+        ticket: Ticket,
+    ) -> Result<Proposal, Stop> {
         let account = view.account(&bind.account)?;
-        if account.row().is_none_or(|row| row.state != AccountState::Enabled) {
+        if account
+            .row()
+            .is_none_or(|row| row.state != AccountState::Enabled)
+        {
             return Err(StanzaError::new(Condition::NotAllowed).into());
         }
         let resource = match &bind.resource {
@@ -147,7 +172,11 @@ impl Core {
             since: view.now(),
         });
         if bind.carbons {
-            proposal = proposal.soft(Soft::Wants { jid, want: Want::Carbons, on: true });
+            proposal = proposal.soft(Soft::Wants {
+                jid,
+                want: Want::Carbons,
+                on: true,
+            });
         }
         Ok(proposal)
     }
@@ -165,13 +194,20 @@ impl Core {
 
     /// What was evaluated goes on: at once, or behind what it depends on.
     fn accept(&mut self, ticket: Ticket, proposal: Proposal, read_pending: bool) {
-        let Some(open) = self.order.open.get(&ticket) else { return };
+        let Some(open) = self.order.open.get(&ticket) else {
+            return;
+        };
         let source_waits = open
             .source
             .and_then(|id| self.sessions.get(&id))
             .is_some_and(|session| session.received.open > 1);
         let is_plain = proposal.ops.iter().all(|op| {
-            matches!(op, Op::Soft { op: Soft::Route { .. } })
+            matches!(
+                op,
+                Op::Soft {
+                    op: Soft::Route { .. }
+                }
+            )
         });
         let proposal = self.within_credit(ticket, proposal);
         if is_plain && !source_waits && !read_pending {
@@ -208,14 +244,24 @@ impl Core {
             .is_none_or(|open| matches!(open.asked, Asked::End { .. } | Asked::Own { .. }));
         if proposal.ops.iter().any(Op::is_durable) && self.credit < cost_bytes(&proposal) {
             if own {
-                let ops = proposal.ops.into_iter().filter(|op| !op.is_durable()).collect();
-                return Proposal { ops, ..Proposal::default() };
+                let ops = proposal
+                    .ops
+                    .into_iter()
+                    .filter(|op| !op.is_durable())
+                    .collect();
+                return Proposal {
+                    ops,
+                    ..Proposal::default()
+                };
             }
             let error = StanzaError::new(Condition::ResourceConstraint);
             if let Some(Asked::Command { id, .. }) =
                 self.order.open.get(&ticket).map(|open| &open.asked)
             {
-                self.outputs.push_back(Output::Answer { id: *id, outcome: Outcome::Full });
+                self.outputs.push_back(Output::Answer {
+                    id: *id,
+                    outcome: Outcome::Full,
+                });
             }
             return self.refusal(ticket, &error);
         }
@@ -224,8 +270,12 @@ impl Core {
 
     /// To the sequencer: a number at once if that is here, later if it is elsewhere.
     pub(super) fn propose(&mut self, ticket: Ticket) {
-        let Some(open) = self.order.open.get_mut(&ticket) else { return };
-        let Some(proposal) = open.proposal.clone() else { return };
+        let Some(open) = self.order.open.get_mut(&ticket) else {
+            return;
+        };
+        let Some(proposal) = open.proposal.clone() else {
+            return;
+        };
         let op_id = open.op_id;
         open.proposed = true;
         if let Some(position) = self.order.number() {
@@ -240,14 +290,22 @@ impl Core {
             self.pin_records(&entry.ops);
             self.states.pend(position, entry.stamp, &entry.ops);
             self.append(&entry);
-            self.order.line.push_back(Place::Entry { entry, ticket: Some(ticket) });
+            self.order.line.push_back(Place::Entry {
+                entry,
+                ticket: Some(ticket),
+            });
             self.release();
         } else if let Sequencer::There { generation } = self.order.sequencer {
             let at = crate::core::states::provisional(ticket);
             self.pin_records(&proposal.ops);
             self.states.pend(at, self.order.stamp, &proposal.ops);
             self.order.proposed.push_back(ticket);
-            self.outputs.push_back(Output::Propose { ticket, generation, proposal, op_id });
+            self.outputs.push_back(Output::Propose {
+                ticket,
+                generation,
+                proposal,
+                op_id,
+            });
         }
     }
 
@@ -259,9 +317,14 @@ impl Core {
         entry.encode(&mut bytes);
         let cost = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.credit != u64::MAX {
-            self.credit = self.credit.saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
+            self.credit = self
+                .credit
+                .saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
         }
-        self.outputs.push_back(Output::Append { position: entry.position, bytes });
+        self.outputs.push_back(Output::Append {
+            position: entry.position,
+            bytes,
+        });
     }
 
     /// The client behind a proposal, if it counts its stanzas.
@@ -269,7 +332,9 @@ impl Core {
         let open = self.order.open.get(&ticket)?;
         let session = self.sessions.get(&open.source?)?;
         let key = session.management.as_ref()?.key;
-        let Asked::Stanza { request } = &open.asked else { return None };
+        let Asked::Stanza { request } = &open.asked else {
+            return None;
+        };
         Some(Origin {
             jid: session.jid.clone(),
             key,
@@ -322,7 +387,11 @@ impl Core {
         stanza: Arc<crate::stanza::Stanza>,
         number: Option<u32>,
     ) {
-        let request = crate::effect::request::Request { session, from, stanza };
+        let request = crate::effect::request::Request {
+            session,
+            from,
+            stanza,
+        };
         self.open(Asked::Stanza { request }, Some(session), number);
     }
 }
@@ -337,7 +406,9 @@ fn cost_bytes(proposal: &Proposal) -> u64 {
             Op::Soft { .. } => 0,
         })
         .sum();
-    u64::try_from(rows).unwrap_or(u64::MAX).saturating_add(ENTRY_OVERHEAD_BYTES)
+    u64::try_from(rows)
+        .unwrap_or(u64::MAX)
+        .saturating_add(ENTRY_OVERHEAD_BYTES)
 }
 
 /// A resource that nobody can guess (RFC 6120 section 7.6).
@@ -351,9 +422,9 @@ fn resource_from(random: [u8; 32]) -> Box<str> {
 }
 
 /// What authentication needs of an account.
-pub(super) fn look_up(account: Option<&Account>) -> Found2 {
+pub(super) fn look_up(account: Option<&Account>) -> Lookup {
     let state = account.and_then(Account::row).map(|row| row.state);
-    Found2 {
+    Lookup {
         usable: state == Some(AccountState::Enabled),
         disabled: state == Some(AccountState::Disabled),
         keys: account.and_then(|account| account.credentials().cloned()),

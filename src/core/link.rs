@@ -39,11 +39,14 @@ impl Core {
     /// The session exists from here on, or the stream is told that it cannot have it.
     pub(super) fn finish_bind(&mut self, link: LinkId, ops: &[Op]) {
         let bound = ops.iter().find_map(|op| match op {
-            Op::Soft { op: Soft::Bind { jid, session, .. } } => Some((jid.clone(), *session)),
+            Op::Soft {
+                op: Soft::Bind { jid, session, .. },
+            } => Some((jid.clone(), *session)),
             _ => None,
         });
         if let Some((jid, id)) = &bound {
-            self.sessions.insert(*id, Session::new(*id, jid.clone(), link));
+            self.sessions
+                .insert(*id, Session::new(*id, jid.clone(), link));
             self.links.insert(link, *id);
         }
         self.outputs.push_back(Output::Bound { link, bound });
@@ -56,7 +59,9 @@ impl Core {
     }
 
     pub(super) fn handle_stanza(&mut self, link: LinkId, stanza: Arc<Stanza>) {
-        let Some(session) = self.session_of(link) else { return };
+        let Some(session) = self.session_of(link) else {
+            return;
+        };
         let number = session.management.is_some().then(|| {
             session.received.count = session.received.count.wrapping_add(1);
             session.received.count
@@ -73,16 +78,27 @@ impl Core {
     pub(super) fn handle_enable(&mut self, link: LinkId, resume_ms: Option<u64>) {
         let key = SmKey(self.entropy.u128());
         let max = self.limits.resume_ms_max;
-        let Some(session) = self.session_of(link) else { return };
+        let Some(session) = self.session_of(link) else {
+            return;
+        };
         if session.management.is_some() {
             return;
         }
         let resume_ms = resume_ms.map(|wish| wish.min(max));
-        session.management = Some(Management { key, resume_ms, ack: Ack::None, asked: false });
+        session.management = Some(Management {
+            key,
+            resume_ms,
+            ack: Ack::None,
+            asked: false,
+        });
         session.queue.managed = true;
         let id = session.id;
         self.keys.insert(key, id);
-        self.outputs.push_back(Output::Enabled { link, key, resume_ms });
+        self.outputs.push_back(Output::Enabled {
+            link,
+            key,
+            resume_ms,
+        });
     }
 
     pub(super) fn handle_ack_request(&mut self, link: LinkId) {
@@ -95,7 +111,9 @@ impl Core {
     }
 
     pub(super) fn handle_ack(&mut self, link: LinkId, h: u32) {
-        let Some(session) = self.session_of(link) else { return };
+        let Some(session) = self.session_of(link) else {
+            return;
+        };
         if let Some(management) = &mut session.management {
             management.asked = false;
         }
@@ -108,9 +126,13 @@ impl Core {
 
     /// A device of the account has these now: they need not be offered to another.
     pub(super) fn taken_by(&mut self, id: SessionId, items: &[Item]) {
-        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
         let account = session.jid.bare();
-        let Some(record) = self.states.delivered.accounts.get(&account) else { return };
+        let Some(record) = self.states.delivered.accounts.get(&account) else {
+            return;
+        };
         for item in items {
             if let Item::Kept { position, .. } = item
                 && record.untaken.contains(position)
@@ -130,7 +152,16 @@ impl Core {
 
     /// XEP-0198 section 5. Needs the account: a session that is not in memory has its count there.
     pub(super) fn handle_resume(&mut self, link: LinkId, account: BareJid, key: SmKey, h: u32) {
-        self.open(Asked::Resume { link, account, key, h }, None, None);
+        self.open(
+            Asked::Resume {
+                link,
+                account,
+                key,
+                h,
+            },
+            None,
+            None,
+        );
         if let Some(id) = self.keys.get(&key).copied()
             && let Some(session) = self.sessions.get_mut(&id)
             && let Some((waiting, count)) = &mut session.resuming
@@ -146,7 +177,10 @@ impl Core {
         let resumable = session.filter(|session| {
             session.jid.bare() == *account
                 && !session.ending
-                && session.management.as_ref().is_some_and(|one| one.resume_ms.is_some())
+                && session
+                    .management
+                    .as_ref()
+                    .is_some_and(|one| one.resume_ms.is_some())
         });
         let Some(session) = resumable else {
             let h = self.stream_count(account, key);
@@ -158,7 +192,10 @@ impl Core {
         let id = session.id;
         if let Some(old) = session.link.take() {
             self.links.remove(&old);
-            self.outputs.push_back(Output::End { link: old, why: EndReason::Conflict });
+            self.outputs.push_back(Output::End {
+                link: old,
+                why: EndReason::Conflict,
+            });
         }
         self.try_resume(id);
     }
@@ -175,15 +212,24 @@ impl Core {
     /// `<resumed/>` waits until all that the session received is committed, so that its `h` is
     /// what will hold.
     pub(super) fn try_resume(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         if session.received.open > 0 || !session.parked.is_empty() {
             return;
         }
-        let Some((link, h)) = session.resuming.take() else { return };
-        let Some(key) = session.management.as_ref().map(|management| management.key) else { return };
+        let Some((link, h)) = session.resuming.take() else {
+            return;
+        };
+        let Some(key) = session.management.as_ref().map(|management| management.key) else {
+            return;
+        };
         let sent = session.queue.sent();
         let Some(items) = session.queue.rewind(h) else {
-            self.outputs.push_back(Output::End { link, why: EndReason::HandledTooMuch { h, sent } });
+            self.outputs.push_back(Output::End {
+                link,
+                why: EndReason::HandledTooMuch { h, sent },
+            });
             self.end_session(id, EndReason::HandledTooMuch { h, sent });
             return;
         };
@@ -195,8 +241,12 @@ impl Core {
             management.asked = false;
             management.ack = Ack::None;
         }
-        let resumed =
-            Output::Resumed { link, jid: session.jid.clone(), key, h: session.received.handled };
+        let resumed = Output::Resumed {
+            link,
+            jid: session.jid.clone(),
+            key,
+            h: session.received.handled,
+        };
         self.links.insert(link, id);
         self.outputs.push_back(resumed);
         self.touched.insert(id);
@@ -206,13 +256,20 @@ impl Core {
     /// The stream is over: the session sleeps if it may, and ends otherwise.
     pub(super) fn handle_closed(&mut self, link: LinkId, orderly: bool) {
         let now = self.now.monotonic;
-        let Some(id) = self.links.remove(&link) else { return };
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(id) = self.links.remove(&link) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         if session.link != Some(link) {
             return;
         }
         session.link = None;
-        let resume_ms = session.management.as_ref().and_then(|management| management.resume_ms);
+        let resume_ms = session
+            .management
+            .as_ref()
+            .and_then(|management| management.resume_ms);
         match resume_ms {
             Some(resume_ms) if !orderly && !session.ending => {
                 session.sleeps_until = Some(now.plus_ms(resume_ms));
@@ -223,7 +280,9 @@ impl Core {
 
     /// Ends the session and its stream, with a stream error.
     pub(super) fn end_session(&mut self, id: SessionId, why: EndReason) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         if let Some(link) = session.link.take() {
             self.links.remove(&link);
             self.outputs.push_back(Output::End { link, why });
@@ -233,7 +292,9 @@ impl Core {
 
     /// The end is an input like any other, behind what the session still has under way.
     pub(super) fn begin_end(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         if session.ending {
             return;
         }
@@ -246,13 +307,19 @@ impl Core {
     /// The session's end is committed. What it did not take stays for other devices: kept messages
     /// lie above the account's frontier.
     pub(super) fn drop_session(&mut self, id: SessionId) {
-        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
         if let Some(link) = session.link {
             self.links.remove(&link);
-            self.outputs.push_back(Output::End { link, why: EndReason::Conflict });
+            self.outputs.push_back(Output::End {
+                link,
+                why: EndReason::Conflict,
+            });
         }
         if let Some((link, _)) = session.resuming {
-            self.outputs.push_back(Output::ResumeFailed { link, h: None });
+            self.outputs
+                .push_back(Output::ResumeFailed { link, h: None });
         }
         if let Some(management) = &session.management {
             self.keys.remove(&management.key);
@@ -264,7 +331,9 @@ impl Core {
     /// The count of a session that is gone, for a client that asks to resume it. The tables have it
     /// from the entries; in memory it is of use only now.
     fn keep_count(&mut self, session: &Session) {
-        let Some(management) = &session.management else { return };
+        let Some(management) = &session.management else {
+            return;
+        };
         let origin = Origin {
             jid: session.jid.clone(),
             key: management.key,
@@ -273,14 +342,22 @@ impl Core {
         };
         let stamp = self.order.stamp;
         let op = crate::core::taken::stream_row(&origin, stamp);
-        self.states.fold(At { position: self.order.committed, stamp }, &op);
+        self.states.fold(
+            At {
+                position: self.order.committed,
+                stamp,
+            },
+            &op,
+        );
     }
 
     /// RFC 6121 section 8.5.3.2.1, XEP-0198 section 5: kept messages that this session got first
     /// and did not take are offered to the account's other devices now; requests bounce.
     fn hand_over(&mut self, from: &crate::base::jid::FullJid, items: Vec<Item>) {
         let account = from.bare();
-        let Some(record) = self.states.delivered.accounts.get(&account) else { return };
+        let Some(record) = self.states.delivered.accounts.get(&account) else {
+            return;
+        };
         let heir = record
             .available()
             .filter(|(online, here)| online.jid != *from && here.priority >= 0)
@@ -305,8 +382,13 @@ impl Core {
     }
 
     fn push_unless_queued(&mut self, id: SessionId, item: Item) {
-        let Item::Kept { position, .. } = item else { return };
-        let queued = self.sessions.get(&id).is_none_or(|session| session.queue.holds(position));
+        let Item::Kept { position, .. } = item else {
+            return;
+        };
+        let queued = self
+            .sessions
+            .get(&id)
+            .is_none_or(|session| session.queue.holds(position));
         if !queued {
             self.push(id, item);
         }
@@ -321,7 +403,12 @@ impl Core {
             .and_then(|account| account.online.get(to.resource()?))
             .map(|online| online.session);
         if let Some(session) = session {
-            self.push(session, Item::Stanza { stanza: Arc::new(stanza) });
+            self.push(
+                session,
+                Item::Stanza {
+                    stanza: Arc::new(stanza),
+                },
+            );
         }
     }
 
@@ -366,7 +453,9 @@ impl Core {
 
     /// The earliest moment at which waiting is over, for a driver without a timer of its own.
     pub(crate) fn tick_if_due(&mut self, now: crate::core::Now) {
-        let due = self.timeout().is_some_and(|at: Monotonic| at <= now.monotonic);
+        let due = self
+            .timeout()
+            .is_some_and(|at: Monotonic| at <= now.monotonic);
         if due {
             self.step(now, Input::Tick);
         }

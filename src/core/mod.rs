@@ -17,8 +17,8 @@ pub(crate) mod render;
 pub(crate) mod residence;
 pub(crate) mod session;
 pub(crate) mod states;
-pub(crate) mod taken;
 pub(crate) mod tail;
+pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -76,41 +76,96 @@ pub(crate) struct Now {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A stream asks for what the account's password is checked against.
-    LookUp { link: LinkId, account: BareJid },
+    LookUp {
+        link: LinkId,
+        account: BareJid,
+    },
     /// An authenticated stream wants a resource.
-    Bind { link: LinkId, bind: Bind },
+    Bind {
+        link: LinkId,
+        bind: Bind,
+    },
     /// An authenticated stream wants to go on with a session (XEP-0198 section 5).
-    Resume { link: LinkId, account: BareJid, key: SmKey, h: u32 },
-    Stanza { link: LinkId, stanza: Arc<Stanza> },
+    Resume {
+        link: LinkId,
+        account: BareJid,
+        key: SmKey,
+        h: u32,
+    },
+    Stanza {
+        link: LinkId,
+        stanza: Arc<Stanza>,
+    },
     /// XEP-0198 section 3; `resume_ms`: how long the client wants to be able to come back.
-    Enable { link: LinkId, resume_ms: Option<u64> },
+    Enable {
+        link: LinkId,
+        resume_ms: Option<u64>,
+    },
     /// `<r/>`
-    AckRequest { link: LinkId },
+    AckRequest {
+        link: LinkId,
+    },
     /// `<a/>`
-    Ack { link: LinkId, h: u32 },
+    Ack {
+        link: LinkId,
+        h: u32,
+    },
     /// XEP-0352.
-    Activity { link: LinkId, active: bool },
+    Activity {
+        link: LinkId,
+        active: bool,
+    },
     /// The stream is over. Orderly: the client closed it, and with it the session.
-    Closed { link: LinkId, orderly: bool },
-    Command { id: u64, command: Command },
+    Closed {
+        link: LinkId,
+        orderly: bool,
+    },
+    Command {
+        id: u64,
+        command: Command,
+    },
     /// Time has passed.
     Tick,
 
     /// Everything at or below is on disk.
-    Durable { upto: Position },
-    Loaded { key: RecordKey, record: Record },
-    Derived { ticket: Ticket, keys: Arc<Credentials> },
-    Answered { query: u64, found: Found },
-    Fetched { session: SessionId, rows: Vec<Kept> },
+    Durable {
+        upto: Position,
+    },
+    Loaded {
+        key: RecordKey,
+        record: Record,
+    },
+    Derived {
+        ticket: Ticket,
+        keys: Arc<Credentials>,
+    },
+    Answered {
+        query: u64,
+        found: Found,
+    },
+    Fetched {
+        session: SessionId,
+        rows: Vec<Kept>,
+    },
     /// The tables hold everything at or below.
-    Checkpointed { upto: Position },
+    Checkpointed {
+        upto: Position,
+    },
     /// Bytes that can be appended to the log for sure.
-    Credit { bytes: u64 },
+    Credit {
+        bytes: u64,
+    },
 
     /// From the sequencer elsewhere: an entry has its number.
-    Numbered { entry: Arc<Entry>, ticket: Option<Ticket> },
+    Numbered {
+        entry: Arc<Entry>,
+        ticket: Option<Ticket>,
+    },
     /// From the sequencer elsewhere: a guard of this proposal does not hold any more.
-    Rejected { ticket: Ticket, generation: u64 },
+    Rejected {
+        ticket: Ticket,
+        generation: u64,
+    },
 }
 
 /// A record as the tables have it.
@@ -125,34 +180,83 @@ pub(crate) enum Record {
 #[derive(Debug)]
 pub(crate) enum Output {
     /// To the log; `Durable` tells when it is safe.
-    Append { position: Position, bytes: Vec<u8> },
+    Append {
+        position: Position,
+        bytes: Vec<u8>,
+    },
     /// To the sequencer elsewhere.
-    Propose { ticket: Ticket, generation: u64, proposal: Arc<Proposal>, op_id: OpId },
-    Load { key: RecordKey },
-    Derive { ticket: Ticket, password: Secret },
+    Propose {
+        ticket: Ticket,
+        generation: u64,
+        proposal: Arc<Proposal>,
+        op_id: OpId,
+    },
+    Load {
+        key: RecordKey,
+    },
+    Derive {
+        ticket: Ticket,
+        password: Secret,
+    },
     /// To the tables; the answer is united with the tail here.
-    Ask { query: u64, asked: Arc<Query>, upto: Position },
+    Ask {
+        query: u64,
+        asked: Arc<Query>,
+        upto: Position,
+    },
     /// Kept messages by position.
-    Fetch { session: SessionId, positions: Vec<Position> },
+    Fetch {
+        session: SessionId,
+        positions: Vec<Position>,
+    },
     /// Delivered entries for the tables, in order.
-    Checkpoint { entries: Vec<Arc<Entry>>, upto: Position },
+    Checkpoint {
+        entries: Vec<Arc<Entry>>,
+        upto: Position,
+    },
 
-    Credentials { link: LinkId, found: Found2 },
-    Bound { link: LinkId, bound: Option<(FullJid, SessionId)> },
-    Enabled { link: LinkId, key: SmKey, resume_ms: Option<u64> },
-    Resumed { link: LinkId, jid: FullJid, key: SmKey, h: u32 },
+    Credentials {
+        link: LinkId,
+        found: Lookup,
+    },
+    Bound {
+        link: LinkId,
+        bound: Option<(FullJid, SessionId)>,
+    },
+    Enabled {
+        link: LinkId,
+        key: SmKey,
+        resume_ms: Option<u64>,
+    },
+    Resumed {
+        link: LinkId,
+        jid: FullJid,
+        key: SmKey,
+        h: u32,
+    },
     /// `h`: what is known of the session, if anything is.
-    ResumeFailed { link: LinkId, h: Option<u32> },
+    ResumeFailed {
+        link: LinkId,
+        h: Option<u32>,
+    },
     /// There is something to write: [`Core::write`].
-    Ready { link: LinkId },
+    Ready {
+        link: LinkId,
+    },
     /// The stream ends, with this stream error.
-    End { link: LinkId, why: EndReason },
-    Answer { id: u64, outcome: Outcome },
+    End {
+        link: LinkId,
+        why: EndReason,
+    },
+    Answer {
+        id: u64,
+        outcome: Outcome,
+    },
 }
 
 /// What authentication has to know of an account.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found2 {
+pub(crate) struct Lookup {
     /// The account exists and is enabled.
     pub(crate) usable: bool,
     pub(crate) disabled: bool,
@@ -269,9 +373,13 @@ impl Core {
     pub(crate) fn new(start: Start) -> Self {
         let source = u128::from(start.node) << 32 | u128::from(start.salt) | 1 << 127;
         let mut order = Order::new(start.sequencer, start.stamp, source);
-        let committed = start.tail.last().map_or(Position::ZERO, |entry| entry.position);
+        let committed = start
+            .tail
+            .last()
+            .map_or(Position::ZERO, |entry| entry.position);
         order.committed = committed;
-        let states = States { epochs: start.epochs, ..States::default() };
+        let mut states = States::default();
+        states.epochs = start.epochs;
         let mut core = Self {
             node: start.node,
             now: start.now,
@@ -308,7 +416,12 @@ impl Core {
         match input {
             Input::LookUp { link, account } => self.handle_look_up(link, account),
             Input::Bind { link, bind } => self.handle_bind(link, bind),
-            Input::Resume { link, account, key, h } => self.handle_resume(link, account, key, h),
+            Input::Resume {
+                link,
+                account,
+                key,
+                h,
+            } => self.handle_resume(link, account, key, h),
             Input::Stanza { link, stanza } => self.handle_stanza(link, stanza),
             Input::Enable { link, resume_ms } => self.handle_enable(link, resume_ms),
             Input::AckRequest { link } => self.handle_ack_request(link),
@@ -347,7 +460,10 @@ impl Core {
     /// When to step with [`Input::Tick`] at the latest.
     pub(crate) fn timeout(&self) -> Option<Monotonic> {
         let sessions = self.sessions.values().filter_map(Session::timeout);
-        let own = [self.taken.timeout(), self.tail.timeout(self.limits.checkpoint_ms)];
+        let own = [
+            self.taken.timeout(),
+            self.tail.timeout(self.limits.checkpoint_ms),
+        ];
         sessions.chain(own.into_iter().flatten()).min()
     }
 
@@ -366,9 +482,11 @@ impl Core {
                 self.outputs.push_back(Output::Ready { link });
             }
         }
-        if let Some((entries, upto)) =
-            self.tail.begin_checkpoint(self.now.monotonic, self.limits.tail_bytes, self.limits.checkpoint_ms)
-        {
+        if let Some((entries, upto)) = self.tail.begin_checkpoint(
+            self.now.monotonic,
+            self.limits.tail_bytes,
+            self.limits.checkpoint_ms,
+        ) {
             self.outputs.push_back(Output::Checkpoint { entries, upto });
         }
         self.evict();

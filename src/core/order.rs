@@ -10,7 +10,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
+use crate::base::jid::BareJid;
 use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
 use crate::effect::request::Command;
@@ -22,8 +24,6 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
-use crate::base::jid::BareJid;
-use crate::base::ids::SmKey;
 
 /// An input under way.
 #[derive(Clone, Debug)]
@@ -45,14 +45,34 @@ pub(crate) struct Open {
 /// What an input asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    Stanza { request: Request },
-    Bind { link: LinkId, bind: Bind },
-    Resume { link: LinkId, account: BareJid, key: SmKey, h: u32 },
-    LookUp { link: LinkId, account: BareJid },
-    End { session: SessionId },
-    Command { id: u64, command: Command },
+    Stanza {
+        request: Request,
+    },
+    Bind {
+        link: LinkId,
+        bind: Bind,
+    },
+    Resume {
+        link: LinkId,
+        account: BareJid,
+        key: SmKey,
+        h: u32,
+    },
+    LookUp {
+        link: LinkId,
+        account: BareJid,
+    },
+    End {
+        session: SessionId,
+    },
+    Command {
+        id: u64,
+        command: Command,
+    },
     /// The core's own: ready ops.
-    Own { ops: Vec<Op> },
+    Own {
+        ops: Vec<Op>,
+    },
 }
 
 /// A resource that an authenticated stream wants (RFC 6120 section 7).
@@ -70,7 +90,10 @@ pub(crate) struct Bind {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// A numbered entry, and the ticket of the input behind it if that is of this node.
-    Entry { entry: Arc<Entry>, ticket: Option<Ticket> },
+    Entry {
+        entry: Arc<Entry>,
+        ticket: Option<Ticket>,
+    },
     /// An input of this node that changes nothing and answers after what stands before it.
     Answer { ticket: Ticket },
 }
@@ -128,7 +151,10 @@ impl Order {
     pub(crate) fn op_id(&mut self) -> OpId {
         let number = self.next_op;
         self.next_op = number.saturating_add(1);
-        OpId { source: self.op_source, number }
+        OpId {
+            source: self.op_source,
+            number,
+        }
     }
 
     /// Whether nothing stands before what comes now.

@@ -27,9 +27,13 @@ const ITEM_OVERHEAD_BYTES: usize = 128;
 /// A place in the line.
 #[derive(Clone, Debug)]
 pub(crate) enum Slot {
-    Item { item: Item },
+    Item {
+        item: Item,
+    },
     /// What query this number will give.
-    Page { query: u64 },
+    Page {
+        query: u64,
+    },
 }
 
 /// The line, and the counters of XEP-0198 section 4.
@@ -67,7 +71,9 @@ impl Queue {
 
     /// XEP-0352 section 5: of several presences of one sender the last is enough.
     fn replace_presence(&mut self, newer: &Item) {
-        let Some(from) = presence_of(newer) else { return };
+        let Some(from) = presence_of(newer) else {
+            return;
+        };
         let unwritten = self.slots.len().saturating_sub(self.written);
         let from_end = unwritten.min(REPLACE_LOOK_BACK);
         let first = self.slots.len().saturating_sub(from_end);
@@ -134,9 +140,15 @@ impl Queue {
     /// was sent (XEP-0198 section 4: `undefined-condition` with `handled-count-too-high`).
     pub(crate) fn acknowledge(&mut self, h: u32) -> Option<Vec<Item>> {
         let open = self.sent.wrapping_sub(h);
-        let open = usize::try_from(open).ok().filter(|open| *open <= self.written)?;
+        let open = usize::try_from(open)
+            .ok()
+            .filter(|open| *open <= self.written)?;
         let done = self.written.saturating_sub(open);
-        Some((0..done).filter_map(|_| self.take_first_written()).collect())
+        Some(
+            (0..done)
+                .filter_map(|_| self.take_first_written())
+                .collect(),
+        )
     }
 
     fn take_first_written(&mut self) -> Option<Item> {
@@ -171,9 +183,9 @@ impl Queue {
         match self.front() {
             None | Some(Slot::Page { .. }) => false,
             Some(Slot::Item { .. }) if active => true,
-            Some(Slot::Item { .. }) => self.unwritten().any(
-                |slot| matches!(slot, Slot::Item { item } if is_important(item)),
-            ),
+            Some(Slot::Item { .. }) => self
+                .unwritten()
+                .any(|slot| matches!(slot, Slot::Item { item } if is_important(item))),
         }
     }
 
@@ -242,5 +254,6 @@ fn is_important(item: &Item) -> bool {
 /// A message that says only that somebody is typing (XEP-0085).
 fn is_chat_state(payload: &[u8]) -> bool {
     let mark = b"http://jabber.org/protocol/chatstates";
-    memchr::memmem::find(payload, mark).is_some() && memchr::memmem::find(payload, b"<body").is_none()
+    memchr::memmem::find(payload, mark).is_some()
+        && memchr::memmem::find(payload, b"<body").is_none()
 }

@@ -37,10 +37,14 @@ impl Core {
         match ticket {
             Some(ticket) if self.order.proposed.front() == Some(&ticket) => {
                 self.order.proposed.pop_front();
-                self.states.settle(ticket, entry.position, entry.stamp, &entry.ops);
+                self.states
+                    .settle(ticket, entry.position, entry.stamp, &entry.ops);
                 let entry = self.with_origin(ticket, &entry);
                 self.append(&entry);
-                self.order.line.push_back(Place::Entry { entry, ticket: Some(ticket) });
+                self.order.line.push_back(Place::Entry {
+                    entry,
+                    ticket: Some(ticket),
+                });
                 self.answers_follow();
             }
             // A number for something that is not next in line: the sequencer speaks of a
@@ -50,7 +54,10 @@ impl Core {
                 self.pin_records(&entry.ops);
                 self.states.pend(entry.position, entry.stamp, &entry.ops);
                 self.append(&entry);
-                self.order.line.push_back(Place::Entry { entry, ticket: None });
+                self.order.line.push_back(Place::Entry {
+                    entry,
+                    ticket: None,
+                });
             }
         }
         self.release();
@@ -68,7 +75,12 @@ impl Core {
     /// Answers that stood behind a proposal move into the line behind its entry.
     fn answers_follow(&mut self) {
         while let Some(ticket) = self.order.proposed.front().copied() {
-            if self.order.open.get(&ticket).is_some_and(|open| open.proposed) {
+            if self
+                .order
+                .open
+                .get(&ticket)
+                .is_some_and(|open| open.proposed)
+            {
                 return;
             }
             self.order.proposed.pop_front();
@@ -79,7 +91,9 @@ impl Core {
     /// A guard did not hold: go back to it. Everything numbered stays, every own input that is
     /// not numbered is evaluated again, in order, with the same ticket and op id.
     pub(super) fn handle_rejected(&mut self, ticket: Ticket, rejected: u64) {
-        let Sequencer::There { generation } = &mut self.order.sequencer else { return };
+        let Sequencer::There { generation } = &mut self.order.sequencer else {
+            return;
+        };
         if *generation != rejected || self.order.proposed.front() != Some(&ticket) {
             return;
         }
@@ -153,7 +167,10 @@ impl Core {
             self.tail.push(Arc::clone(entry));
         }
         for (sub, op) in (0_u8..).zip(&entry.ops) {
-            let at = At { position: entry.position.with_sub(sub), stamp: entry.stamp };
+            let at = At {
+                position: entry.position.with_sub(sub),
+                stamp: entry.stamp,
+            };
             let sends = self.sends_of(at, op);
             self.states.fold(at, op);
             self.follow_bind(op);
@@ -163,7 +180,11 @@ impl Core {
     }
 
     fn sends_of(&self, at: At, op: &Op) -> Sends {
-        let facts = Facts { now: self.now.wall, node: self.node, ..Facts::default() };
+        let facts = Facts {
+            now: self.now.wall,
+            node: self.node,
+            ..Facts::default()
+        };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
         let mut sends = Sends::default();
         route::deliver(&view, at, op, &mut sends);
@@ -173,7 +194,10 @@ impl Core {
     /// Volatile stanzas that nothing stands before go at once.
     pub(super) fn deliver_plain(&mut self, ops: &[Op]) {
         for op in ops {
-            let at = At { position: self.order.committed, stamp: self.order.stamp };
+            let at = At {
+                position: self.order.committed,
+                stamp: self.order.stamp,
+            };
             let sends = self.sends_of(at, op);
             self.dispatch(sends);
         }
@@ -182,8 +206,14 @@ impl Core {
     /// A session of this node begins or ends with its entry.
     fn follow_bind(&mut self, op: &Op) {
         match op {
-            Op::Soft { op: Soft::Unbind { session, .. } } => self.drop_session(*session),
-            Op::Soft { op: Soft::Bind { .. } } | Op::Soft { .. } | Op::Durable { .. } => {}
+            Op::Soft {
+                op: Soft::Unbind { session, .. },
+            } => self.drop_session(*session),
+            Op::Soft {
+                op: Soft::Bind { .. },
+            }
+            | Op::Soft { .. }
+            | Op::Durable { .. } => {}
         }
     }
 
@@ -201,7 +231,9 @@ impl Core {
 
     /// Into the session's queue, if it is one of this node.
     pub(super) fn push(&mut self, id: SessionId, item: Item) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
         self.touched.insert(id);
@@ -212,9 +244,13 @@ impl Core {
 
     /// What the account's devices have not taken goes to this session, oldest first.
     fn replay(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
         let account = session.jid.bare();
-        let Some(record) = self.states.delivered.accounts.get(&account) else { return };
+        let Some(record) = self.states.delivered.accounts.get(&account) else {
+            return;
+        };
         let positions: Vec<Position> = record
             .untaken
             .iter()
@@ -222,17 +258,30 @@ impl Core {
             .copied()
             .collect();
         for position in positions {
-            self.push(id, Item::Kept { position, how: How::Late });
+            self.push(
+                id,
+                Item::Kept {
+                    position,
+                    how: How::Late,
+                },
+            );
         }
     }
 
     /// The input is done: its answers leave, its session's count moves.
     pub(super) fn finish(&mut self, ticket: Ticket) {
-        let Some(open) = self.order.open.remove(&ticket) else { return };
+        let Some(open) = self.order.open.remove(&ticket) else {
+            return;
+        };
         let proposal = open.proposal.unwrap_or_default();
         if let Some(id) = open.source {
             for stanza in &proposal.answers {
-                self.push(id, Item::Stanza { stanza: Arc::clone(stanza) });
+                self.push(
+                    id,
+                    Item::Stanza {
+                        stanza: Arc::clone(stanza),
+                    },
+                );
             }
             if let Some(query) = &proposal.query {
                 self.ask(id, query.clone());
@@ -252,11 +301,14 @@ impl Core {
     fn finish_asked(&mut self, asked: &Asked, ops: &[Op]) {
         match asked {
             Asked::Bind { link, .. } => self.finish_bind(*link, ops),
-            Asked::Resume { link, account, key, .. } => self.finish_resume(*link, account, *key),
+            Asked::Resume {
+                link, account, key, ..
+            } => self.finish_resume(*link, account, *key),
             Asked::LookUp { link, account } => {
                 let account = self.states.delivered.accounts.get(account);
                 let found = crate::core::evaluate::look_up(account.map(AsRef::as_ref));
-                self.outputs.push_back(Output::Credentials { link: *link, found });
+                self.outputs
+                    .push_back(Output::Credentials { link: *link, found });
             }
             Asked::Command { id, command } => {
                 let outcome = if ops.is_empty() {
@@ -274,7 +326,9 @@ impl Core {
     fn ask(&mut self, session: SessionId, query: crate::effect::query::Query) {
         let number = self.next_query;
         self.next_query = number.saturating_add(1);
-        let Some(asking) = self.sessions.get_mut(&session) else { return };
+        let Some(asking) = self.sessions.get_mut(&session) else {
+            return;
+        };
         if !asking.queue.push_page(number) {
             self.end_session(session, crate::core::EndReason::PolicyViolation);
             return;
@@ -282,15 +336,32 @@ impl Core {
         let query = Arc::new(query);
         let upto = self.order.committed;
         self.tail.hold(number);
-        self.queries.insert(number, Asking { session, query: Arc::clone(&query), upto });
-        self.outputs.push_back(Output::Ask { query: number, asked: query, upto });
+        self.queries.insert(
+            number,
+            Asking {
+                session,
+                query: Arc::clone(&query),
+                upto,
+            },
+        );
+        self.outputs.push_back(Output::Ask {
+            query: number,
+            asked: query,
+            upto,
+        });
     }
 
     pub(super) fn handle_answered(&mut self, number: u64, found: crate::effect::query::Found) {
-        let Some(asking) = self.queries.remove(&number) else { return };
+        let Some(asking) = self.queries.remove(&number) else {
+            return;
+        };
         let found = self.tail.unite(&asking.query.question, found, asking.upto);
         self.tail.let_go(number);
-        let facts = Facts { now: self.now.wall, node: self.node, ..Facts::default() };
+        let facts = Facts {
+            now: self.now.wall,
+            node: self.node,
+            ..Facts::default()
+        };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
         let items = route::answer(&view, &self.ids, asking.query.as_ref(), found);
         if let Some(session) = self.sessions.get_mut(&asking.session) {

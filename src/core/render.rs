@@ -22,8 +22,12 @@ impl Core {
     /// Appends what the link's session has to say, up to about `budget` bytes. Returns whether
     /// there is more to write at once.
     pub(crate) fn write(&mut self, link: LinkId, out: &mut Vec<u8>, budget: usize) -> bool {
-        let Some(id) = self.links.get(&link).copied() else { return false };
-        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let Some(id) = self.links.get(&link).copied() else {
+            return false;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return false;
+        };
         session.announced = false;
         if let Some(h) = session.take_ack() {
             out.extend_from_slice(format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>").as_bytes());
@@ -36,7 +40,9 @@ impl Core {
             }
         }
         self.taken_by(id, &taken);
-        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return false;
+        };
         if session.queue.has_unacknowledged()
             && let Some(management) = &mut session.management
             && !management.asked
@@ -49,8 +55,12 @@ impl Core {
     }
 
     fn write_next(&mut self, id: SessionId, out: &mut Vec<u8>) -> Wrote {
-        let Some(session) = self.sessions.get_mut(&id) else { return Wrote::Nothing };
-        let Some(Slot::Item { item }) = session.queue.front() else { return Wrote::Nothing };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Wrote::Nothing;
+        };
+        let Some(Slot::Item { item }) = session.queue.front() else {
+            return Wrote::Nothing;
+        };
         let key = match item {
             Item::Kept { position, .. } | Item::Result { position, .. } => Some(*position),
             Item::Stanza { .. } => None,
@@ -75,17 +85,25 @@ impl Core {
                 },
             },
         };
-        let form = Form { reader: &session.jid, ids: &self.ids, out };
+        let form = Form {
+            reader: &session.jid,
+            ids: &self.ids,
+            out,
+        };
         form.write(item, row.as_ref());
         if let Some(key) = key {
             session.fetched.remove(&key);
         }
-        Wrote::Item { gone: session.queue.wrote() }
+        Wrote::Item {
+            gone: session.queue.wrote(),
+        }
     }
 
     /// Asks for the rows that the next items need, a handful at a time.
     fn fetch(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         if session.fetching {
             return;
         }
@@ -94,9 +112,9 @@ impl Core {
             .queue
             .unwritten()
             .filter_map(|slot| match slot {
-                Slot::Item { item: Item::Kept { position, .. } | Item::Result { position, .. } } => {
-                    Some(*position)
-                }
+                Slot::Item {
+                    item: Item::Kept { position, .. } | Item::Result { position, .. },
+                } => Some(*position),
                 Slot::Item { .. } | Slot::Page { .. } => None,
             })
             .filter(|position| self.tail.message(*position).is_none())
@@ -105,11 +123,16 @@ impl Core {
         for position in &positions {
             session.fetched.insert(*position, None);
         }
-        self.outputs.push_back(Output::Fetch { session: id, positions });
+        self.outputs.push_back(Output::Fetch {
+            session: id,
+            positions,
+        });
     }
 
     pub(super) fn handle_fetched(&mut self, id: SessionId, rows: Vec<Kept>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         session.fetching = false;
         for row in rows {
             session.fetched.insert(row.position, Some(row));
@@ -166,7 +189,13 @@ impl Form<'_> {
                 let room = message.from.to_bare();
                 let id = self.ids.id(position, &room);
                 let late = (how == How::RoomHistory).then_some((at, room.as_str()));
-                forward::write_direct(self.out, Some(self.reader), message, Some((&id, &room)), late);
+                forward::write_direct(
+                    self.out,
+                    Some(self.reader),
+                    message,
+                    Some((&id, &room)),
+                    late,
+                );
             }
         }
     }

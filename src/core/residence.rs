@@ -45,7 +45,9 @@ impl Core {
             match (key, record) {
                 (RecordKey::Node, Record::Node { rows }) => delivered.node = Some(Arc::new(rows)),
                 (RecordKey::Account { jid }, Record::Account { account }) => {
-                    delivered.accounts.insert(jid.to_compact(), Arc::new(account));
+                    delivered
+                        .accounts
+                        .insert(jid.to_compact(), Arc::new(account));
                 }
                 (RecordKey::Room { jid }, Record::Room { room }) => {
                     delivered.rooms.insert(jid.to_compact(), Arc::new(room));
@@ -58,7 +60,9 @@ impl Core {
             }
         }
         self.residence.clock = self.residence.clock.saturating_add(1);
-        self.residence.used.insert(key.clone(), self.residence.clock);
+        self.residence
+            .used
+            .insert(key.clone(), self.residence.clock);
         for ticket in self.residence.loading.remove(key).unwrap_or_default() {
             self.unpark(ticket);
         }
@@ -74,13 +78,19 @@ impl Core {
         let epochs = &self.states.epochs;
         for entry in self.tail.entries() {
             if let Some(origin) = &entry.origin {
-                let at = At { position: entry.position, stamp: entry.stamp };
+                let at = At {
+                    position: entry.position,
+                    stamp: entry.stamp,
+                };
                 let op = crate::core::taken::stream_row(origin, entry.stamp);
                 only.apply(at, &op, |a, b| epochs.follows(a, b));
             }
             for (sub, op) in (0_u8..).zip(&entry.ops) {
                 if op.is_durable() {
-                    let at = At { position: entry.position.with_sub(sub), stamp: entry.stamp };
+                    let at = At {
+                        position: entry.position.with_sub(sub),
+                        stamp: entry.stamp,
+                    };
                     only.apply(at, op, |a, b| epochs.follows(a, b));
                 }
             }
@@ -126,14 +136,18 @@ impl Core {
             }
         }
         unpinned.sort_unstable();
-        let surplus = here.saturating_sub(self.limits.resident_max / 2).min(unpinned.len());
+        let surplus = here
+            .saturating_sub(self.limits.resident_max / 2)
+            .min(unpinned.len());
         for (_, key) in unpinned.drain(..surplus) {
             self.states.delivered.forget(&key);
             self.residence.used.remove(&key);
         }
         // Where most are pinned, looking at each input would cost more than the memory it finds.
         let left = self.states.delivered.accounts.len() + self.states.delivered.rooms.len();
-        self.residence.next_look = left.saturating_add(self.limits.resident_max / 8).saturating_add(1);
+        self.residence.next_look = left
+            .saturating_add(self.limits.resident_max / 8)
+            .saturating_add(1);
     }
 
     fn is_needed(&self, key: &RecordKey) -> bool {

@@ -53,7 +53,10 @@ pub(crate) struct Session {
 /// What a session's stream brings, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Parked {
-    Stanza { stanza: Arc<Stanza>, number: Option<u32> },
+    Stanza {
+        stanza: Arc<Stanza>,
+        number: Option<u32>,
+    },
     End,
 }
 
@@ -118,7 +121,9 @@ impl Session {
     pub(crate) fn finish_stanza(&mut self) {
         self.received.handled = self.received.handled.wrapping_add(1);
         let handled = self.received.handled;
-        let Some(management) = &mut self.management else { return };
+        let Some(management) = &mut self.management else {
+            return;
+        };
         match management.ack {
             Ack::Owed { upto, .. } | Ack::Later { upto } if reached(handled, upto) => {
                 management.ack = Ack::Due;
@@ -132,14 +137,24 @@ impl Session {
         let upto = self.received.count;
         let done = reached(self.received.handled, upto);
         if let Some(management) = &mut self.management {
-            management.ack =
-                if done { Ack::Due } else { Ack::Owed { upto, by: now.plus_ms(ACK_WAIT_MS) } };
+            management.ack = if done {
+                Ack::Due
+            } else {
+                Ack::Owed {
+                    upto,
+                    by: now.plus_ms(ACK_WAIT_MS),
+                }
+            };
         }
     }
 
     /// An answer that has waited long enough goes out with what is committed.
     pub(crate) fn check_ack(&mut self, now: Monotonic) -> bool {
-        match self.management.as_mut().map(|management| &mut management.ack) {
+        match self
+            .management
+            .as_mut()
+            .map(|management| &mut management.ack)
+        {
             Some(ack @ Ack::Owed { .. }) => match *ack {
                 Ack::Owed { by, .. } if by <= now => {
                     *ack = Ack::Due;
@@ -159,8 +174,11 @@ impl Session {
         if management.ack != Ack::Due {
             return None;
         }
-        management.ack =
-            if reached(handled, count) { Ack::None } else { Ack::Later { upto: count } };
+        management.ack = if reached(handled, count) {
+            Ack::None
+        } else {
+            Ack::Later { upto: count }
+        };
         Some(handled)
     }
 
@@ -168,7 +186,10 @@ impl Session {
     pub(crate) fn wants_write(&self) -> bool {
         self.link.is_some()
             && (self.queue.wants_write(self.active)
-                || self.management.as_ref().is_some_and(|one| one.ack == Ack::Due))
+                || self
+                    .management
+                    .as_ref()
+                    .is_some_and(|one| one.ack == Ack::Due))
     }
 }
 

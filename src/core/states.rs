@@ -34,7 +34,15 @@ pub(crate) struct States {
 
 /// The version of a row that an own proposal has changed, until the proposal is numbered.
 pub(crate) fn provisional(ticket: Ticket) -> Position {
-    Position::new(Epoch { counter: u32::MAX, node: 0, salt: 0 }, ticket.0, 0)
+    Position::new(
+        Epoch {
+            counter: u32::MAX,
+            node: 0,
+            salt: 0,
+        },
+        ticket.0,
+        0,
+    )
 }
 
 impl States {
@@ -48,7 +56,12 @@ impl States {
         for (sub, op) in (0_u8..).zip(ops) {
             // A kept message changes nothing that an evaluation reads: its records are held in
             // memory, but need no copy.
-            let is_message = matches!(op, Op::Durable { op: Durable::Message { .. } });
+            let is_message = matches!(
+                op,
+                Op::Durable {
+                    op: Durable::Message { .. }
+                }
+            );
             for key in records_of(op) {
                 if !is_message && !self.over.holds(&key) {
                     self.over.share(&key, &self.delivered);
@@ -58,7 +71,10 @@ impl States {
             if is_message {
                 continue;
             }
-            let at = At { position: position.with_sub(sub), stamp };
+            let at = At {
+                position: position.with_sub(sub),
+                stamp,
+            };
             if !self.is_older_than_own(at.position, op) {
                 let epochs = &self.epochs;
                 self.over.apply(at, op, |a, b| epochs.follows(a, b));
@@ -70,19 +86,36 @@ impl States {
     /// value stays on top.
     fn is_older_than_own(&self, position: Position, op: &Op) -> bool {
         let own = provisional(Ticket(0));
-        let Op::Durable { op: Durable::Row { record, name, .. } } = op else { return false };
+        let Op::Durable {
+            op: Durable::Row { record, name, .. },
+        } = op
+        else {
+            return false;
+        };
         position < own
-            && self.over.rows(record).is_some_and(|rows| rows.version(name) >= own)
+            && self
+                .over
+                .rows(record)
+                .is_some_and(|rows| rows.version(name) >= own)
     }
 
     /// An own proposal was numbered: its rows get their final version.
     pub(crate) fn settle(&mut self, ticket: Ticket, position: Position, stamp: Hlc, ops: &[Op]) {
         let before = provisional(ticket);
         for (sub, op) in (0_u8..).zip(ops) {
-            let Op::Durable { op: Durable::Row { record, name, .. } } = op else { continue };
+            let Op::Durable {
+                op: Durable::Row { record, name, .. },
+            } = op
+            else {
+                continue;
+            };
             let cell = self.over.rows(record).and_then(|rows| rows.cell(name));
             if let Some(cell) = cell.filter(|cell| cell.at == before.with_sub(sub)) {
-                let cell = Cell { at: position.with_sub(sub), stamp, row: cell.row.clone() };
+                let cell = Cell {
+                    at: position.with_sub(sub),
+                    stamp,
+                    row: cell.row.clone(),
+                };
                 self.over.put(record, name, cell);
             }
         }
@@ -116,7 +149,10 @@ impl States {
     /// Whether what an evaluation read still holds, numbered but uncommitted entries included.
     pub(crate) fn holds(&self, guard: &Guard) -> bool {
         let key = &guard.key;
-        let rows = self.over.rows(&key.record).or_else(|| self.delivered.rows(&key.record));
+        let rows = self
+            .over
+            .rows(&key.record)
+            .or_else(|| self.delivered.rows(&key.record));
         let version = rows.map_or(Position::ZERO, |rows| rows.version(&key.name));
         version == guard.version
     }

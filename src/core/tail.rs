@@ -68,7 +68,10 @@ impl Tail {
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
         self.bytes = self.bytes.saturating_add(weight(&entry));
         for (sub, op) in (0_u8..).zip(&entry.ops) {
-            if let Op::Durable { op: Durable::Message { message, places } } = op {
+            if let Op::Durable {
+                op: Durable::Message { message, places },
+            } = op
+            {
                 let row = Row {
                     at: Timestamp::from_unix_ms(entry.stamp.unix_ms()),
                     message: Arc::clone(message),
@@ -107,8 +110,12 @@ impl Tail {
             return None;
         }
         self.last_checkpoint = now;
-        let fresh: Vec<Arc<Entry>> =
-            self.entries.iter().filter(|entry| entry.position > self.applied).cloned().collect();
+        let fresh: Vec<Arc<Entry>> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.position > self.applied)
+            .cloned()
+            .collect();
         let upto = fresh.last()?.position;
         self.writing = Some(upto);
         Some((fresh, upto))
@@ -153,7 +160,11 @@ impl Tail {
         match (question, found) {
             (
                 Question::Archive { page, .. } | Question::RoomHistory { page, .. },
-                Found::Page { rows, complete, total },
+                Found::Page {
+                    rows,
+                    complete,
+                    total,
+                },
             ) => self.unite_page(page, rows, complete, total, upto),
             (Question::ArchiveEnds { owner, .. }, Found::Ends { first, last }) => {
                 let known = last.map_or(Position::ZERO, |(position, _)| position);
@@ -163,7 +174,10 @@ impl Tail {
                     .map(|(position, row, _)| (position, row.at));
                 let next = newer.next();
                 let newest = newer.last().or(next);
-                Found::Ends { first: first.or(next), last: newest.or(last) }
+                Found::Ends {
+                    first: first.or(next),
+                    last: newest.or(last),
+                }
             }
             (_, found) => found,
         }
@@ -176,7 +190,10 @@ impl Tail {
         upto: Position,
     ) -> impl DoubleEndedIterator<Item = (Position, &'a Row, &'a Place)> {
         use std::ops::Bound;
-        let range = (Bound::Excluded(after), Bound::Included(upto.last_sub().max(after)));
+        let range = (
+            Bound::Excluded(after),
+            Bound::Included(upto.last_sub().max(after)),
+        );
         self.rows.range(range).filter_map(move |(position, row)| {
             let place = row.places.iter().find(|place| place.owner == *owner)?;
             Some((*position, row, place))
@@ -191,7 +208,11 @@ impl Tail {
         total: Option<u64>,
         upto: Position,
     ) -> Found {
-        let known = rows.iter().map(|row| row.position).max().unwrap_or(Position::ZERO);
+        let known = rows
+            .iter()
+            .map(|row| row.position)
+            .max()
+            .unwrap_or(Position::ZERO);
         let newer: Vec<Kept> = self
             .places_of(&page.owner, known, upto)
             .filter(|(position, row, place)| page.matches(*position, row.at, place))
@@ -222,14 +243,22 @@ impl Tail {
         rows.truncate(page.count_max);
         finish_page(page, rows, complete, total)
     }
-
 }
 
-fn finish_page(page: &ArchivePage, mut rows: Vec<Kept>, complete: bool, total: Option<u64>) -> Found {
+fn finish_page(
+    page: &ArchivePage,
+    mut rows: Vec<Kept>,
+    complete: bool,
+    total: Option<u64>,
+) -> Found {
     if page.flipped {
         rows.reverse();
     }
-    Found::Page { rows, complete, total }
+    Found::Page {
+        rows,
+        complete,
+        total,
+    }
 }
 
 fn weight(entry: &Entry) -> usize {

@@ -45,12 +45,18 @@ impl Taken {
             None => self.accounts.entry(account.to_compact()).or_default(),
         };
         taken.insert(position);
-        let due = if taken.len() >= SAVE_COUNT { now } else { now.plus_ms(SAVE_MS) };
+        let due = if taken.len() >= SAVE_COUNT {
+            now
+        } else {
+            now.plus_ms(SAVE_MS)
+        };
         self.save_at = Some(self.save_at.map_or(due, |at| at.min(due)));
     }
 
     pub(crate) fn has(&self, account: &BareJid, position: Position) -> bool {
-        self.accounts.get(account).is_some_and(|taken| taken.contains(&position))
+        self.accounts
+            .get(account)
+            .is_some_and(|taken| taken.contains(&position))
     }
 
     pub(crate) fn holds(&self, account: &BareJid) -> bool {
@@ -83,10 +89,18 @@ impl Core {
         let mut ops = Vec::new();
         let accounts: Vec<BareJid> = self.taken.accounts.keys().cloned().collect();
         for jid in accounts {
-            let Some(account) = self.states.delivered.accounts.get(&jid).cloned() else { continue };
+            let Some(account) = self.states.delivered.accounts.get(&jid).cloned() else {
+                continue;
+            };
             self.taken.forget(&jid, &account.untaken);
-            let Some(taken) = self.taken.accounts.get(&jid) else { continue };
-            let upto = account.untaken.iter().take_while(|position| taken.contains(position)).last();
+            let Some(taken) = self.taken.accounts.get(&jid) else {
+                continue;
+            };
+            let upto = account
+                .untaken
+                .iter()
+                .take_while(|position| taken.contains(position))
+                .last();
             let Some(upto) = upto else { continue };
             let mut frontier = match account.rows.row(&RowName::Frontier) {
                 Some(Row::Frontier { frontier }) => frontier.as_ref().clone(),
@@ -94,11 +108,23 @@ impl Core {
             };
             frontier.advance(*upto);
             frontier.compact(|a, b| self.states.epochs.follows(a, b));
-            let row = Row::Frontier { frontier: Arc::new(frontier) };
-            ops.push(Op::row(RecordKey::Account { jid }, RowName::Frontier, Some(row)));
+            let row = Row::Frontier {
+                frontier: Arc::new(frontier),
+            };
+            ops.push(Op::row(
+                RecordKey::Account { jid },
+                RowName::Frontier,
+                Some(row),
+            ));
         }
         for chunk in ops.chunks(ACCOUNTS_PER_ENTRY) {
-            self.open(Asked::Own { ops: chunk.to_vec() }, None, None);
+            self.open(
+                Asked::Own {
+                    ops: chunk.to_vec(),
+                },
+                None,
+                None,
+            );
         }
     }
 }
@@ -111,8 +137,12 @@ pub(crate) fn stream_row(origin: &Origin, stamp: Hlc) -> Op {
         at: Timestamp::from_unix_ms(stamp.unix_ms()),
     };
     Op::row(
-        RecordKey::Account { jid: origin.jid.bare() },
+        RecordKey::Account {
+            jid: origin.jid.bare(),
+        },
         RowName::Stream { key: origin.key },
-        Some(Row::Stream { stream: Arc::new(stream) }),
+        Some(Row::Stream {
+            stream: Arc::new(stream),
+        }),
     )
 }

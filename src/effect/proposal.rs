@@ -13,7 +13,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowKey;
 use crate::model::row::RowName;
-use crate::stanza::error::StanzaError;
+use crate::stanza::StanzaError;
 use crate::stanza::outgoing::Outgoing;
 
 /// A row as the evaluation read it: whoever numbers the proposal checks that it still holds.
@@ -69,11 +69,17 @@ impl Proposal {
     }
 
     pub(crate) fn answer(answer: Outgoing) -> Self {
-        Self { answers: vec![Arc::new(answer)], ..Self::default() }
+        Self {
+            answers: vec![Arc::new(answer)],
+            ..Self::default()
+        }
     }
 
     pub(crate) fn ask(query: Query) -> Self {
-        Self { query: Some(query), ..Self::default() }
+        Self {
+            query: Some(query),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn and_answer(mut self, answer: Outgoing) -> Self {

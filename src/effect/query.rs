@@ -28,17 +28,33 @@ pub(crate) struct Query {
 #[derive(Clone, Debug)]
 pub(crate) enum Question {
     /// A page of an archive (XEP-0313).
-    Archive { query_id: Option<Box<str>>, page: ArchivePage },
+    Archive {
+        query_id: Option<Box<str>>,
+        page: ArchivePage,
+    },
     /// First and last entry of an archive (XEP-0313 section 6, extended).
-    ArchiveEnds { owner: Owner, incarnation: Incarnation },
-    /// What the user's devices have not taken yet: delivered late, oldest first (XEP-0160).
-    Untaken { account: BareJid, upto: Position },
+    ArchiveEnds {
+        owner: Owner,
+        incarnation: Incarnation,
+    },
     /// The newest messages of a room for one who joins (XEP-0045 section 7.2.13).
-    RoomHistory { page: ArchivePage, since: Option<Timestamp>, bytes_max: Option<usize> },
+    RoomHistory {
+        page: ArchivePage,
+        since: Option<Timestamp>,
+        bytes_max: Option<usize>,
+    },
     /// Accounts in order of address, after `after`.
-    Accounts { after: Option<BareJid>, count_max: usize, purpose: Purpose },
+    Accounts {
+        after: Option<BareJid>,
+        count_max: usize,
+        purpose: Purpose,
+    },
     /// Rooms in order of address, after `after`.
-    Rooms { after: Option<BareJid>, count_max: usize, purpose: Purpose },
+    Rooms {
+        after: Option<BareJid>,
+        count_max: usize,
+        purpose: Purpose,
+    },
 }
 
 /// What a list is for: the feature that asked finds its own request again.
@@ -79,13 +95,20 @@ impl ArchivePage {
             && self.start.is_none_or(|start| at >= start)
             && self.end.is_none_or(|end| at <= end)
             && (self.ids.is_empty() || self.ids.contains(&position))
-            && self.with.as_ref().is_none_or(|with| is_with(with, &place.with))
+            && self
+                .with
+                .as_ref()
+                .is_none_or(|with| is_with(with, &place.with))
     }
 }
 
 /// XEP-0313 section 4.1.1: a bare address matches all of its resources, a full one itself alone.
 fn is_with(asked: &Jid, other: &Jid) -> bool {
-    if asked.is_bare() { asked.as_str() == other.bare_str() } else { asked == other }
+    if asked.is_bare() {
+        asked.as_str() == other.bare_str()
+    } else {
+        asked == other
+    }
 }
 
 /// A kept message as it is read back.
@@ -101,10 +124,17 @@ pub(crate) struct Kept {
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     /// In order of the archive; `complete`: nothing matching lies beyond the page.
-    Page { rows: Vec<Kept>, complete: bool, total: Option<u64> },
+    Page {
+        rows: Vec<Kept>,
+        complete: bool,
+        total: Option<u64>,
+    },
     /// `after`, `before` or an id names nothing in this archive.
     NoSuchItem,
-    Ends { first: Option<(Position, Timestamp)>, last: Option<(Position, Timestamp)> },
+    Ends {
+        first: Option<(Position, Timestamp)>,
+        last: Option<(Position, Timestamp)>,
+    },
     /// Addresses, and how many there are in all.
     List { jids: Vec<BareJid>, total: u64 },
 }

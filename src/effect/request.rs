@@ -19,10 +19,22 @@ pub(crate) struct Request {
 /// A command from the command line, through the server's own socket.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    AddUser { jid: BareJid, password: Secret, admin: bool },
-    SetPassword { jid: BareJid, password: Secret },
-    SetEnabled { jid: BareJid, enabled: bool },
-    DeleteUser { jid: BareJid },
+    AddUser {
+        jid: BareJid,
+        password: Secret,
+        admin: bool,
+    },
+    SetPassword {
+        jid: BareJid,
+        password: Secret,
+    },
+    SetEnabled {
+        jid: BareJid,
+        enabled: bool,
+    },
+    DeleteUser {
+        jid: BareJid,
+    },
 }
 
 /// What became of a command.

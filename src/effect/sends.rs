@@ -14,7 +14,10 @@ pub(crate) enum Item {
     /// A kept message, read from its row when it is written.
     Kept { position: Position, how: How },
     /// A kept message as a result of an archive query (XEP-0313 section 4.2).
-    Result { position: Position, query: Arc<ResultOf> },
+    Result {
+        position: Position,
+        query: Arc<ResultOf>,
+    },
     /// A stanza of its own, shared by all who get it.
     Stanza { stanza: Arc<Outgoing> },
 }
@@ -62,7 +65,12 @@ impl Sends {
     }
 
     pub(crate) fn stanza(&mut self, session: SessionId, stanza: &Arc<Outgoing>) {
-        self.items.push((session, Item::Stanza { stanza: Arc::clone(stanza) }));
+        self.items.push((
+            session,
+            Item::Stanza {
+                stanza: Arc::clone(stanza),
+            },
+        ));
     }
 
     pub(crate) fn replay(&mut self, session: SessionId) {

@@ -90,12 +90,14 @@ impl State {
     fn rows_mut(&mut self, key: &RecordKey) -> Option<&mut Rows> {
         let rows = match key {
             RecordKey::Node => self.node.as_mut(),
-            RecordKey::Account { jid } => {
-                self.accounts.get_mut(jid).map(|account| &mut Arc::make_mut(account).rows)
-            }
-            RecordKey::Room { jid } => {
-                self.rooms.get_mut(jid).map(|room| &mut Arc::make_mut(room).rows)
-            }
+            RecordKey::Account { jid } => self
+                .accounts
+                .get_mut(jid)
+                .map(|account| &mut Arc::make_mut(account).rows),
+            RecordKey::Room { jid } => self
+                .rooms
+                .get_mut(jid)
+                .map(|room| &mut Arc::make_mut(room).rows),
         };
         rows.map(Arc::make_mut)
     }
@@ -133,7 +135,11 @@ impl State {
                     let untaken = Arc::make_mut(&mut account.untaken);
                     untaken.retain(|position| !frontier.covers(*position, &follows));
                 }
-                let cell = Cell { at: at.position, stamp: at.stamp, row: row.clone() };
+                let cell = Cell {
+                    at: at.position,
+                    stamp: at.stamp,
+                    row: row.clone(),
+                };
                 self.put(record, name, cell);
             }
             Durable::Message { places, .. } => {
@@ -145,18 +151,30 @@ impl State {
                     }
                 }
             }
-            Durable::Expire { owner: Owner::Account { jid }, upto } => {
+            Durable::Expire {
+                owner: Owner::Account { jid },
+                upto,
+            } => {
                 if let Some(account) = self.account_mut(jid) {
                     Arc::make_mut(&mut account.untaken).retain(|position| position > upto);
                 }
             }
-            Durable::Expire { owner: Owner::Room { .. }, .. } | Durable::Sweep { .. } => {}
+            Durable::Expire {
+                owner: Owner::Room { .. },
+                ..
+            }
+            | Durable::Sweep { .. } => {}
         }
     }
 
     fn apply_soft(&mut self, at: At, op: &Soft) {
         match op {
-            Soft::Bind { jid, session, node, since } => {
+            Soft::Bind {
+                jid,
+                session,
+                node,
+                since,
+            } => {
                 let online = Online {
                     session: *session,
                     node: *node,
@@ -176,7 +194,10 @@ impl State {
             }
             Soft::Unbind { jid, session, .. } => {
                 if let Some(account) = self.account_mut(&jid.bare())
-                    && account.online.get(jid.resource()).is_some_and(|one| one.session == *session)
+                    && account
+                        .online
+                        .get(jid.resource())
+                        .is_some_and(|one| one.session == *session)
                 {
                     account.online.remove(jid.resource());
                 }
@@ -190,7 +211,9 @@ impl State {
                     }
                 }
             }
-            Soft::Directed { jid, to, available, .. } => {
+            Soft::Directed {
+                jid, to, available, ..
+            } => {
                 if let Some(online) = self.online_mut(jid) {
                     if *available {
                         online.directed.insert(to.clone());
@@ -227,7 +250,9 @@ impl State {
     }
 
     fn online_mut(&mut self, jid: &FullJid) -> Option<&mut Online> {
-        self.account_mut(&jid.bare())?.online.get_mut(jid.resource())
+        self.account_mut(&jid.bare())?
+            .online
+            .get_mut(jid.resource())
     }
 }
 
@@ -253,7 +278,9 @@ pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
                 keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
                 keys
             }
-            Soft::Kick { account, .. } => vec![RecordKey::Account { jid: account.clone() }],
+            Soft::Kick { account, .. } => vec![RecordKey::Account {
+                jid: account.clone(),
+            }],
             Soft::Route { .. } => Vec::new(),
         },
     }

@@ -49,7 +49,13 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(base: &'a State, settings: &'a Settings, facts: &'a Facts) -> Self {
-        Self { over: None, base, settings, facts, read_pending: Flag::new(false) }
+        Self {
+            over: None,
+            base,
+            settings,
+            facts,
+            read_pending: Flag::new(false),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -58,15 +64,19 @@ impl<'a> View<'a> {
 
     /// The account's record; evaluation stops and goes on once it is loaded.
     pub(crate) fn account(&self, jid: &BareJid) -> Result<&'a Account, Stop> {
-        self.resident_account(jid).ok_or_else(|| {
-            Stop::Need { need: Need::Load { key: RecordKey::Account { jid: jid.clone() } } }
+        self.resident_account(jid).ok_or_else(|| Stop::Need {
+            need: Need::Load {
+                key: RecordKey::Account { jid: jid.clone() },
+            },
         })
     }
 
     /// The room's record; evaluation stops and goes on once it is loaded.
     pub(crate) fn room(&self, jid: &BareJid) -> Result<&'a Room, Stop> {
-        self.resident_room(jid).ok_or_else(|| {
-            Stop::Need { need: Need::Load { key: RecordKey::Room { jid: jid.clone() } } }
+        self.resident_room(jid).ok_or_else(|| Stop::Need {
+            need: Need::Load {
+                key: RecordKey::Room { jid: jid.clone() },
+            },
         })
     }
 
@@ -91,12 +101,18 @@ impl<'a> View<'a> {
 
     /// Rooms in memory, in order of address (those with occupants among them).
     pub(crate) fn resident_rooms(&self) -> impl Iterator<Item = (&'a BareJid, &'a Room)> {
-        self.base.rooms.iter().map(|(jid, room)| (jid, room.as_ref()))
+        self.base
+            .rooms
+            .iter()
+            .map(|(jid, room)| (jid, room.as_ref()))
     }
 
     /// Accounts in memory, in order of address (those online among them).
     pub(crate) fn resident_accounts(&self) -> impl Iterator<Item = (&'a BareJid, &'a Account)> {
-        self.base.accounts.iter().map(|(jid, account)| (jid, account.as_ref()))
+        self.base
+            .accounts
+            .iter()
+            .map(|(jid, account)| (jid, account.as_ref()))
     }
 
     /// The node's own rows.
@@ -105,8 +121,11 @@ impl<'a> View<'a> {
         if over.is_some() {
             self.read_pending.set(true);
         }
-        over.or(self.base.node.as_deref())
-            .ok_or(Stop::Need { need: Need::Load { key: RecordKey::Node } })
+        over.or(self.base.node.as_deref()).ok_or(Stop::Need {
+            need: Need::Load {
+                key: RecordKey::Node,
+            },
+        })
     }
 
     /// "Nobody has changed this row since I read it": zero also says that it never was.
@@ -116,12 +135,17 @@ impl<'a> View<'a> {
             .and_then(|over| over.rows(&record))
             .or_else(|| self.base.rows(&record));
         let version = rows.map_or(Position::ZERO, |rows| rows.version(&name));
-        Guard { key: RowKey { record, name }, version }
+        Guard {
+            key: RowKey { record, name },
+            version,
+        }
     }
 
     /// The session with this address, if it is online and in memory.
     pub(crate) fn online(&self, jid: &Jid) -> Option<&'a Online> {
-        self.resident_account(&jid.to_bare())?.online.get(jid.resource()?)
+        self.resident_account(&jid.to_bare())?
+            .online
+            .get(jid.resource()?)
     }
 
     /// Whether the address is of an account of ours (existing or not).

@@ -179,7 +179,8 @@ impl Account {
 
     /// Whether stanzas are for somebody: the account exists and was not deleted.
     pub(crate) fn exists(&self) -> bool {
-        self.row().is_some_and(|row| row.state != AccountState::Deleted)
+        self.row()
+            .is_some_and(|row| row.state != AccountState::Deleted)
     }
 
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
@@ -195,19 +196,23 @@ impl Account {
 
     /// All contacts, listed in the roster or not, in order of address.
     pub(crate) fn contacts(&self) -> impl Iterator<Item = (&BareJid, &Contact, Position)> {
-        self.rows.iter().filter_map(|(name, cell)| match (name, &cell.row) {
-            (RowName::Contact { jid }, Some(Row::Contact { contact })) => {
-                Some((jid, contact.as_ref(), cell.at))
-            }
-            _ => None,
-        })
+        self.rows
+            .iter()
+            .filter_map(|(name, cell)| match (name, &cell.row) {
+                (RowName::Contact { jid }, Some(Row::Contact { contact })) => {
+                    Some((jid, contact.as_ref(), cell.at))
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn blocked(&self) -> impl Iterator<Item = &Jid> {
-        self.rows.iter().filter_map(|(name, cell)| match (name, &cell.row) {
-            (RowName::Blocked { jid }, Some(_)) => Some(jid),
-            _ => None,
-        })
+        self.rows
+            .iter()
+            .filter_map(|(name, cell)| match (name, &cell.row) {
+                (RowName::Blocked { jid }, Some(_)) => Some(jid),
+                _ => None,
+            })
     }
 
     /// Whether a block list entry matches `jid` (XEP-0191 section 6): full, bare, domain/resource, domain.
@@ -243,6 +248,8 @@ impl Account {
 
     /// Available resources, in no order that matters.
     pub(crate) fn available(&self) -> impl Iterator<Item = (&Online, &Present)> {
-        self.online.values().filter_map(|online| online.presence.as_ref().map(|here| (online, here)))
+        self.online
+            .values()
+            .filter_map(|online| online.presence.as_ref().map(|here| (online, here)))
     }
 }

@@ -65,7 +65,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn end(&self) -> Result<(), CodecError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::Trailing) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(CodecError::Trailing)
+        }
     }
 }
 

@@ -38,7 +38,9 @@ pub(crate) enum Inward {
     #[default]
     Without,
     /// The contact asked; the request is shown again at each login (RFC 6121 section 3.1.3).
-    Asked { payload: Arc<[u8]> },
+    Asked {
+        payload: Arc<[u8]>,
+    },
     /// Approved before it was asked (RFC 6121 section 3.4).
     Approved,
     From,

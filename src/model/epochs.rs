@@ -24,7 +24,10 @@ impl Epochs {
 
     /// One more than the largest counter in the log (`mirror` rule R1).
     pub(crate) fn next_counter(&self) -> u32 {
-        self.parents.keys().next_back().map_or(1, |epoch| epoch.counter.saturating_add(1))
+        self.parents
+            .keys()
+            .next_back()
+            .map_or(1, |epoch| epoch.counter.saturating_add(1))
     }
 
     /// Whether `later` stands on `earlier`, directly or not.
@@ -54,7 +57,11 @@ mod tests {
     use crate::model::position::Position;
 
     fn epoch(counter: u32, node: u8) -> Epoch {
-        Epoch { counter, node, salt: 1 }
+        Epoch {
+            counter,
+            node,
+            salt: 1,
+        }
     }
 
     fn tree(edges: &[(Epoch, &[Epoch])]) -> Epochs {
@@ -64,7 +71,10 @@ mod tests {
                 epoch: *epoch,
                 stamp: Hlc::default(),
                 mode: Mode::Single,
-                parents: parents.iter().map(|parent| Position::new(*parent, 3, 0)).collect(),
+                parents: parents
+                    .iter()
+                    .map(|parent| Position::new(*parent, 3, 0))
+                    .collect(),
             });
         }
         epochs
@@ -73,7 +83,12 @@ mod tests {
     #[test]
     fn branches_follow_what_they_stand_on_and_not_each_other() {
         let (one, left, right, heal) = (epoch(1, 0), epoch(2, 0), epoch(2, 1), epoch(3, 0));
-        let epochs = tree(&[(one, &[]), (left, &[one]), (right, &[one]), (heal, &[left, right])]);
+        let epochs = tree(&[
+            (one, &[]),
+            (left, &[one]),
+            (right, &[one]),
+            (heal, &[left, right]),
+        ]);
         assert!(epochs.follows(one, heal));
         assert!(epochs.follows(right, heal));
         assert!(!epochs.follows(left, right));

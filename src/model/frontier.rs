@@ -33,7 +33,11 @@ impl Frontier {
     }
 
     /// Whether `position` was taken, where `follows(a, b)` says that epoch `b` stands on epoch `a`.
-    pub(crate) fn covers(&self, position: Position, follows: impl Fn(Epoch, Epoch) -> bool) -> bool {
+    pub(crate) fn covers(
+        &self,
+        position: Position,
+        follows: impl Fn(Epoch, Epoch) -> bool,
+    ) -> bool {
         let epoch = position.epoch();
         self.branches.iter().any(|(branch, mark)| {
             (*branch == epoch && position <= *mark) || (*branch != epoch && follows(epoch, *branch))
@@ -42,13 +46,20 @@ impl Frontier {
 
     /// The lowest position that may not be covered: scanning may begin after it.
     pub(crate) fn floor(&self) -> Position {
-        self.branches.values().next_back().copied().unwrap_or(Position::ZERO)
+        self.branches
+            .values()
+            .next_back()
+            .copied()
+            .unwrap_or(Position::ZERO)
     }
 
     /// Drops the branches that `newer` stands on: they are covered by it.
     pub(crate) fn compact(&mut self, follows: impl Fn(Epoch, Epoch) -> bool) {
-        let Some(newest) = self.branches.keys().next_back().copied() else { return };
-        self.branches.retain(|branch, _| *branch == newest || !follows(*branch, newest));
+        let Some(newest) = self.branches.keys().next_back().copied() else {
+            return;
+        };
+        self.branches
+            .retain(|branch, _| *branch == newest || !follows(*branch, newest));
     }
 }
 
@@ -57,7 +68,11 @@ mod tests {
     use super::*;
 
     fn epoch(counter: u32, node: u8) -> Epoch {
-        Epoch { counter, node, salt: 9 }
+        Epoch {
+            counter,
+            node,
+            salt: 9,
+        }
     }
 
     #[test]

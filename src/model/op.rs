@@ -35,9 +35,16 @@ pub(crate) enum Op {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Durable {
     /// The row has this value from now on; `None` removes it.
-    Row { record: RecordKey, name: RowName, row: Option<Row> },
+    Row {
+        record: RecordKey,
+        name: RowName,
+        row: Option<Row>,
+    },
     /// The message is kept in these places, under the entry's position.
-    Message { message: Arc<Message>, places: Vec<Place> },
+    Message {
+        message: Arc<Message>,
+        places: Vec<Place>,
+    },
     /// Nothing at or below `upto` is kept in this archive any more.
     Expire { owner: Owner, upto: Position },
     /// All rows and archives of the record go, in bounded steps.
@@ -55,19 +62,41 @@ coded!(enum Durable {
 #[derive(Clone, Debug)]
 pub(crate) enum Soft {
     /// A session exists from here on; what was numbered before is not for it.
-    Bind { jid: FullJid, session: SessionId, node: u8, since: Timestamp },
+    Bind {
+        jid: FullJid,
+        session: SessionId,
+        node: u8,
+        since: Timestamp,
+    },
     /// The session is gone, and so is all that it owned; `status` as in its last presence.
-    Unbind { jid: FullJid, session: SessionId, status: Option<Arc<[u8]>> },
+    Unbind {
+        jid: FullJid,
+        session: SessionId,
+        status: Option<Arc<[u8]>>,
+    },
     /// The resource's presence for all; `None`: unavailable, with what it said.
-    Presence { jid: FullJid, session: SessionId, presence: Option<Present>, said: Arc<Outgoing> },
+    Presence {
+        jid: FullJid,
+        session: SessionId,
+        presence: Option<Present>,
+        said: Arc<Outgoing>,
+    },
     /// Presence to one address (RFC 6121 section 4.6), remembered so that the end can be told.
-    Directed { jid: FullJid, to: Jid, available: bool, said: Arc<Outgoing> },
+    Directed {
+        jid: FullJid,
+        to: Jid,
+        available: bool,
+        said: Arc<Outgoing>,
+    },
     /// What the session asked for.
     Wants { jid: FullJid, want: Want, on: bool },
     /// A stanza to be routed at its place in the order.
     Route { stanza: Arc<Outgoing>, to: Jid },
     /// A change among the occupants of a room, or a message that is not kept.
-    Room { room: BareJid, change: Arc<RoomChange> },
+    Room {
+        room: BareJid,
+        change: Arc<RoomChange>,
+    },
     /// All sessions of the account end with a stream error.
     Kick { account: BareJid, why: KickReason },
 }
@@ -94,7 +123,9 @@ pub(crate) enum KickReason {
 
 impl Op {
     pub(crate) fn row(record: RecordKey, name: RowName, row: Option<Row>) -> Self {
-        Self::Durable { op: Durable::Row { record, name, row } }
+        Self::Durable {
+            op: Durable::Row { record, name, row },
+        }
     }
 
     pub(crate) fn soft(op: Soft) -> Self {

@@ -37,14 +37,16 @@ impl Position {
     /// Before everything; as a row's version: never written.
     pub(crate) const ZERO: Self = Self { high: 0, low: 0 };
     /// After everything.
-    pub(crate) const MAX: Self = Self { high: u64::MAX, low: u64::MAX };
+    pub(crate) const MAX: Self = Self {
+        high: u64::MAX,
+        low: u64::MAX,
+    };
 
     pub(crate) fn new(epoch: Epoch, seq: u64, sub: u8) -> Self {
         let high = u64::from(epoch.counter) << 32
             | u64::from(epoch.node) << 24
             | u64::from(epoch.salt >> 8);
-        let low =
-            u64::from(epoch.salt & 0xff) << 56 | (seq & SEQ_MAX) << 8 | u64::from(sub);
+        let low = u64::from(epoch.salt & 0xff) << 56 | (seq & SEQ_MAX) << 8 | u64::from(sub);
         Self { high, low }
     }
 
@@ -84,7 +86,10 @@ impl Position {
     }
 
     pub(crate) fn with_sub(self, sub: u8) -> Self {
-        Self { high: self.high, low: self.low & !0xff | u64::from(sub) }
+        Self {
+            high: self.high,
+            low: self.low & !0xff | u64::from(sub),
+        }
     }
 
     /// The largest key of this entry: everything the entry keeps is at or below it.
@@ -95,8 +100,17 @@ impl Position {
 
 impl std::fmt::Debug for Position {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Epoch { counter, node, salt } = self.epoch();
-        write!(out, "{counter}.{node}.{salt:08x}:{}.{}", self.seq(), self.sub())
+        let Epoch {
+            counter,
+            node,
+            salt,
+        } = self.epoch();
+        write!(
+            out,
+            "{counter}.{node}.{salt:08x}:{}.{}",
+            self.seq(),
+            self.sub()
+        )
     }
 }
 
@@ -140,7 +154,10 @@ impl Hlc {
     /// The stamp of what follows `self` when the wall clock says `unix_ms`.
     pub(crate) fn next(self, unix_ms: u64, node: u8) -> Self {
         let wall = (unix_ms & 0xffff_ffff_ffff) << 16;
-        Self { stamp: wall.max(self.stamp.saturating_add(1)), node }
+        Self {
+            stamp: wall.max(self.stamp.saturating_add(1)),
+            node,
+        }
     }
 
     pub(crate) fn unix_ms(self) -> u64 {
@@ -155,7 +172,10 @@ impl Code for Hlc {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self { stamp: u64::from_be_bytes(input.array()?), node: input.byte()? })
+        Ok(Self {
+            stamp: u64::from_be_bytes(input.array()?),
+            node: input.byte()?,
+        })
     }
 }
 
@@ -176,7 +196,11 @@ crate::model::codec::coded!(struct OpId { source, number });
 mod tests {
     use super::*;
 
-    const EPOCH: Epoch = Epoch { counter: 7, node: 2, salt: 0xdead_beef };
+    const EPOCH: Epoch = Epoch {
+        counter: 7,
+        node: 2,
+        salt: 0xdead_beef,
+    };
 
     #[test]
     fn a_position_gives_back_its_parts() {
@@ -188,7 +212,11 @@ mod tests {
 
     #[test]
     fn positions_order_by_epoch_then_number_then_part() {
-        let later = Epoch { counter: 8, node: 0, salt: 0 };
+        let later = Epoch {
+            counter: 8,
+            node: 0,
+            salt: 0,
+        };
         assert!(Position::new(EPOCH, SEQ_MAX, 255) < Position::new(later, 0, 0));
         assert!(Position::new(EPOCH, 1, 255) < Position::new(EPOCH, 2, 0));
         assert!(Position::new(EPOCH, 1, 0) < Position::new(EPOCH, 1, 1));

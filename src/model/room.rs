@@ -135,7 +135,13 @@ pub(crate) enum RoomChange {
     /// A message or other stanza to all occupants that is not kept.
     Say { stanza: Arc<Outgoing> },
     /// A device enters, alone or beside others of the same user under the same nickname.
-    Join { nick: Box<str>, jid: FullJid, session: SessionId, role: RoomRole, presence: Arc<[u8]> },
+    Join {
+        nick: Box<str>,
+        jid: FullJid,
+        session: SessionId,
+        role: RoomRole,
+        presence: Arc<[u8]>,
+    },
     /// A device leaves, or is made to.
     Leave { nick: Box<str>, jid: FullJid },
 }
@@ -156,16 +162,29 @@ impl Room {
     pub(crate) fn apply(&mut self, at: Position, change: &RoomChange) {
         match change {
             RoomChange::Say { .. } => {}
-            RoomChange::Join { nick, jid, session, role, presence } => {
-                let occupant = self.occupants.entry(nick.clone()).or_insert_with(|| Occupant {
-                    user: jid.bare(),
-                    role: *role,
-                    devices: BTreeMap::new(),
-                });
+            RoomChange::Join {
+                nick,
+                jid,
+                session,
+                role,
+                presence,
+            } => {
+                let occupant = self
+                    .occupants
+                    .entry(nick.clone())
+                    .or_insert_with(|| Occupant {
+                        user: jid.bare(),
+                        role: *role,
+                        devices: BTreeMap::new(),
+                    });
                 let presence = Arc::clone(presence);
                 occupant.devices.insert(
                     jid.clone(),
-                    OccupantDevice { session: *session, presence, joined: at },
+                    OccupantDevice {
+                        session: *session,
+                        presence,
+                        joined: at,
+                    },
                 );
             }
             RoomChange::Leave { nick, jid } => {

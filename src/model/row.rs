@@ -16,10 +16,10 @@ use crate::model::account::LastSeen;
 use crate::model::account::Preferences;
 use crate::model::account::StreamRow;
 use crate::model::account::Token;
-use crate::model::codec::coded;
 use crate::model::codec::Code;
 use crate::model::codec::CodecError;
 use crate::model::codec::Reader;
+use crate::model::codec::coded;
 use crate::model::contact::Contact;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
@@ -141,21 +141,47 @@ impl RowName {
 /// The value of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Row {
-    Account { row: AccountRow },
-    Credentials { keys: Arc<Credentials> },
-    LastSeen { seen: Arc<LastSeen> },
-    Preferences { preferences: Arc<Preferences> },
-    Contact { contact: Arc<Contact> },
+    Account {
+        row: AccountRow,
+    },
+    Credentials {
+        keys: Arc<Credentials>,
+    },
+    LastSeen {
+        seen: Arc<LastSeen>,
+    },
+    Preferences {
+        preferences: Arc<Preferences>,
+    },
+    Contact {
+        contact: Arc<Contact>,
+    },
     Blocked,
-    Token { token: Arc<Token> },
-    Frontier { frontier: Arc<Frontier> },
-    Stream { stream: Arc<StreamRow> },
-    Room { row: RoomRow },
-    RoomConfig { config: Arc<RoomConfig> },
-    Subject { subject: Arc<Subject> },
-    Affiliation { row: Arc<AffiliationRow> },
+    Token {
+        token: Arc<Token>,
+    },
+    Frontier {
+        frontier: Arc<Frontier>,
+    },
+    Stream {
+        stream: Arc<StreamRow>,
+    },
+    Room {
+        row: RoomRow,
+    },
+    RoomConfig {
+        config: Arc<RoomConfig>,
+    },
+    Subject {
+        subject: Arc<Subject>,
+    },
+    Affiliation {
+        row: Arc<AffiliationRow>,
+    },
     /// A vCard, a private element, a secret, a text.
-    Bytes { bytes: Arc<[u8]> },
+    Bytes {
+        bytes: Arc<[u8]>,
+    },
 }
 
 coded!(enum Row {
@@ -245,6 +271,9 @@ impl Code for RowKey {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self { record: RecordKey::decode(input)?, name: RowName::decode(input)? })
+        Ok(Self {
+            record: RecordKey::decode(input)?,
+            name: RowName::decode(input)?,
+        })
     }
 }

@@ -18,8 +18,8 @@ use crate::model::room::RoomChange;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::Condition;
+use crate::stanza::StanzaError;
 
 /// Everything addressed to the rooms' host, a room, or an occupant.
 pub(crate) fn evaluate(_view: &View<'_>, _request: &Request) -> Result<Proposal, Stop> {

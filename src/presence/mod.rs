@@ -11,7 +11,6 @@ use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::view::View;
 use crate::model::account::Present;
-use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
@@ -19,7 +18,9 @@ use crate::stanza::outgoing::Outgoing;
 
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let stanza = &request.stanza;
-    let Kind::Presence(kind) = stanza.kind else { return Err(Stop::Ignore) };
+    let Kind::Presence(kind) = stanza.kind else {
+        return Err(Stop::Ignore);
+    };
     if stanza.to.is_some() {
         return Err(Stop::Ignore);
     }
@@ -37,7 +38,12 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         at: view.now(),
     });
     let jid = request.from.clone();
-    Ok(Proposal::nothing().soft(Soft::Presence { jid, session: request.session, presence, said }))
+    Ok(Proposal::nothing().soft(Soft::Presence {
+        jid,
+        session: request.session,
+        presence,
+        said,
+    }))
 }
 
 /// What the end of a session changes.
@@ -46,11 +52,21 @@ pub(crate) fn evaluate_end(
     jid: &FullJid,
     session: SessionId,
 ) -> Result<Proposal, Stop> {
-    Ok(Proposal::nothing().soft(Soft::Unbind { jid: jid.clone(), session, status: None }))
+    Ok(Proposal::nothing().soft(Soft::Unbind {
+        jid: jid.clone(),
+        session,
+        status: None,
+    }))
 }
 
-pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Op, sends: &mut Sends) {
-    if let Op::Soft { op: Soft::Presence { jid, session, presence: Some(here), .. } } = op {
+pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
+    if let Soft::Presence {
+        jid,
+        session,
+        presence: Some(here),
+        ..
+    } = op
+    {
         let was_here = view
             .online(jid.as_jid())
             .and_then(|online| online.presence.as_ref())

@@ -2,10 +2,10 @@
 
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
+use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::StanzaError;
 use crate::stanza::outgoing::Outgoing;
 
 /// The error for a stanza that `reader` was to get and did not take: requests are answered (RFC 6120

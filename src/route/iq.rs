@@ -15,19 +15,27 @@ use crate::model::op::Soft;
 use crate::roster;
 use crate::route::message::blocked_by_sender;
 use crate::route::message::outgoing;
+use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::StanzaError;
 
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
-    let Kind::Iq(kind) = request.stanza.kind else { return Err(Stop::Ignore) };
+    let Kind::Iq(kind) = request.stanza.kind else {
+        return Err(Stop::Ignore);
+    };
     let target = match &request.stanza.to {
-        None => Target::Own { account: request.from.bare() },
+        None => Target::Own {
+            account: request.from.bare(),
+        },
         Some(to) if to.local().is_none() => Target::Server,
         Some(to) if to.resource().is_some() => return pass_on(view, request, kind),
-        Some(to) if to.to_bare() == request.from.bare() => Target::Own { account: to.to_bare() },
-        Some(to) => Target::Other { account: to.to_bare() },
+        Some(to) if to.to_bare() == request.from.bare() => Target::Own {
+            account: to.to_bare(),
+        },
+        Some(to) => Target::Other {
+            account: to.to_bare(),
+        },
     };
     if matches!(kind, IqType::Result | IqType::Error) {
         // An answer to something that the server never asked.
@@ -57,9 +65,13 @@ fn check_silence(view: &View<'_>, request: &Request, other: &BareJid) -> Result<
 
 /// To a session: it answers itself.
 fn pass_on(view: &View<'_>, request: &Request, kind: IqType) -> Result<Proposal, Stop> {
-    let Some(to) = request.stanza.to.clone() else { return Err(Stop::Ignore) };
+    let Some(to) = request.stanza.to.clone() else {
+        return Err(Stop::Ignore);
+    };
     let account = view.account(&to.to_bare())?;
-    let is_there = to.resource().is_some_and(|resource| account.online.contains_key(resource));
+    let is_there = to
+        .resource()
+        .is_some_and(|resource| account.online.contains_key(resource));
     if matches!(kind, IqType::Get | IqType::Set) {
         if to.to_bare() != request.from.bare() {
             check_silence(view, request, &to.to_bare())?;

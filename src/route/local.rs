@@ -48,12 +48,18 @@ pub(crate) fn deliver_message(view: &View<'_>, at: At, message: &Message, sends:
 /// XEP-0280 section 6: to a bare address everyone with a priority of zero or more got it directly,
 /// and a negative one must not get copies; to a full address the others get copies.
 fn wants_copy(online: &Online, to: &Jid) -> bool {
-    !to.is_bare() || online.presence.as_ref().is_none_or(|here| here.priority >= 0)
+    !to.is_bare()
+        || online
+            .presence
+            .as_ref()
+            .is_none_or(|here| here.priority >= 0)
 }
 
 /// XEP-0280 section 8: the sender's other devices.
 fn send_copies(view: &View<'_>, message: &Message, position: Position, sends: &mut Sends) {
-    let Some(account) = view.resident_account(&message.from.to_bare()) else { return };
+    let Some(account) = view.resident_account(&message.from.to_bare()) else {
+        return;
+    };
     for online in account.online.values().filter(|online| online.carbons) {
         if online.jid.as_jid() != &message.from {
             sends.kept(online.session, position, How::CarbonSent);
@@ -80,7 +86,11 @@ pub(crate) fn recipients<'a>(account: &'a Account, to: &Jid) -> Vec<&'a Online> 
             return vec![online];
         }
     }
-    account.available().filter(|(_, here)| here.priority >= 0).map(|(online, _)| online).collect()
+    account
+        .available()
+        .filter(|(_, here)| here.priority >= 0)
+        .map(|(online, _)| online)
+        .collect()
 }
 
 /// A stanza that is not kept, at its place in the order.
@@ -101,7 +111,9 @@ pub(crate) fn deliver_stanza(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, 
             }
         }
         Kind::Iq(_) => {
-            let online = to.resource().and_then(|resource| account.online.get(resource));
+            let online = to
+                .resource()
+                .and_then(|resource| account.online.get(resource));
             match online {
                 Some(online) => sends.stanza(online.session, stanza),
                 None => undeliverable(view, stanza, to, sends),
@@ -117,7 +129,9 @@ fn deliver_volatile(
     to: &Jid,
     sends: &mut Sends,
 ) {
-    let exact = to.resource().and_then(|resource| account.online.get(resource));
+    let exact = to
+        .resource()
+        .and_then(|resource| account.online.get(resource));
     let direct = match (exact, kind) {
         (Some(online), _) => vec![online],
         // RFC 6121 section 8.5.3.2.1: only a chat message goes on as if to the bare address.

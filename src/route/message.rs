@@ -17,16 +17,19 @@ use crate::model::op::Durable;
 use crate::model::op::Soft;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
+use crate::stanza::Condition;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
 use crate::stanza::Stanza;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::StanzaError;
+use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
 
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let stanza = &request.stanza;
-    let Kind::Message(kind) = stanza.kind else { return Err(Stop::Ignore) };
+    let Kind::Message(kind) = stanza.kind else {
+        return Err(Stop::Ignore);
+    };
     // RFC 6120 section 10.3.1: without 'to', to the sender's own account.
     let own = request.from.bare();
     let to = stanza.to.clone().unwrap_or_else(|| own.to_jid());
@@ -43,7 +46,9 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         // XEP-0191 section 3: the blocked one learns no more than of an account that is not there.
         return unavailable(kind);
     }
-    let exact = to.resource().is_some_and(|resource| account.online.contains_key(resource));
+    let exact = to
+        .resource()
+        .is_some_and(|resource| account.online.contains_key(resource));
     match kind {
         MessageType::Error if !exact => return Err(Stop::Ignore),
         MessageType::Groupchat if !exact => return unavailable(kind),
@@ -72,7 +77,9 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
 /// silence about the sender.
 fn policy_rows(own: &BareJid, recipient: &BareJid) -> [(RecordKey, RowName); 3] {
     let sender = RecordKey::Account { jid: own.clone() };
-    let account = RecordKey::Account { jid: recipient.clone() };
+    let account = RecordKey::Account {
+        jid: recipient.clone(),
+    };
     [
         (sender, RowName::Account),
         (account.clone(), RowName::Account),
@@ -95,11 +102,15 @@ fn to_server(kind: MessageType) -> Result<Proposal, Stop> {
 
 /// XEP-0191 section 3.2: the user has blocked whom it writes to.
 pub(crate) fn blocked_by_sender() -> StanzaError {
-    StanzaError::new(Condition::NotAcceptable)
-        .with_extension(b"<blocked xmlns='urn:xmpp:blocking:errors'/>")
+    StanzaError::new(Condition::NotAcceptable).with_detail("blocked", ns::BLOCKING_ERRORS)
 }
 
-fn kept(view: &View<'_>, request: &Request, kind: MessageType, to: crate::base::jid::Jid) -> Message {
+fn kept(
+    view: &View<'_>,
+    request: &Request,
+    kind: MessageType,
+    to: crate::base::jid::Jid,
+) -> Message {
     let stanza = &request.stanza;
     Message {
         kind,
@@ -128,7 +139,9 @@ fn places(
         })
     };
     let received = place(recipient, account, &message.from, Role::Received);
-    let sent = (own != recipient).then(|| place(own, sender, &message.to, Role::Sent)).flatten();
+    let sent = (own != recipient)
+        .then(|| place(own, sender, &message.to, Role::Sent))
+        .flatten();
     received.into_iter().chain(sent).collect()
 }
 

@@ -27,9 +27,9 @@ use crate::model::op::Soft;
 use crate::muc;
 use crate::presence;
 use crate::roster;
+use crate::stanza::Condition;
 use crate::stanza::Kind;
-use crate::stanza::error::Condition;
-use crate::stanza::error::StanzaError;
+use crate::stanza::StanzaError;
 
 /// What should happen because of a stanza.
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
@@ -64,18 +64,24 @@ pub(crate) fn evaluate_end(
 /// Who gets what because of a committed op, the state being as it was before.
 pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
     match op {
-        Op::Durable { op: Durable::Message { message, places } } => match places.first() {
+        Op::Durable {
+            op: Durable::Message { message, places },
+        } => match places.first() {
             Some(place) if matches!(place.owner, Owner::Room { .. }) => {
                 muc::deliver_message(view, at, message, place, sends);
             }
             _ => local::deliver_message(view, at, message, sends),
         },
-        Op::Durable { op: Durable::Row { record, name, row } } => {
+        Op::Durable {
+            op: Durable::Row { record, name, row },
+        } => {
             roster::deliver_row(view, at, (record, name, row.as_ref()), sends);
             crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
             muc::deliver_row(view, at, (record, name, row.as_ref()), sends);
         }
-        Op::Durable { op: Durable::Expire { .. } | Durable::Sweep { .. } } => {}
+        Op::Durable {
+            op: Durable::Expire { .. } | Durable::Sweep { .. },
+        } => {}
         Op::Soft { op } => match op {
             Soft::Route { stanza, to } => local::deliver_stanza(view, stanza, to, sends),
             Soft::Room { room, change } => muc::deliver_change(view, at, room, change, sends),
@@ -83,7 +89,11 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
                 presence::deliver(view, at, op, sends);
             }
             Soft::Kick { account, why } => {
-                for online in view.resident_account(account).into_iter().flat_map(|one| one.online.values()) {
+                for online in view
+                    .resident_account(account)
+                    .into_iter()
+                    .flat_map(|one| one.online.values())
+                {
                     sends.end(online.session, *why);
                 }
             }
@@ -93,12 +103,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
 }
 
 /// What the session that asked a query gets for it.
-pub(crate) fn answer(
-    view: &View<'_>,
-    ids: &StanzaIds,
-    query: &Query,
-    found: Found,
-) -> Vec<Item> {
+pub(crate) fn answer(view: &View<'_>, ids: &StanzaIds, query: &Query, found: Found) -> Vec<Item> {
     match &query.question {
         Question::Archive { .. } | Question::ArchiveEnds { .. } => {
             archive::answer(view, ids, query, found)

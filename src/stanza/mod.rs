@@ -1,1 +1,24 @@
 //! The vocabulary of XMPP, typed; no behaviour.
+
+#![allow(
+    clippy::allow_attributes,
+    unused_imports,
+    reason = "the parts are wired step by step"
+)]
+
+mod envelope;
+mod error;
+pub(crate) mod ns;
+pub(crate) mod outgoing;
+mod stream_error;
+
+pub(crate) use envelope::IqType;
+pub(crate) use envelope::Kind;
+pub(crate) use envelope::MessageType;
+pub(crate) use envelope::PresenceType;
+pub(crate) use envelope::Stanza;
+pub(crate) use error::Condition;
+pub(crate) use error::ErrorType;
+pub(crate) use error::StanzaError;
+pub(crate) use stream_error::StreamCondition;
+pub(crate) use stream_error::StreamError;

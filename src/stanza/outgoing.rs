@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
+use crate::stanza::IqType;
 use crate::stanza::Kind;
+use crate::stanza::MessageType;
+use crate::stanza::PresenceType;
+use crate::stanza::Stanza;
+use crate::stanza::StanzaError;
+use crate::stanza::ns;
+use crate::xml::Node;
+use crate::xml::Writer;
 use crate::xml::append_attribute;
 
 /// The payload is the bytes between the start and the end tag, self-contained below a default
@@ -36,7 +44,11 @@ impl Outgoing {
         let header = Header {
             kind: self.kind,
             from: self.from.as_str(),
-            to: Some(self.to.as_ref().map_or_else(|| reader.as_str(), Jid::as_str)),
+            to: Some(
+                self.to
+                    .as_ref()
+                    .map_or_else(|| reader.as_str(), Jid::as_str),
+            ),
             id: self.id.as_deref(),
             lang: self.lang.as_deref(),
         };
@@ -49,6 +61,75 @@ impl Outgoing {
     }
 }
 
+impl Stanza {
+    /// The children, as bytes to pass on or keep.
+    pub(crate) fn payload(&self) -> Arc<[u8]> {
+        self.root().inner().into_owned().into()
+    }
+
+    /// The same without the ids that only `is_ours` may give (XEP-0359 section 6).
+    pub(crate) fn payload_without_ids(&self, is_ours: impl Fn(&str) -> bool) -> Arc<[u8]> {
+        let is_forged = |child: Node<'_>| {
+            child.is("stanza-id", ns::SID) && child.attr("by").is_none_or(|by| is_ours(&by))
+        };
+        if !self.root().children().any(is_forged) {
+            return self.payload();
+        }
+        let kept = self.root().children().filter(|child| !is_forged(*child));
+        kept.flat_map(|child| child.outer().into_owned()).collect()
+    }
+
+    /// The id of an IQ set.
+    pub(crate) fn set_id(&self) -> Option<&str> {
+        self.id
+            .as_deref()
+            .filter(|_| self.kind == Kind::Iq(IqType::Set))
+    }
+
+    /// The answer to a request, from whom it was for.
+    pub(crate) fn result(&self, from: &FullJid, payload: Vec<u8>) -> Outgoing {
+        let by = self.to.clone().unwrap_or_else(|| from.bare().to_jid());
+        Outgoing {
+            kind: Kind::Iq(IqType::Result),
+            from: by,
+            to: None,
+            id: self.id.clone(),
+            lang: None,
+            payload: payload.into(),
+        }
+    }
+}
+
+impl StanzaError {
+    /// The element `<error/>` alone.
+    pub(crate) fn to_payload(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    /// The error for who sent `stanza`; `None` where nothing is answered (RFC 6120 section 8.3.1).
+    pub(crate) fn answer(&self, stanza: &Stanza, from: &FullJid) -> Option<Outgoing> {
+        if !stanza.kind.may_bounce() {
+            return None;
+        }
+        let kind = match stanza.kind {
+            Kind::Message(_) => Kind::Message(MessageType::Error),
+            Kind::Presence(_) => Kind::Presence(PresenceType::Error),
+            Kind::Iq(_) => Kind::Iq(IqType::Error),
+        };
+        let by = stanza.to.clone().unwrap_or_else(|| from.bare().to_jid());
+        Some(Outgoing {
+            kind,
+            from: by,
+            to: None,
+            id: stanza.id.clone(),
+            lang: None,
+            payload: self.to_payload().into(),
+        })
+    }
+}
+
 /// Appends a start tag; `declared`: with the default namespace of stanzas, because it stands in
 /// another one (XEP-0297 section 3).
 pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header<'_>, declared: bool) {
@@ -58,7 +139,7 @@ pub(crate) fn write_header(out: &mut Vec<u8>, header: &Header<'_>, declared: boo
         out.extend_from_slice(b" xmlns='jabber:client'");
     }
     let attributes = [
-        (" type='", header.kind.type_attribute()),
+        (" type='", header.kind.type_name()),
         (" from='", Some(header.from)),
         (" to='", header.to),
         (" id='", header.id),

@@ -112,6 +112,10 @@ pub(crate) const FORM_FIELDS_MAX: usize = 256;
 /// A page is a batch of messages in memory. More are not refused: the page is shorter, as section 2.2 allows.
 pub(crate) const PAGE_ITEMS_MAX: usize = 250;
 
+/// Items of a page whose size the client left to us.
+pub(crate) const PAGE_ITEMS_DEFAULT: usize = 50;
+
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);
 const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
 const _: () = assert!(STANZA_BYTES_MAX >= STRANGER_STANZA_BYTES_MAX);
 // The parser keeps offsets into a stanza in 32 bits and lengths of names in 16, with room to spare.

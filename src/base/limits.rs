@@ -31,6 +31,22 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = 65_536;
 /// `policy-violation`, so that strangers cannot make the server hold much.
 pub(crate) const STRANGER_STANZA_BYTES_MAX: usize = 10_000;
 
+/// Bytes that one connection may send before it has a session, TLS excluded.
+///
+/// A login takes 1 to 3 KiB, a client with many wishes and some failed tries below 16. Beyond it the stream ends
+/// with `policy-violation`.
+pub(crate) const STRANGER_STREAM_BYTES_MAX: usize = 65_536;
+
+/// Failed logins and registrations on one stream.
+///
+/// RFC 6120 section 6.4.5 asks for 2 to 5 retries. Then the stream ends with `policy-violation`.
+pub(crate) const LOGIN_ATTEMPTS_MAX: u8 = 4;
+
+/// Longest tag of a client in a resource (XEP-0386 section 3.2.1), in bytes.
+///
+/// It stands before a name that the server makes up, and both in one part of an address. A longer one is left out.
+pub(crate) const BIND_TAG_BYTES_MAX: usize = 256;
+
 /// Own bytes of one session's queue, and its items at sixteen bytes each.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
@@ -112,12 +128,10 @@ pub(crate) const FORM_FIELDS_MAX: usize = 256;
 /// A page is a batch of messages in memory. More are not refused: the page is shorter, as section 2.2 allows.
 pub(crate) const PAGE_ITEMS_MAX: usize = 250;
 
-/// Items of a page whose size the client left to us.
-pub(crate) const PAGE_ITEMS_DEFAULT: usize = 50;
-
-const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);
 const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
 const _: () = assert!(STANZA_BYTES_MAX >= STRANGER_STANZA_BYTES_MAX);
+const _: () = assert!(STRANGER_STREAM_BYTES_MAX > STRANGER_STANZA_BYTES_MAX);
+const _: () = assert!(BIND_TAG_BYTES_MAX < JID_PART_BYTES_MAX / 2);
 // The parser keeps offsets into a stanza in 32 bits and lengths of names in 16, with room to spare.
 const _: () = assert!(STANZA_BYTES_MAX <= 1 << 28);
 const _: () = assert!(XML_NAME_BYTES_MAX < 1 << 15);
@@ -227,10 +241,3 @@ pub(crate) const BURST_SECONDS: u64 = 10;
 ///
 /// Enough to fill a write; a slow reader holds no more than this of what it has not taken.
 pub(crate) const FETCH_ROWS_MAX: usize = 32;
-
-/// Longest id of a stanza, in bytes.
-///
-/// RFC 6120 section 8.1.3 sets none; clients use at most a few dozen bytes. An id is kept with what it named,
-/// so that a lost answer can be given again; a longer one is refused with `bad-request`.
-pub(crate) const ID_BYTES_MAX: usize = 1_024;
-const _: () = assert!(8_192 > ID_BYTES_MAX + JID_BYTES_MAX + 1_024);

@@ -3,8 +3,7 @@
 //! A device got a random token with an earlier success. `HT-SHA-256-*` proves it by an HMAC over a
 //! fixed word and the bytes of the channel binding; the answer proves the same of the server.
 
-use zeroize::Zeroizing;
-
+use crate::base::secret::Secret;
 use crate::sasl::Accepted;
 use crate::sasl::ChannelBindings;
 use crate::sasl::Claim;
@@ -42,7 +41,7 @@ pub(crate) struct Token {
     pub(crate) slot: TokenSlot,
     pub(crate) binding: TokenBinding,
     /// The text that the device was given; it is the key as it stands.
-    pub(crate) secret: Zeroizing<String>,
+    pub(crate) secret: Secret,
     /// Past its end, or withdrawn: the device may know that it was right, and asks for a password.
     pub(crate) is_expired: bool,
 }
@@ -110,7 +109,7 @@ impl LookUp {
         let mut matching = None;
         for slot in [TokenSlot::New, TokenSlot::Current] {
             let token = tokens.iter().find(|token| token.slot == slot);
-            let key = token.map_or(fake.as_bytes(), |token| token.secret.as_bytes());
+            let key = token.map_or(fake.as_bytes(), |token| token.secret.expose());
             let is_right = Hash::Sha256.hmac(key, &initiator) == self.proof;
             let token = token.filter(|token| is_right && token.binding == self.binding);
             matching = matching.or(token);
@@ -123,7 +122,7 @@ impl LookUp {
             return Err(Refusal::PeerDisabled);
         }
         let responder = [b"Responder", bytes].concat();
-        let answer = Hash::Sha256.hmac(token.secret.as_bytes(), &responder);
+        let answer = Hash::Sha256.hmac(token.secret.expose(), &responder);
         Ok(Accepted {
             additional: Some(answer.as_bytes().to_vec()),
             token: Some(token.slot),

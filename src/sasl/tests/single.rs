@@ -108,7 +108,7 @@ fn token(slot: TokenSlot, binding: TokenBinding, secret: &str) -> Token {
     Token {
         slot,
         binding,
-        secret: secret.to_owned().into(),
+        secret: secret.into(),
         is_expired: false,
     }
 }

@@ -10,7 +10,8 @@ use crate::stanza::MessageType;
 use crate::stanza::PresenceType;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
-use crate::stanza::ids;
+use crate::stanza::ns;
+use crate::xml::Node;
 use crate::xml::Writer;
 use crate::xml::append_attribute;
 
@@ -61,14 +62,21 @@ impl Outgoing {
 }
 
 impl Stanza {
-    /// What is inside, as bytes to pass on or keep.
+    /// The children, as bytes to pass on or keep.
     pub(crate) fn payload(&self) -> Arc<[u8]> {
-        Arc::from(&*self.root().inner())
+        self.root().inner().into_owned().into()
     }
 
-    /// The same without the ids that only `is_ours` may give (XEP-0359, business rules).
+    /// The same without the ids that only `is_ours` may give (XEP-0359 section 6).
     pub(crate) fn payload_without_ids(&self, is_ours: impl Fn(&str) -> bool) -> Arc<[u8]> {
-        Arc::from(&*ids::without_stanza_ids(self.root(), is_ours))
+        let is_forged = |child: Node<'_>| {
+            child.is("stanza-id", ns::SID) && child.attr("by").is_none_or(|by| is_ours(&by))
+        };
+        if !self.root().children().any(is_forged) {
+            return self.payload();
+        }
+        let kept = self.root().children().filter(|child| !is_forged(*child));
+        kept.flat_map(|child| child.outer().into_owned()).collect()
     }
 
     /// The id of an IQ set.

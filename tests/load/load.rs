@@ -146,10 +146,7 @@ fn targets(choice: &Choice) -> Vec<Box<dyn Target>> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if choice.meerkat {
         let binary = PathBuf::from(env!("CARGO_BIN_EXE_meerkat"));
-        targets.push(Box::new(Meerkat {
-            binary,
-            settings: &[],
-        }));
+        targets.push(Box::new(Meerkat { binary }));
     }
     if let Some(store) = choice.peer {
         let peer = Prosody { store };

@@ -128,6 +128,10 @@ pub(crate) const FORM_FIELDS_MAX: usize = 256;
 /// A page is a batch of messages in memory. More are not refused: the page is shorter, as section 2.2 allows.
 pub(crate) const PAGE_ITEMS_MAX: usize = 250;
 
+/// Items of a page whose size the client left to us.
+pub(crate) const PAGE_ITEMS_DEFAULT: usize = 50;
+
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);
 const _: () = assert!(STRANGER_STANZA_BYTES_MAX >= 10_000);
 const _: () = assert!(STANZA_BYTES_MAX >= STRANGER_STANZA_BYTES_MAX);
 const _: () = assert!(STRANGER_STREAM_BYTES_MAX > STRANGER_STANZA_BYTES_MAX);
@@ -241,3 +245,10 @@ pub(crate) const BURST_SECONDS: u64 = 10;
 ///
 /// Enough to fill a write; a slow reader holds no more than this of what it has not taken.
 pub(crate) const FETCH_ROWS_MAX: usize = 32;
+
+/// Longest id of a stanza, in bytes.
+///
+/// RFC 6120 section 8.1.3 sets none; clients use at most a few dozen bytes. An id is kept with what it named,
+/// so that a lost answer can be given again; a longer one is refused with `bad-request`.
+pub(crate) const ID_BYTES_MAX: usize = 1_024;
+const _: () = assert!(8_192 > ID_BYTES_MAX + JID_BYTES_MAX + 1_024);

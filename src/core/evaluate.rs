@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
+use crate::base::limits::ID_BYTES_MAX;
+use crate::base::limits::JID_BYTES_MAX;
+use crate::base::limits::LOG_RECORD_BYTES_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
@@ -22,8 +25,10 @@ use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::AccountState;
+use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
+use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::Want;
@@ -33,8 +38,9 @@ use crate::route;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 
-/// What an entry costs in the log beyond its rows: header, frame, padding to a sector.
-const ENTRY_OVERHEAD_BYTES: u64 = 1_024;
+/// What an entry costs in the log beyond its ops: header, the client behind it (an address and an
+/// id, [`ID_BYTES_MAX`]), frame, padding to a sector.
+const ENTRY_OVERHEAD_BYTES: u64 = 8_192;
 
 impl Core {
     /// Gives the input a ticket and evaluates it.
@@ -242,7 +248,14 @@ impl Core {
             .open
             .get(&ticket)
             .is_none_or(|open| matches!(open.asked, Asked::End { .. } | Asked::Own { .. }));
-        if proposal.ops.iter().any(Op::is_durable) && self.credit < cost_bytes(&proposal) {
+        if !proposal.ops.iter().any(Op::is_durable) {
+            return proposal;
+        }
+        let cost = cost_bytes(&proposal);
+        if cost > u64::try_from(LOG_RECORD_BYTES_MAX).unwrap_or(u64::MAX) && !own {
+            return self.refusal(ticket, &StanzaError::new(Condition::PolicyViolation));
+        }
+        if self.credit < cost {
             if own {
                 let ops = proposal
                     .ops
@@ -398,15 +411,20 @@ impl Core {
 
 /// An upper bound of what the proposal's entry takes in the log.
 fn cost_bytes(proposal: &Proposal) -> u64 {
-    let rows: usize = proposal
-        .ops
-        .iter()
-        .map(|op| match op {
-            Op::Durable { op } => crate::model::codec::to_bytes(op).len(),
-            Op::Soft { .. } => 0,
-        })
-        .sum();
-    u64::try_from(rows)
+    let ops = proposal.ops.iter().map(|op| match op {
+        Op::Durable {
+            op: Durable::Message { message, places },
+        } => message
+            .payload
+            .len()
+            .saturating_add(message.id.as_ref().map_or(0, |id| id.len()))
+            .saturating_add(message.lang.as_ref().map_or(0, |lang| lang.len()))
+            .saturating_add((places.len() * 2 + 3).saturating_mul(JID_BYTES_MAX)),
+        Op::Durable { op } => to_bytes(op).len(),
+        Op::Soft { .. } => 0,
+    });
+    let bytes = ops.fold(0_usize, usize::saturating_add);
+    u64::try_from(bytes)
         .unwrap_or(u64::MAX)
         .saturating_add(ENTRY_OVERHEAD_BYTES)
 }

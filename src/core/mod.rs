@@ -8,6 +8,8 @@
 //! *numbered* and goes to the log (`order`), and when the log says it is durable its ops are
 //! *delivered*: folded into the delivered state, sent to sessions, answered (`release`).
 
+pub(crate) mod boot;
+pub(crate) mod engine;
 pub(crate) mod evaluate;
 pub(crate) mod link;
 pub(crate) mod order;
@@ -55,6 +57,7 @@ use crate::effect::settings::Settings;
 use crate::model::account::Account;
 use crate::model::account::Credentials;
 use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::op::KickReason;
 use crate::model::position::Hlc;
@@ -151,10 +154,6 @@ pub(crate) enum Input {
     Checkpointed {
         upto: Position,
     },
-    /// Bytes that can be appended to the log for sure.
-    Credit {
-        bytes: u64,
-    },
 
     /// From the sequencer elsewhere: an entry has its number.
     Numbered {
@@ -212,6 +211,7 @@ pub(crate) enum Output {
     /// Delivered entries for the tables, in order.
     Checkpoint {
         entries: Vec<Arc<Entry>>,
+        epochs: Vec<EpochRecord>,
         upto: Position,
     },
 
@@ -323,6 +323,8 @@ pub(crate) struct Start {
     pub(crate) stamp: Hlc,
     /// Random, drawn at this boot.
     pub(crate) salt: u32,
+    /// Epochs that the tables do not know yet.
+    pub(crate) fresh_epochs: Vec<EpochRecord>,
     /// Entries of the log that the tables do not hold yet, in order.
     pub(crate) tail: Vec<Arc<Entry>>,
     pub(crate) ids: StanzaIds,
@@ -352,6 +354,7 @@ pub(crate) struct Core {
     next_query: u64,
     next_session: u64,
     credit: u64,
+    fresh_epochs: Vec<EpochRecord>,
     outputs: VecDeque<Output>,
     /// Sessions that got something in this step.
     touched: std::collections::BTreeSet<SessionId>,
@@ -398,6 +401,7 @@ impl Core {
             next_query: 1,
             next_session: 1,
             credit: u64::MAX,
+            fresh_epochs: start.fresh_epochs,
             outputs: VecDeque::new(),
             touched: std::collections::BTreeSet::new(),
             ends: Vec::new(),
@@ -436,7 +440,6 @@ impl Core {
             Input::Answered { query, found } => self.handle_answered(query, found),
             Input::Fetched { session, rows } => self.handle_fetched(session, rows),
             Input::Checkpointed { upto } => self.tail.checkpointed(upto),
-            Input::Credit { bytes } => self.credit = bytes,
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
         }
@@ -446,6 +449,11 @@ impl Core {
     /// The next thing to do outside, in order.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Bytes that the log takes for sure.
+    pub(crate) fn set_credit(&mut self, bytes: u64) {
+        self.credit = bytes;
     }
 
     /// Whether the driver should read on from this link: what is bounded stays bounded.
@@ -487,7 +495,12 @@ impl Core {
             self.limits.tail_bytes,
             self.limits.checkpoint_ms,
         ) {
-            self.outputs.push_back(Output::Checkpoint { entries, upto });
+            let epochs = std::mem::take(&mut self.fresh_epochs);
+            self.outputs.push_back(Output::Checkpoint {
+                entries,
+                epochs,
+                upto,
+            });
         }
         self.evict();
     }

@@ -79,7 +79,7 @@ conditions! {
     ResourceConstraint = "resource-constraint", Wait;
     ServiceUnavailable = "service-unavailable", Cancel;
     SubscriptionRequired = "subscription-required", Auth;
-    UndefinedCondition = "undefined-condition", Cancel;
+    Undefined = "undefined-condition", Cancel;
     UnexpectedRequest = "unexpected-request", Wait;
 }
 
@@ -241,7 +241,7 @@ impl Condition {
             defined
                 .into_iter()
                 .find_map(known)
-                .unwrap_or(Self::UndefinedCondition),
+                .unwrap_or(Self::Undefined),
         )
     }
 }

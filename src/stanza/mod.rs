@@ -6,10 +6,15 @@
     reason = "the parts are wired step by step"
 )]
 
+pub(crate) mod delay;
 mod envelope;
 mod error;
+pub(crate) mod form;
+pub(crate) mod hints;
+pub(crate) mod ids;
 pub(crate) mod ns;
 pub(crate) mod outgoing;
+pub(crate) mod rsm;
 mod stream_error;
 
 pub(crate) use envelope::IqType;
@@ -22,3 +27,6 @@ pub(crate) use error::ErrorType;
 pub(crate) use error::StanzaError;
 pub(crate) use stream_error::StreamCondition;
 pub(crate) use stream_error::StreamError;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,18 @@
 //! Namespace names, each with the document that defines it. A name here is no promise of a feature.
 
+use crate::xml::HOME_NAMESPACE;
+use crate::xml::STREAM_NAMESPACE;
+use crate::xml::XML_NAMESPACE;
+
+/// Stanzas between a client and a server (RFC 6120 section 4.8.2).
+pub(crate) const CLIENT: &str = HOME_NAMESPACE;
+
+/// The root of a stream and its features (RFC 6120 section 4.8.1).
+pub(crate) const STREAM: &str = STREAM_NAMESPACE;
+
+/// The attribute `xml:lang` (Namespaces in XML).
+pub(crate) const XML: &str = XML_NAMESPACE;
+
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {$(
         $(#[$doc])*
@@ -7,15 +20,10 @@ macro_rules! names {
     )*};
 }
 
-/// Streams and stanzas: RFC 6120, RFC 6121, RFC 7395.
-mod core_names {
-    names! {
-        /// Stanzas between a client and a server (RFC 6120 section 4.8.2).
-        CLIENT = "jabber:client";
+// Streams and stanzas: RFC 6120, RFC 6121, RFC 7395.
+names! {
         /// Stanzas between servers (RFC 6120 section 4.8.2).
         SERVER = "jabber:server";
-        /// The root of a stream and its features (RFC 6120 section 4.8.1).
-        STREAM = "http://etherx.jabber.org/streams";
         /// Conditions in stream errors (RFC 6120 section 4.9.2).
         STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams";
         /// Conditions in stanza errors (RFC 6120 section 8.3.2).
@@ -36,14 +44,10 @@ mod core_names {
         PRE_APPROVAL = "urn:xmpp:features:pre-approval";
         /// Open and close of streams over WebSocket (RFC 7395 section 3.3).
         FRAMING = "urn:ietf:params:xml:ns:xmpp-framing";
-        /// The attribute `xml:lang` (Namespaces in XML).
-        XML = "http://www.w3.org/XML/1998/namespace";
-    }
 }
 
-/// Streams and sessions.
-mod session_names {
-    names! {
+// Streams and sessions.
+names! {
         /// XEP-0077: registration and change of password.
         REGISTER = "jabber:iq:register";
         /// XEP-0077: its stream feature.
@@ -68,16 +72,16 @@ mod session_names {
         CHANNEL_BINDING = "urn:xmpp:sasl-cb:0";
         /// XEP-0445: pre-authenticated registration.
         PRE_AUTHENTICATION = "urn:xmpp:pars:0";
+        /// XEP-0445: registration with a token.
+        REGISTER_TOKEN = "urn:xmpp:ibr-token:0";
         /// XEP-0478: stream limits.
         STREAM_LIMITS = "urn:xmpp:stream-limits:0";
         /// XEP-0484: fast authentication streamlining tokens.
         FAST = "urn:xmpp:fast:0";
-    }
 }
 
-/// Discovery, queries, forms.
-mod query_names {
-    names! {
+// Discovery, queries, forms.
+names! {
         /// XEP-0004: data forms.
         DATA = "jabber:x:data";
         /// XEP-0012: last activity.
@@ -120,18 +124,18 @@ mod query_names {
         PUSH = "urn:xmpp:push:0";
         /// XEP-0363: HTTP file upload.
         UPLOAD = "urn:xmpp:http:upload:0";
-        /// XEP-0401: account invitations.
-        INVITE = "urn:xmpp:invite";
+        /// XEP-0401: command that makes an invitation to a contact.
+        INVITE = "urn:xmpp:invite#invite";
+        /// XEP-0401: command that makes an invitation to an account.
+        INVITE_ACCOUNT = "urn:xmpp:invite#create-account";
         /// XEP-0411: bookmarks conversion.
         BOOKMARKS_CONVERSION = "urn:xmpp:bookmarks-conversion:0";
         /// XEP-0398: avatar conversion between PEP and vCard.
         AVATAR_CONVERSION = "urn:xmpp:pep-vcard-conversion:0";
-    }
 }
 
-/// What stands in messages and presence.
-mod payload_names {
-    names! {
+// What stands in messages and presence.
+names! {
         /// XEP-0085: chat states.
         CHAT_STATES = "http://jabber.org/protocol/chatstates";
         /// XEP-0184: delivery receipts.
@@ -164,12 +168,12 @@ mod payload_names {
         REACTIONS = "urn:xmpp:reactions:0";
         /// XEP-0490: message displayed synchronization.
         DISPLAYED = "urn:xmpp:mds:displayed:0";
-    }
+        /// XEP-0490: help of the server with it.
+        DISPLAYED_ASSIST = "urn:xmpp:mds:server-assist:0";
 }
 
-/// Rooms (XEP-0045 and around) and publish-subscribe (XEP-0060 and around).
-mod group_names {
-    names! {
+// Rooms (XEP-0045 and around) and publish-subscribe (XEP-0060 and around).
+names! {
         /// XEP-0045: joining a room, and the feature.
         MUC = "http://jabber.org/protocol/muc";
         /// XEP-0045: what occupants are told.
@@ -200,16 +204,10 @@ mod group_names {
         PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner";
         /// XEP-0060: form type of preconditions of a publication.
         PUBSUB_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options";
+        /// XEP-0084: node of avatar images.
+        AVATAR_IMAGE = "urn:xmpp:avatar:data";
+        /// XEP-0084: node of what avatars there are.
+        AVATAR_METADATA = "urn:xmpp:avatar:metadata";
         /// XEP-0402: bookmarks.
         BOOKMARKS = "urn:xmpp:bookmarks:1";
-    }
 }
-
-pub(crate) use core_names::*;
-pub(crate) use group_names::*;
-pub(crate) use payload_names::*;
-pub(crate) use query_names::*;
-pub(crate) use session_names::*;
-
-// The parser knows this one as the namespace around every element.
-const _: () = assert!(CLIENT.len() == crate::xml::HOME_NAMESPACE.len());

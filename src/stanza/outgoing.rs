@@ -10,8 +10,7 @@ use crate::stanza::MessageType;
 use crate::stanza::PresenceType;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
-use crate::stanza::ns;
-use crate::xml::Node;
+use crate::stanza::ids;
 use crate::xml::Writer;
 use crate::xml::append_attribute;
 
@@ -62,21 +61,14 @@ impl Outgoing {
 }
 
 impl Stanza {
-    /// The children, as bytes to pass on or keep.
+    /// What is inside, as bytes to pass on or keep.
     pub(crate) fn payload(&self) -> Arc<[u8]> {
-        self.root().inner().into_owned().into()
+        Arc::from(&*self.root().inner())
     }
 
-    /// The same without the ids that only `is_ours` may give (XEP-0359 section 6).
+    /// The same without the ids that only `is_ours` may give (XEP-0359, business rules).
     pub(crate) fn payload_without_ids(&self, is_ours: impl Fn(&str) -> bool) -> Arc<[u8]> {
-        let is_forged = |child: Node<'_>| {
-            child.is("stanza-id", ns::SID) && child.attr("by").is_none_or(|by| is_ours(&by))
-        };
-        if !self.root().children().any(is_forged) {
-            return self.payload();
-        }
-        let kept = self.root().children().filter(|child| !is_forged(*child));
-        kept.flat_map(|child| child.outer().into_owned()).collect()
+        Arc::from(&*ids::without_stanza_ids(self.root(), is_ours))
     }
 
     /// The id of an IQ set.

@@ -48,7 +48,7 @@ conditions! {
     /// Its content is the other host.
     SeeOtherHost = "see-other-host";
     SystemShutdown = "system-shutdown";
-    UndefinedCondition = "undefined-condition";
+    Undefined = "undefined-condition";
     UnsupportedEncoding = "unsupported-encoding";
     UnsupportedFeature = "unsupported-feature";
     UnsupportedStanzaType = "unsupported-stanza-type";

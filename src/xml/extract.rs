@@ -61,6 +61,28 @@ pub(super) fn inner(node: Node<'_>) -> Cow<'_, [u8]> {
     out.into()
 }
 
+/// What is inside, without the children that `is_removed` picks.
+pub(super) fn inner_without<'a>(
+    node: Node<'a>,
+    is_removed: impl Fn(Node<'a>) -> bool,
+) -> Cow<'a, [u8]> {
+    if !node.children().any(&is_removed) {
+        return node.inner();
+    }
+    let element = node.element();
+    let mut out = Vec::with_capacity(node.inner_str().len());
+    let mut at = node.record().inner_start;
+    for child in node.children() {
+        out.extend_from_slice(element.slice(at, child.record().start).as_bytes());
+        if !is_removed(child) {
+            out.extend_from_slice(&child.outer());
+        }
+        at = child.record().end;
+    }
+    out.extend_from_slice(element.slice(at, node.record().inner_end).as_bytes());
+    out.into()
+}
+
 /// Writes a whole element anew so that the root, and each child of the root, stand for themselves.
 pub(super) fn write_independent(
     element: &Element,

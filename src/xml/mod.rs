@@ -54,7 +54,7 @@ pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
 
 /// The namespace of the stream's root element (RFC 6120 section 4.8.1).
-const STREAM_NAMESPACE: &str = "http://etherx.jabber.org/streams";
+pub(crate) const STREAM_NAMESPACE: &str = "http://etherx.jabber.org/streams";
 
 #[cfg(test)]
 mod tests;

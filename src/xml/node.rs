@@ -206,6 +206,11 @@ impl<'a> Node<'a> {
         extract::inner(self)
     }
 
+    /// As [`Node::inner`], without the children that `is_removed` picks. Nothing is copied if it picks none.
+    pub(crate) fn inner_without(self, is_removed: impl Fn(Self) -> bool) -> Cow<'a, [u8]> {
+        extract::inner_without(self, is_removed)
+    }
+
     pub(super) fn outer_str(self) -> &'a str {
         let record = self.record();
         self.element.slice(record.start, record.end)

@@ -86,6 +86,8 @@ pub(crate) trait Target {
 #[derive(Debug)]
 pub(crate) struct Meerkat {
     pub(crate) binary: PathBuf,
+    /// `KEY=VALUE`, besides those that every place needs.
+    pub(crate) settings: &'static [&'static str],
 }
 
 impl Meerkat {
@@ -105,14 +107,35 @@ impl Target for Meerkat {
 
     fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
         let settings = format!(
-            "domain = \"localhost\"\ndata = \"{}\"\n\n[listen]\nc2s = [\"127.0.0.1:{}\"]\n\
-             c2s_tls = [\"127.0.0.1:{}\"]\n\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n\n\
-             [c2s]\nrequire_tls = false\n",
-            place.folder.join("data").display(),
-            place.ports.plain,
-            place.ports.tls,
-            place.certificate.display(),
-            place.key.display(),
+            r#"domain = "localhost"
+data = "{data}"
+
+[listen]
+c2s = ["127.0.0.1:{plain}"]
+c2s_tls = ["127.0.0.1:{tls}"]
+
+[tls]
+certificate = "{certificate}"
+key = "{key}"
+
+[c2s]
+require_tls = false
+
+# All clients come from one address and send as fast as they can.
+[limits]
+connections = 20000
+connections_per_address = 20000
+bytes_per_second = 1000000000
+sessions_per_account = 1000
+
+[quota]
+offline_messages = 1000000
+"#,
+            data = place.folder.join("data").display(),
+            plain = place.ports.plain,
+            tls = place.ports.tls,
+            certificate = place.certificate.display(),
+            key = place.key.display(),
         );
         fs::write(Self::settings(place), settings)?;
         for user in users {
@@ -127,6 +150,9 @@ impl Target for Meerkat {
             .arg("serve")
             .arg("--config")
             .arg(Self::settings(place));
+        for setting in self.settings {
+            command.args(["--set", setting]);
+        }
         command
     }
 
@@ -219,7 +245,7 @@ impl Target for Prosody {
         let storage = match self.store {
             PeerStore::Files => "storage = 'internal'",
             PeerStore::Sqlite => {
-                "storage = 'sql'\nsql = { driver = 'SQLite3', database = 'prosody.sqlite' }\n\
+                "sql = { driver = 'SQLite3', database = 'prosody.sqlite' }\n\
                  storage = { accounts = 'internal', default = 'sql' }"
             }
         };

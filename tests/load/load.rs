@@ -146,7 +146,10 @@ fn targets(choice: &Choice) -> Vec<Box<dyn Target>> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if choice.meerkat {
         let binary = PathBuf::from(env!("CARGO_BIN_EXE_meerkat"));
-        targets.push(Box::new(Meerkat { binary }));
+        targets.push(Box::new(Meerkat {
+            binary,
+            settings: &[],
+        }));
     }
     if let Some(store) = choice.peer {
         let peer = Prosody { store };

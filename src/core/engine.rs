@@ -1,0 +1,104 @@
+//! The core and the log as one machine: what a node is, without its threads.
+//!
+//! The driver steps it with inputs, performs its outputs, and says when the disk has done what was
+//! asked. The simulator drives the same machine over a model disk.
+
+use crate::core::Core;
+use crate::core::Input;
+use crate::core::Now;
+use crate::core::Output;
+use crate::core::Start;
+use crate::core::session::LinkId;
+use crate::log::AppendError;
+use crate::log::Failure;
+use crate::log::Kind;
+use crate::log::Log;
+use crate::log::Request;
+use crate::model::position::Position;
+
+/// A node: its core, and the log under it.
+pub(crate) struct Engine {
+    pub(crate) core: Core,
+    pub(crate) log: Log,
+    durable: Position,
+    failed: Option<EngineError>,
+}
+
+/// Why a node cannot go on. Whatever was not acknowledged may be lost, nothing else is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EngineError {
+    /// The disk failed: nobody knows what it holds now.
+    LocalDisk { failure: Failure },
+    /// The core appended what the log had not promised to take.
+    BugAppend { error: AppendError },
+}
+
+impl Engine {
+    /// `log` holds everything that `start` was made from, durably, and the record of the epoch.
+    pub(crate) fn new(start: Start, log: Log) -> Self {
+        let mut engine = Self {
+            durable: Position::from_u128(log.durable()),
+            core: Core::new(start),
+            log,
+            failed: None,
+        };
+        engine.core.set_credit(engine.log.credit());
+        engine
+    }
+
+    /// One input for the core; drain [`Engine::poll_output`] and [`Engine::poll_disk`] before the
+    /// next.
+    pub(crate) fn step(&mut self, now: Now, input: Input) {
+        if let Input::Checkpointed { upto } = &input {
+            self.log.release(upto.to_u128());
+        }
+        self.core.step(now, input);
+    }
+
+    /// The next thing to do outside. Appends stay here.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        while let Some(output) = self.core.poll_output() {
+            let Output::Append { position, bytes } = output else {
+                return Some(output);
+            };
+            if let Err(error) = self.log.append(position.to_u128(), Kind::Entry, &bytes) {
+                self.failed.get_or_insert(EngineError::BugAppend { error });
+            }
+        }
+        self.core.set_credit(self.log.credit());
+        None
+    }
+
+    /// The next request for the log's disk; at most one is under way.
+    pub(crate) fn poll_disk(&mut self) -> Option<Request> {
+        self.log.poll_output()
+    }
+
+    /// The disk has done what [`Engine::poll_disk`] gave last.
+    pub(crate) fn handle_disk(&mut self, now: Now, result: Result<(), Failure>) {
+        match result {
+            Ok(()) => self.log.handle_synced(),
+            Err(failure) => self.log.handle_failed(failure),
+        }
+        if let Some(failure) = self.log.poisoned() {
+            self.failed
+                .get_or_insert(EngineError::LocalDisk { failure });
+            return;
+        }
+        self.core.set_credit(self.log.credit());
+        let durable = Position::from_u128(self.log.durable());
+        if durable > self.durable {
+            self.durable = durable;
+            self.core.step(now, Input::Durable { upto: durable });
+        }
+    }
+
+    /// Why the node has to end, if it has to. Nothing may be sent after this.
+    pub(crate) fn failed(&self) -> Option<EngineError> {
+        self.failed
+    }
+
+    pub(crate) fn write(&mut self, link: LinkId, out: &mut Vec<u8>, budget: usize) -> bool {
+        self.core.write(link, out, budget)
+    }
+}

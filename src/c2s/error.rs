@@ -79,7 +79,7 @@ impl Failure {
             // RFC 6120 section 6.4.5 names this one for too many retries.
             Self::PeerAttempts { .. } | Self::PeerTalks { .. } => StreamCondition::PolicyViolation,
             Self::PeerLate { .. } | Self::PeerSilent { .. } => StreamCondition::ConnectionTimeout,
-            Self::PeerHandled { .. } => StreamCondition::UndefinedCondition,
+            Self::PeerHandled { .. } => StreamCondition::Undefined,
             Self::PeerSlow | Self::LocalFull => StreamCondition::ResourceConstraint,
             Self::LocalConflict => StreamCondition::Conflict,
             Self::LocalShutdown => StreamCondition::SystemShutdown,
@@ -108,10 +108,7 @@ impl Failure {
 fn write_handled(h: u32, sent: u32, out: &mut Vec<u8>) {
     let mut writer = Writer::onto(std::mem::take(out));
     writer.start("stream:error");
-    writer.empty_ns(
-        StreamCondition::UndefinedCondition.name(),
-        ns::STREAM_ERRORS,
-    );
+    writer.empty_ns(StreamCondition::Undefined.name(), ns::STREAM_ERRORS);
     writer.start_ns("handled-count-too-high", ns::SM);
     writer
         .attr("h", &h.to_string())

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
-use crate::base::limits::ID_BYTES_MAX;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
 use crate::core::Core;
@@ -39,7 +38,7 @@ use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 
 /// What an entry costs in the log beyond its ops: header, the client behind it (an address and an
-/// id, [`ID_BYTES_MAX`]), frame, padding to a sector.
+/// id, `ID_BYTES_MAX`), frame, padding to a sector.
 const ENTRY_OVERHEAD_BYTES: u64 = 8_192;
 
 impl Core {

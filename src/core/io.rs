@@ -1,0 +1,250 @@
+//! What goes into the core and what comes out.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
+use crate::base::ids::Ticket;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::secret::Secret;
+use crate::base::time::Monotonic;
+use crate::base::time::Timestamp;
+use crate::core::order::Bind;
+use crate::core::session::LinkId;
+use crate::effect::proposal::Proposal;
+use crate::effect::query::Found;
+use crate::effect::query::Kept;
+use crate::effect::query::Query;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::model::account::Account;
+use crate::model::account::Credentials;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::op::KickReason;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::room::Room;
+use crate::model::row::RecordKey;
+use crate::model::row::Rows;
+use crate::stanza::Stanza;
+
+/// The time of an input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) monotonic: Monotonic,
+    pub(crate) wall: Timestamp,
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A stream asks for what the account's password is checked against.
+    LookUp {
+        link: LinkId,
+        account: BareJid,
+    },
+    /// An authenticated stream wants a resource.
+    Bind {
+        link: LinkId,
+        bind: Bind,
+    },
+    /// An authenticated stream wants to go on with a session (XEP-0198 section 5).
+    Resume {
+        link: LinkId,
+        account: BareJid,
+        key: SmKey,
+        h: u32,
+    },
+    Stanza {
+        link: LinkId,
+        stanza: Arc<Stanza>,
+    },
+    /// XEP-0198 section 3; `resume_ms`: how long the client wants to be able to come back.
+    Enable {
+        link: LinkId,
+        resume_ms: Option<u64>,
+    },
+    /// `<r/>`
+    AckRequest {
+        link: LinkId,
+    },
+    /// `<a/>`
+    Ack {
+        link: LinkId,
+        h: u32,
+    },
+    /// XEP-0352.
+    Activity {
+        link: LinkId,
+        active: bool,
+    },
+    /// The stream is over. Orderly: the client closed it, and with it the session.
+    Closed {
+        link: LinkId,
+        orderly: bool,
+    },
+    Command {
+        id: u64,
+        command: Command,
+    },
+    /// Time has passed.
+    Tick,
+
+    /// Everything at or below is on disk.
+    Durable {
+        upto: Position,
+    },
+    Loaded {
+        key: RecordKey,
+        record: Record,
+    },
+    Derived {
+        ticket: Ticket,
+        keys: Arc<Credentials>,
+    },
+    Answered {
+        query: u64,
+        found: Found,
+    },
+    Fetched {
+        session: SessionId,
+        rows: Vec<Kept>,
+    },
+    /// The tables hold everything at or below.
+    Checkpointed {
+        upto: Position,
+    },
+
+    /// From the sequencer elsewhere: an entry has its number.
+    Numbered {
+        entry: Arc<Entry>,
+        ticket: Option<Ticket>,
+    },
+    /// From the sequencer elsewhere: a guard of this proposal does not hold any more.
+    Rejected {
+        ticket: Ticket,
+        generation: u64,
+    },
+}
+
+/// A record as the tables have it.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Node { rows: Rows },
+    Account { account: Account },
+    Room { room: Room },
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// To the log; `Durable` tells when it is safe.
+    Append {
+        position: Position,
+        bytes: Vec<u8>,
+    },
+    /// To the sequencer elsewhere.
+    Propose {
+        ticket: Ticket,
+        generation: u64,
+        proposal: Arc<Proposal>,
+        op_id: OpId,
+    },
+    Load {
+        key: RecordKey,
+    },
+    Derive {
+        ticket: Ticket,
+        password: Secret,
+    },
+    /// To the tables; the answer is united with the tail here.
+    Ask {
+        query: u64,
+        asked: Arc<Query>,
+        upto: Position,
+    },
+    /// Kept messages by position.
+    Fetch {
+        session: SessionId,
+        positions: Vec<Position>,
+    },
+    /// Delivered entries for the tables, in order.
+    Checkpoint {
+        entries: Vec<Arc<Entry>>,
+        epochs: Vec<EpochRecord>,
+        upto: Position,
+    },
+
+    Credentials {
+        link: LinkId,
+        found: Lookup,
+    },
+    Bound {
+        link: LinkId,
+        bound: Option<(FullJid, SessionId)>,
+    },
+    Enabled {
+        link: LinkId,
+        key: SmKey,
+        resume_ms: Option<u64>,
+    },
+    Resumed {
+        link: LinkId,
+        jid: FullJid,
+        key: SmKey,
+        h: u32,
+    },
+    /// `h`: what is known of the session, if anything is.
+    ResumeFailed {
+        link: LinkId,
+        h: Option<u32>,
+    },
+    /// There is something to write: [`Core::write`].
+    Ready {
+        link: LinkId,
+    },
+    /// The stream ends, with this stream error.
+    End {
+        link: LinkId,
+        why: EndReason,
+    },
+    Answer {
+        id: u64,
+        outcome: Outcome,
+    },
+}
+
+/// What authentication has to know of an account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lookup {
+    /// The account exists and is enabled.
+    pub(crate) usable: bool,
+    pub(crate) disabled: bool,
+    pub(crate) keys: Option<Arc<Credentials>>,
+}
+
+/// Why a stream is ended from here (RFC 6120 section 4.9.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EndReason {
+    /// Another stream took the resource or the session.
+    Conflict,
+    /// The client does not read, or floods.
+    PolicyViolation,
+    /// It acknowledged more than it got.
+    HandledTooMuch { h: u32, sent: u32 },
+    /// The account was deleted, disabled or got a new password.
+    NotAuthorized,
+    /// An administrator ended it.
+    Reset,
+}
+
+impl From<KickReason> for EndReason {
+    fn from(why: KickReason) -> Self {
+        match why {
+            KickReason::NotAuthorized => Self::NotAuthorized,
+            KickReason::Ended => Self::Reset,
+        }
+    }
+}

@@ -9,3 +9,8 @@ pub fn example_settings() -> String {
 pub fn fuzz_sasl(input: &[u8]) -> bool {
     crate::sasl::fuzz::exchange(input)
 }
+
+/// Fuzz entry: a client that cannot log in; `Err` names the promise that was broken.
+pub fn fuzz_stranger(program: &[u8]) -> Result<(), &'static str> {
+    crate::c2s::fuzz::stranger(program)
+}

@@ -9,6 +9,7 @@ mod auth;
 mod auth2;
 mod bind;
 mod error;
+pub(crate) mod fuzz;
 mod input;
 pub(crate) mod manage;
 mod negotiate;
@@ -270,6 +271,11 @@ impl Session {
         self.state.phase() == Phase::Session
     }
 
+    /// Bytes of an unfinished element that are kept.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.framer.pending_bytes()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state.phase() == Phase::Over
     }
@@ -321,3 +327,7 @@ impl Session {
         self.wire.timers.set(Timer::Silence, at);
     }
 }
+
+// A server on a small board has thousands of these.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Session>() <= 512);

@@ -3,7 +3,9 @@
 use super::pair::*;
 use crate::base::limits::STRANGER_STANZA_BYTES_MAX;
 use crate::base::limits::STRANGER_STREAM_BYTES_MAX;
+use crate::base::random::Rng;
 use crate::c2s::Settings;
+use crate::c2s::fuzz;
 
 #[test]
 fn a_stranger_may_not_send_much_at_once() {
@@ -141,4 +143,39 @@ fn after_the_end_nothing_is_taken() {
     pair.sends("<presence/>").waits_ms(1_000_000);
     assert!(pair.events().is_empty());
     assert_eq!(pair.reads(), "");
+}
+
+/// Programs of the fuzzer, from a fixed seed: nothing panics, no promise is broken.
+#[test]
+fn strangers_get_nowhere_whatever_they_say() {
+    let mut rng = Rng::from_number(0x6d65_6572);
+    for round in 0..3_000 {
+        let mut program = vec![u8::try_from(rng.below(256)).unwrap(), 1];
+        for _ in 0..rng.below(40) {
+            // Mostly pieces of the protocol, some answers and seconds, some noise.
+            let step = match rng.below(10) {
+                0 => 0x40 + rng.below(2),
+                1 => rng.below(256),
+                _ => rng.below(24),
+            };
+            program.push(u8::try_from(step).unwrap());
+        }
+        assert_eq!(
+            fuzz::stranger(&program),
+            Ok(()),
+            "round {round}: {program:?}"
+        );
+    }
+}
+
+/// The fuzzer's core must be able to let somebody in, or its promise would be empty.
+#[test]
+fn the_fuzzer_notices_a_session() {
+    let script = format!("{HEADER}{}{HEADER}{BIND}", plain("alice", "never said"));
+    let mut program = vec![16];
+    for chunk in script.as_bytes().chunks(0x3f) {
+        program.push(0x80 + u8::try_from(chunk.len()).unwrap());
+        program.extend_from_slice(chunk);
+    }
+    assert_eq!(fuzz::stranger(&program), Err("a stranger got a session"));
 }

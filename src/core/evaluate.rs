@@ -20,6 +20,7 @@ use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Outcome;
+use crate::effect::request::Request;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
@@ -55,6 +56,7 @@ impl Core {
             derived: None,
             proposal: None,
             proposed: false,
+            refused: None,
         };
         if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
             session.received.open = session.received.open.saturating_add(1);
@@ -96,6 +98,9 @@ impl Core {
         match result {
             Ok(proposal) => self.accept(ticket, proposal, read_pending),
             Err(Stop::Refuse { error }) => {
+                if let Some(open) = self.order.open.get_mut(&ticket) {
+                    open.refused = Some(error.condition);
+                }
                 let proposal = self.refusal(ticket, &error);
                 self.accept(ticket, proposal, read_pending);
             }
@@ -132,6 +137,7 @@ impl Core {
             Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
                 view.account(account).map(|_| Proposal::nothing())
             }
+            Asked::Answered { .. } => Ok(Proposal::nothing()),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()
@@ -382,29 +388,30 @@ impl Core {
                 return;
             }
             match session.parked.pop_front() {
-                Some(Parked::Stanza { stanza, number }) => {
-                    let from = session.jid.clone();
-                    self.open_stanza(id, from, stanza, number);
-                }
-                Some(Parked::End) => self.open(Asked::End { session: id }, Some(id), None),
+                Some(parked) => self.open_parked(id, parked),
                 None => return,
             }
         }
     }
 
-    pub(super) fn open_stanza(
-        &mut self,
-        session: SessionId,
-        from: FullJid,
-        stanza: Arc<crate::stanza::Stanza>,
-        number: Option<u32>,
-    ) {
-        let request = crate::effect::request::Request {
-            session,
-            from,
-            stanza,
+    /// The next input of a session that waits for nothing.
+    pub(super) fn open_parked(&mut self, id: SessionId, parked: Parked) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
         };
-        self.open(Asked::Stanza { request }, Some(session), number);
+        let (asked, number) = match parked {
+            Parked::Stanza { stanza, number } => {
+                let request = Request {
+                    session: id,
+                    from: session.jid.clone(),
+                    stanza,
+                };
+                (Asked::Stanza { request }, number)
+            }
+            Parked::Answer { answer, number } => (Asked::Answered { answer }, number),
+            Parked::End => (Asked::End { session: id }, None),
+        };
+        self.open(asked, Some(id), number);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
+use crate::c2s::Enabled;
 use crate::core::order::Bind;
 use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
@@ -28,6 +29,7 @@ use crate::model::position::Position;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
+use crate::stanza::Condition;
 use crate::stanza::Stanza;
 
 /// The time of an input.
@@ -61,10 +63,26 @@ pub(crate) enum Input {
         link: LinkId,
         stanza: Arc<Stanza>,
     },
-    /// XEP-0198 section 3; `resume_ms`: how long the client wants to be able to come back.
+    /// A stanza that was answered on the way here: it is counted, and the answer, a whole stanza,
+    /// takes its place in the order.
+    PreAnswered {
+        link: LinkId,
+        answer: Option<Arc<[u8]>>,
+    },
+    /// XEP-0198 section 3. `told`: the stream itself says so to the client (Bind 2).
     Enable {
         link: LinkId,
-        resume_ms: Option<u64>,
+        is_resumable: bool,
+        max_ms: Option<u64>,
+        told: bool,
+    },
+    /// A `<resume/>` where there is a session already (XEP-0198 section 5).
+    Misplaced {
+        link: LinkId,
+    },
+    /// The client has been silent for long: it is asked whether it is there.
+    Silent {
+        link: LinkId,
     },
     /// `<r/>`
     AckRequest {
@@ -183,12 +201,11 @@ pub(crate) enum Output {
     },
     Bound {
         link: LinkId,
-        bound: Option<(FullJid, SessionId)>,
+        bound: Result<FullJid, Option<Condition>>,
     },
     Enabled {
         link: LinkId,
-        key: SmKey,
-        resume_ms: Option<u64>,
+        enabled: Enabled,
     },
     Resumed {
         link: LinkId,

@@ -6,6 +6,9 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::time::Monotonic;
+use crate::c2s::Enabled;
+use crate::c2s::manage::write_enabled;
+use crate::c2s::manage::write_failed;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Input;
@@ -19,12 +22,11 @@ use crate::core::session::Parked;
 use crate::core::session::Session;
 use crate::effect::request::Command;
 use crate::effect::sends::Item;
-use crate::effect::state::At;
-use crate::model::entry::Origin;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::stanza::Condition;
 use crate::stanza::Stanza;
 
 impl Core {
@@ -37,19 +39,27 @@ impl Core {
     }
 
     /// The session exists from here on, or the stream is told that it cannot have it.
-    pub(super) fn finish_bind(&mut self, link: LinkId, ops: &[Op]) {
+    pub(super) fn finish_bind(&mut self, link: LinkId, ops: &[Op], refused: Option<Condition>) {
         let bound = ops.iter().find_map(|op| match op {
             Op::Soft {
                 op: Soft::Bind { jid, session, .. },
             } => Some((jid.clone(), *session)),
             _ => None,
         });
-        if let Some((jid, id)) = &bound {
-            self.sessions
-                .insert(*id, Session::new(*id, jid.clone(), link));
-            self.links.insert(link, *id);
-        }
-        self.outputs.push_back(Output::Bound { link, bound });
+        let Some((jid, id)) = bound else {
+            self.outputs.push_back(Output::Bound {
+                link,
+                bound: Err(refused),
+            });
+            return;
+        };
+        self.sessions
+            .insert(id, Session::new(id, jid.clone(), link));
+        self.links.insert(link, id);
+        self.outputs.push_back(Output::Bound {
+            link,
+            bound: Ok(jid),
+        });
     }
 
     fn session_of(&mut self, link: LinkId) -> Option<&mut Session> {
@@ -62,29 +72,49 @@ impl Core {
         let Some(session) = self.session_of(link) else {
             return;
         };
-        let number = session.management.is_some().then(|| {
-            session.received.count = session.received.count.wrapping_add(1);
-            session.received.count
-        });
+        let number = session.next_number();
+        let id = session.id;
+        let parked = Parked::Stanza { stanza, number };
         if session.is_parked || !session.parked.is_empty() {
-            session.parked.push_back(Parked::Stanza { stanza, number });
-            return;
+            session.parked.push_back(parked);
+        } else {
+            self.open_parked(id, parked);
         }
-        let (id, from) = (session.id, session.jid.clone());
-        self.open_stanza(id, from, stanza, number);
+    }
+
+    /// What the stream has answered itself is counted in its place.
+    pub(super) fn handle_pre_answered(&mut self, link: LinkId, answer: Option<Arc<[u8]>>) {
+        let Some(session) = self.session_of(link) else {
+            return;
+        };
+        let id = session.id;
+        let number = session.next_number();
+        let answer = Parked::Answer { answer, number };
+        if session.is_parked || !session.parked.is_empty() {
+            session.parked.push_back(answer);
+        } else {
+            self.open_parked(id, answer);
+        }
     }
 
     /// XEP-0198 section 3: counting begins here, on both sides.
-    pub(super) fn handle_enable(&mut self, link: LinkId, resume_ms: Option<u64>) {
+    pub(super) fn handle_enable(
+        &mut self,
+        link: LinkId,
+        is_resumable: bool,
+        max_ms: Option<u64>,
+        told: bool,
+    ) {
         let key = SmKey(self.entropy.u128());
-        let max = self.limits.resume_ms_max;
+        let longest = self.limits.resume_ms_max;
         let Some(session) = self.session_of(link) else {
             return;
         };
         if session.management.is_some() {
+            self.note(link, &write_failed(Condition::UnexpectedRequest, None));
             return;
         }
-        let resume_ms = resume_ms.map(|wish| wish.min(max));
+        let resume_ms = is_resumable.then(|| max_ms.map_or(longest, |wish| wish.min(longest)));
         session.management = Some(Management {
             key,
             resume_ms,
@@ -94,11 +124,33 @@ impl Core {
         session.queue.managed = true;
         let id = session.id;
         self.keys.insert(key, id);
-        self.outputs.push_back(Output::Enabled {
-            link,
-            key,
-            resume_ms,
-        });
+        let resumption =
+            resume_ms.map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
+        let enabled = Enabled { resumption };
+        if told {
+            self.outputs.push_back(Output::Enabled { link, enabled });
+        } else {
+            self.note(link, &write_enabled(&enabled));
+        }
+    }
+
+    /// Something of the stream's own, before the next stanza.
+    pub(super) fn note(&mut self, link: LinkId, element: &[u8]) {
+        if let Some(session) = self.session_of(link) {
+            session.notes.extend_from_slice(element);
+            let id = session.id;
+            self.touched.insert(id);
+        }
+    }
+
+    /// XEP-0198 section 4: an `<r/>` shows whether anybody is there.
+    pub(super) fn handle_silent(&mut self, link: LinkId) {
+        let managed = self
+            .session_of(link)
+            .is_some_and(|session| session.management.is_some());
+        if managed {
+            self.note(link, b"<r xmlns='urn:xmpp:sm:3'/>");
+        }
     }
 
     pub(super) fn handle_ack_request(&mut self, link: LinkId) {
@@ -253,165 +305,6 @@ impl Core {
         self.taken_by(id, &items);
     }
 
-    /// The stream is over: the session sleeps if it may, and ends otherwise.
-    pub(super) fn handle_closed(&mut self, link: LinkId, orderly: bool) {
-        let now = self.now.monotonic;
-        let Some(id) = self.links.remove(&link) else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if session.link != Some(link) {
-            return;
-        }
-        session.link = None;
-        let resume_ms = session
-            .management
-            .as_ref()
-            .and_then(|management| management.resume_ms);
-        match resume_ms {
-            Some(resume_ms) if !orderly && !session.ending => {
-                session.sleeps_until = Some(now.plus_ms(resume_ms));
-            }
-            _ => self.begin_end(id),
-        }
-    }
-
-    /// Ends the session and its stream, with a stream error.
-    pub(super) fn end_session(&mut self, id: SessionId, why: EndReason) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if let Some(link) = session.link.take() {
-            self.links.remove(&link);
-            self.outputs.push_back(Output::End { link, why });
-        }
-        self.ends.push(id);
-    }
-
-    /// The end is an input like any other, behind what the session still has under way.
-    pub(super) fn begin_end(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if session.ending {
-            return;
-        }
-        session.ending = true;
-        session.sleeps_until = None;
-        session.parked.push_back(Parked::End);
-        self.go_on(id);
-    }
-
-    /// The session's end is committed. What it did not take stays for other devices: kept messages
-    /// lie above the account's frontier.
-    pub(super) fn drop_session(&mut self, id: SessionId) {
-        let Some(mut session) = self.sessions.remove(&id) else {
-            return;
-        };
-        if let Some(link) = session.link {
-            self.links.remove(&link);
-            self.outputs.push_back(Output::End {
-                link,
-                why: EndReason::Conflict,
-            });
-        }
-        if let Some((link, _)) = session.resuming {
-            self.outputs
-                .push_back(Output::ResumeFailed { link, h: None });
-        }
-        if let Some(management) = &session.management {
-            self.keys.remove(&management.key);
-        }
-        self.keep_count(&session);
-        self.hand_over(&session.jid, session.queue.drain());
-    }
-
-    /// The count of a session that is gone, for a client that asks to resume it. The tables have it
-    /// from the entries; in memory it is of use only now.
-    fn keep_count(&mut self, session: &Session) {
-        let Some(management) = &session.management else {
-            return;
-        };
-        let origin = Origin {
-            jid: session.jid.clone(),
-            key: management.key,
-            h: session.received.handled,
-            iq: None,
-        };
-        let stamp = self.order.stamp;
-        let op = crate::core::taken::stream_row(&origin, stamp);
-        self.states.fold(
-            At {
-                position: self.order.committed,
-                stamp,
-            },
-            &op,
-        );
-    }
-
-    /// RFC 6121 section 8.5.3.2.1, XEP-0198 section 5: kept messages that this session got first
-    /// and did not take are offered to the account's other devices now; requests bounce.
-    fn hand_over(&mut self, from: &crate::base::jid::FullJid, items: Vec<Item>) {
-        let account = from.bare();
-        let Some(record) = self.states.delivered.accounts.get(&account) else {
-            return;
-        };
-        let heir = record
-            .available()
-            .filter(|(online, here)| online.jid != *from && here.priority >= 0)
-            .max_by_key(|(online, here)| (here.priority, online.order))
-            .map(|(online, _)| online.session);
-        let untaken = Arc::clone(&record.untaken);
-        for item in items {
-            match (&item, heir) {
-                (Item::Kept { position, .. }, Some(heir))
-                    if untaken.contains(position) && !self.taken.has(&account, *position) =>
-                {
-                    self.push_unless_queued(heir, item);
-                }
-                (Item::Stanza { stanza }, _) => {
-                    if let Some((to, bounce)) = crate::route::bounce::undelivered(stanza, from) {
-                        self.push_to(&to, bounce);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn push_unless_queued(&mut self, id: SessionId, item: Item) {
-        let Item::Kept { position, .. } = item else {
-            return;
-        };
-        let queued = self
-            .sessions
-            .get(&id)
-            .is_none_or(|session| session.queue.holds(position));
-        if !queued {
-            self.push(id, item);
-        }
-    }
-
-    fn push_to(&mut self, to: &crate::base::jid::Jid, stanza: crate::stanza::outgoing::Outgoing) {
-        let session = self
-            .states
-            .delivered
-            .accounts
-            .get(&to.to_bare())
-            .and_then(|account| account.online.get(to.resource()?))
-            .map(|online| online.session);
-        if let Some(session) = session {
-            self.push(
-                session,
-                Item::Stanza {
-                    stanza: Arc::new(stanza),
-                },
-            );
-        }
-    }
-
     pub(super) fn handle_command(&mut self, id: u64, command: Command) {
         self.open(Asked::Command { id, command }, None, None);
     }
@@ -459,5 +352,20 @@ impl Core {
         if due {
             self.step(now, Input::Tick);
         }
+    }
+}
+
+/// The resumption id of a session: its key, as text.
+pub(crate) fn previd(key: SmKey) -> String {
+    format!("{:032x}", key.0)
+}
+
+/// The key behind a resumption id, if it has the form of one.
+pub(crate) fn key_of(previd: &str) -> Option<SmKey> {
+    let is_hex = previd.len() == 32 && previd.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex {
+        u128::from_str_radix(previd, 16).ok().map(SmKey)
+    } else {
+        None
     }
 }

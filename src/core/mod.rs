@@ -9,6 +9,7 @@
 //! *delivered*: folded into the delivered state, sent to sessions, answered (`release`).
 
 pub(crate) mod boot;
+pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
 pub(crate) mod io;
@@ -41,6 +42,7 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
+use crate::c2s::manage::write_failed;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
 use crate::core::residence::Residence;
@@ -56,6 +58,7 @@ use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::stanza::Condition;
 
 /// Bounds of the core itself.
 #[derive(Clone, Debug)]
@@ -197,7 +200,19 @@ impl Core {
                 h,
             } => self.handle_resume(link, account, key, h),
             Input::Stanza { link, stanza } => self.handle_stanza(link, stanza),
-            Input::Enable { link, resume_ms } => self.handle_enable(link, resume_ms),
+            Input::PreAnswered { link, answer } => self.handle_pre_answered(link, answer),
+            Input::Enable {
+                link,
+                is_resumable,
+                max_ms,
+                told,
+            } => {
+                self.handle_enable(link, is_resumable, max_ms, told);
+            }
+            Input::Misplaced { link } => {
+                self.note(link, &write_failed(Condition::UnexpectedRequest, None))
+            }
+            Input::Silent { link } => self.handle_silent(link),
             Input::AckRequest { link } => self.handle_ack_request(link),
             Input::Ack { link, h } => self.handle_ack(link, h),
             Input::Activity { link, active } => self.handle_activity(link, active),

@@ -24,6 +24,7 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::stanza::Condition;
 
 /// An input under way.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub(crate) struct Open {
     pub(crate) proposal: Option<Arc<Proposal>>,
     /// The proposal went out under this generation and is not numbered yet.
     pub(crate) proposed: bool,
+    /// Why it was refused, if it was.
+    pub(crate) refused: Option<Condition>,
 }
 
 /// What an input asks.
@@ -64,6 +67,9 @@ pub(crate) enum Asked {
     },
     End {
         session: SessionId,
+    },
+    Answered {
+        answer: Option<Arc<[u8]>>,
     },
     Command {
         id: u64,

@@ -221,6 +221,7 @@ fn own_bytes(item: &Item) -> usize {
         Item::Stanza { stanza } if Arc::strong_count(stanza) <= 2 => {
             stanza.payload.len().saturating_add(ITEM_OVERHEAD_BYTES)
         }
+        Item::Bytes { bytes } => bytes.len().saturating_add(ITEM_OVERHEAD_BYTES),
         Item::Stanza { .. } | Item::Kept { .. } | Item::Result { .. } => 0,
     }
 }
@@ -233,14 +234,14 @@ fn presence_of(item: &Item) -> Option<&str> {
             }
             _ => None,
         },
-        Item::Kept { .. } | Item::Result { .. } => None,
+        Item::Kept { .. } | Item::Result { .. } | Item::Bytes { .. } => None,
     }
 }
 
 /// XEP-0352 section 5: presence and bodyless chatter can wait for the client to look again.
 fn is_important(item: &Item) -> bool {
     match item {
-        Item::Kept { .. } | Item::Result { .. } => true,
+        Item::Kept { .. } | Item::Result { .. } | Item::Bytes { .. } => true,
         Item::Stanza { stanza } => match stanza.kind {
             Kind::Presence(kind) => {
                 !matches!(kind, PresenceType::Available | PresenceType::Unavailable)

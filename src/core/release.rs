@@ -8,6 +8,7 @@ use crate::core::Asking;
 use crate::core::Core;
 use crate::core::Output;
 use crate::core::order::Asked;
+use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::session::Session;
@@ -273,8 +274,19 @@ impl Core {
         let Some(open) = self.order.open.remove(&ticket) else {
             return;
         };
-        let proposal = open.proposal.unwrap_or_default();
+        let proposal = open.proposal.clone().unwrap_or_default();
         if let Some(id) = open.source {
+            if let Asked::Answered {
+                answer: Some(bytes),
+            } = &open.asked
+            {
+                self.push(
+                    id,
+                    Item::Bytes {
+                        bytes: Arc::clone(bytes),
+                    },
+                );
+            }
             for stanza in &proposal.answers {
                 self.push(
                     id,
@@ -295,12 +307,12 @@ impl Core {
             }
             self.try_resume(id);
         }
-        self.finish_asked(&open.asked, &proposal.ops);
+        self.finish_asked(&open, &proposal.ops);
     }
 
-    fn finish_asked(&mut self, asked: &Asked, ops: &[Op]) {
-        match asked {
-            Asked::Bind { link, .. } => self.finish_bind(*link, ops),
+    fn finish_asked(&mut self, open: &Open, ops: &[Op]) {
+        match &open.asked {
+            Asked::Bind { link, .. } => self.finish_bind(*link, ops, open.refused),
             Asked::Resume {
                 link, account, key, ..
             } => self.finish_resume(*link, account, *key),
@@ -318,7 +330,10 @@ impl Core {
                 };
                 self.outputs.push_back(Output::Answer { id: *id, outcome });
             }
-            Asked::Stanza { .. } | Asked::End { .. } | Asked::Own { .. } => {}
+            Asked::Stanza { .. }
+            | Asked::End { .. }
+            | Asked::Answered { .. }
+            | Asked::Own { .. } => {}
         }
     }
 

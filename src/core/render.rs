@@ -29,6 +29,7 @@ impl Core {
             return false;
         };
         session.announced = false;
+        out.append(&mut session.notes);
         if let Some(h) = session.take_ack() {
             out.extend_from_slice(format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>").as_bytes());
         }
@@ -63,7 +64,7 @@ impl Core {
         };
         let key = match item {
             Item::Kept { position, .. } | Item::Result { position, .. } => Some(*position),
-            Item::Stanza { .. } => None,
+            Item::Stanza { .. } | Item::Bytes { .. } => None,
         };
         let row = match key {
             None => None,
@@ -157,6 +158,7 @@ impl Form<'_> {
     fn write(self, item: &Item, row: Option<&(Timestamp, Arc<Message>)>) {
         match (item, row) {
             (Item::Stanza { stanza }, _) => stanza.write(self.out, self.reader, b""),
+            (Item::Bytes { bytes }, _) => self.out.extend_from_slice(bytes),
             (Item::Kept { position, how }, Some((at, message))) => {
                 self.write_kept(*position, *how, *at, message);
             }

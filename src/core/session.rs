@@ -48,6 +48,8 @@ pub(crate) struct Session {
     /// Rows for items that are about to be written; `None`: asked for, or gone.
     pub(crate) fetched: BTreeMap<Position, Option<Kept>>,
     pub(crate) announced: bool,
+    /// Elements of the stream itself, to be written before the next stanza.
+    pub(crate) notes: Vec<u8>,
 }
 
 /// What a session's stream brings, in order.
@@ -55,6 +57,10 @@ pub(crate) struct Session {
 pub(crate) enum Parked {
     Stanza {
         stanza: Arc<Stanza>,
+        number: Option<u32>,
+    },
+    Answer {
+        answer: Option<Arc<[u8]>>,
         number: Option<u32>,
     },
     End,
@@ -114,7 +120,15 @@ impl Session {
             fetching: false,
             fetched: BTreeMap::new(),
             announced: false,
+            notes: Vec::new(),
         }
+    }
+
+    /// The number of the stanza that came now, where they are counted.
+    pub(crate) fn next_number(&mut self) -> Option<u32> {
+        self.management.as_ref()?;
+        self.received.count = self.received.count.wrapping_add(1);
+        Some(self.received.count)
     }
 
     /// A stanza of the session is committed (or needed no commit): the count moves on.
@@ -185,7 +199,8 @@ impl Session {
     /// Whether something can be written to the stream now.
     pub(crate) fn wants_write(&self) -> bool {
         self.link.is_some()
-            && (self.queue.wants_write(self.active)
+            && (!self.notes.is_empty()
+                || self.queue.wants_write(self.active)
                 || self
                     .management
                     .as_ref()

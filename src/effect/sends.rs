@@ -18,6 +18,8 @@ pub(crate) enum Item {
         position: Position,
         query: Arc<ResultOf>,
     },
+    /// A whole stanza, as it stands.
+    Bytes { bytes: Arc<[u8]> },
     /// A stanza of its own, shared by all who get it.
     Stanza { stanza: Arc<Outgoing> },
 }

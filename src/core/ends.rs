@@ -1,0 +1,175 @@
+//! The end of a session: its stream, what it leaves behind, and who gets it.
+
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::core::Core;
+use crate::core::EndReason;
+use crate::core::Output;
+use crate::core::session::LinkId;
+use crate::core::session::Parked;
+use crate::core::session::Session;
+use crate::effect::sends::Item;
+use crate::effect::state::At;
+use crate::model::entry::Origin;
+
+impl Core {
+    /// The stream is over: the session sleeps if it may, and ends otherwise.
+    pub(super) fn handle_closed(&mut self, link: LinkId, orderly: bool) {
+        let now = self.now.monotonic;
+        let Some(id) = self.links.remove(&link) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if session.link != Some(link) {
+            return;
+        }
+        session.link = None;
+        let resume_ms = session
+            .management
+            .as_ref()
+            .and_then(|management| management.resume_ms);
+        match resume_ms {
+            Some(resume_ms) if !orderly && !session.ending => {
+                session.sleeps_until = Some(now.plus_ms(resume_ms));
+            }
+            _ => self.begin_end(id),
+        }
+    }
+
+    /// Ends the session and its stream, with a stream error.
+    pub(super) fn end_session(&mut self, id: SessionId, why: EndReason) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if let Some(link) = session.link.take() {
+            self.links.remove(&link);
+            self.outputs.push_back(Output::End { link, why });
+        }
+        self.ends.push(id);
+    }
+
+    /// The end is an input like any other, behind what the session still has under way.
+    pub(super) fn begin_end(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if session.ending {
+            return;
+        }
+        session.ending = true;
+        session.sleeps_until = None;
+        session.parked.push_back(Parked::End);
+        self.go_on(id);
+    }
+
+    /// The session's end is committed. What it did not take stays for other devices: kept messages
+    /// lie above the account's frontier.
+    pub(super) fn drop_session(&mut self, id: SessionId) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        if let Some(link) = session.link {
+            self.links.remove(&link);
+            self.outputs.push_back(Output::End {
+                link,
+                why: EndReason::Conflict,
+            });
+        }
+        if let Some((link, _)) = session.resuming {
+            self.outputs
+                .push_back(Output::ResumeFailed { link, h: None });
+        }
+        if let Some(management) = &session.management {
+            self.keys.remove(&management.key);
+        }
+        self.keep_count(&session);
+        self.hand_over(&session.jid, session.queue.drain());
+    }
+
+    /// The count of a session that is gone, for a client that asks to resume it. The tables have it
+    /// from the entries; in memory it is of use only now.
+    fn keep_count(&mut self, session: &Session) {
+        let Some(management) = &session.management else {
+            return;
+        };
+        let origin = Origin {
+            jid: session.jid.clone(),
+            key: management.key,
+            h: session.received.handled,
+            iq: None,
+        };
+        let stamp = self.order.stamp;
+        let op = crate::core::taken::stream_row(&origin, stamp);
+        self.states.fold(
+            At {
+                position: self.order.committed,
+                stamp,
+            },
+            &op,
+        );
+    }
+
+    /// RFC 6121 section 8.5.3.2.1, XEP-0198 section 5: kept messages that this session got first
+    /// and did not take are offered to the account's other devices now; requests bounce.
+    fn hand_over(&mut self, from: &crate::base::jid::FullJid, items: Vec<Item>) {
+        let account = from.bare();
+        let Some(record) = self.states.delivered.accounts.get(&account) else {
+            return;
+        };
+        let heir = record
+            .available()
+            .filter(|(online, here)| online.jid != *from && here.priority >= 0)
+            .max_by_key(|(online, here)| (here.priority, online.order))
+            .map(|(online, _)| online.session);
+        let untaken = Arc::clone(&record.untaken);
+        for item in items {
+            match (&item, heir) {
+                (Item::Kept { position, .. }, Some(heir))
+                    if untaken.contains(position) && !self.taken.has(&account, *position) =>
+                {
+                    self.push_unless_queued(heir, item);
+                }
+                (Item::Stanza { stanza }, _) => {
+                    if let Some((to, bounce)) = crate::route::bounce::undelivered(stanza, from) {
+                        self.push_to(&to, bounce);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn push_unless_queued(&mut self, id: SessionId, item: Item) {
+        let Item::Kept { position, .. } = item else {
+            return;
+        };
+        let queued = self
+            .sessions
+            .get(&id)
+            .is_none_or(|session| session.queue.holds(position));
+        if !queued {
+            self.push(id, item);
+        }
+    }
+
+    fn push_to(&mut self, to: &crate::base::jid::Jid, stanza: crate::stanza::outgoing::Outgoing) {
+        let session = self
+            .states
+            .delivered
+            .accounts
+            .get(&to.to_bare())
+            .and_then(|account| account.online.get(to.resource()?))
+            .map(|online| online.session);
+        if let Some(session) = session {
+            self.push(
+                session,
+                Item::Stanza {
+                    stanza: Arc::new(stanza),
+                },
+            );
+        }
+    }
+}

@@ -252,3 +252,7 @@ pub(crate) const FETCH_ROWS_MAX: usize = 32;
 /// so that a lost answer can be given again; a longer one is refused with `bad-request`.
 pub(crate) const ID_BYTES_MAX: usize = 1_024;
 const _: () = assert!(8_192 > ID_BYTES_MAX + JID_BYTES_MAX + 1_024);
+
+/// Wait after a connection could not be accepted, in milliseconds; it doubles up to a second.
+pub(crate) const ACCEPT_WAIT_MS_MIN: u64 = 20;
+pub(crate) const ACCEPT_WAIT_MS_MAX: u64 = 1_000;

@@ -8,6 +8,7 @@
 //! lie further apart with each failure; many connections at once do not help.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -225,6 +226,17 @@ impl Admission {
         if let Some(oldest) = oldest {
             self.addresses.remove(&oldest);
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, max) = match self {
+            Self::Full { max } => ("limits.connections", max),
+            Self::StrangersFull { max } => ("limits.handshakes", max),
+            Self::AddressFull { max } => ("limits.connections_per_address", max),
+        };
+        write!(f, "{key}={max}")
     }
 }
 

@@ -2,11 +2,17 @@
 
 pub(crate) mod address;
 pub(crate) mod admit;
+pub(crate) mod allowance;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod deadlines;
+pub(crate) mod drive;
+pub(crate) mod entropy;
+pub(crate) mod hub;
+pub(crate) mod listen;
 pub(crate) mod pipe;
 pub(crate) mod tls;
+pub(crate) mod wires;
 pub(crate) mod x509;
 
 #[cfg(test)]

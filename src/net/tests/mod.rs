@@ -2,4 +2,5 @@
 
 mod admit;
 mod certificate;
+mod drive;
 mod tls;

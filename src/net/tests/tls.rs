@@ -64,14 +64,23 @@ impl danger::ServerCertVerifier for TrustAll {
     }
 }
 
-fn client(version: &'static SupportedProtocolVersion, alpn: &[&[u8]]) -> ClientConnection {
+/// Settings of such a client.
+pub(super) fn trusting(
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&[u8]],
+) -> ClientConfig {
     let mut config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[version])
+        .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(TrustAll))
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    config
+}
+
+fn client(version: &'static SupportedProtocolVersion, alpn: &[&[u8]]) -> ClientConnection {
+    let config = trusting(&[version], alpn);
     let name = ServerName::try_from("a.example").unwrap();
     ClientConnection::new(Arc::new(config), name).unwrap()
 }

@@ -1,0 +1,103 @@
+//! Between a stream and the hub: what the stream asks, and what it is answered.
+
+use crate::base::limits::CLOSE_WAIT_MS;
+use crate::base::time::Monotonic;
+use crate::c2s::Account;
+use crate::c2s::Ending;
+use crate::c2s::LookUp;
+use crate::c2s::Output;
+use crate::net::admit::Attempt;
+use crate::net::drive::Connection;
+use crate::net::drive::Phase;
+use crate::net::hub::Event;
+use crate::net::hub::Hub;
+use crate::observe;
+use crate::observe::event::Event as Told;
+use crate::sasl::Refusal;
+
+impl<H: Hub> Connection<H> {
+    pub(super) fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Credentials(account) => self.stream.handle_credentials(account),
+            Event::Derived(keys) => self.stream.handle_derived(&keys),
+            Event::Token(token) => self.stream.handle_token(token),
+            Event::Bound(answer) => {
+                if let Ok(bound) = &answer {
+                    self.tell_session(&bound.jid);
+                }
+                self.stream.handle_bound(answer);
+            }
+            Event::Resumed(answer) => {
+                if let Ok(resumed) = &answer {
+                    self.tell_session(&resumed.jid);
+                }
+                self.stream.handle_resumed(answer);
+            }
+            Event::Registered(answer) => self.stream.handle_registered(answer),
+            Event::End(why) => self.stream.handle_end(why),
+        }
+    }
+
+    fn tell_session(&mut self, jid: &dyn std::fmt::Display) {
+        let from = self.from;
+        observe::emit(&Told::SessionStarted { from, jid });
+        if let Some(seat) = &mut self.seat {
+            self.wires.admission.borrow_mut().handle_login(seat);
+        }
+    }
+
+    /// Does what the stream puts out, in order.
+    pub(super) fn settle(&mut self, now: Monotonic, out: &mut Vec<u8>) {
+        while let Some(output) = self.stream.poll_output() {
+            match output {
+                Output::Write(bytes) => out.extend_from_slice(&bytes),
+                Output::StartTls => self.phase = Phase::TlsDue,
+                Output::LookUp(look_up) => self.attempt(now, look_up),
+                Output::Refused(refusal) => self.count_refusal(now, refusal),
+                Output::Close(ending) => {
+                    if let Ending::Failed(why) = ending {
+                        let from = self.from;
+                        observe::emit(&Told::StreamFailed { from, why: &why });
+                    }
+                    let until = now.plus_ms(CLOSE_WAIT_MS);
+                    self.phase = Phase::Closing {
+                        until,
+                        is_shut: false,
+                    };
+                    let is_orderly = matches!(ending, Ending::Finished);
+                    self.hub.handle_closed(self.link, is_orderly);
+                }
+                other => self.hub.handle_output(self.link, other),
+            }
+        }
+    }
+
+    /// Guesses from one address wait in line.
+    fn attempt(&mut self, now: Monotonic, look_up: LookUp) {
+        let attempt = match &self.seat {
+            Some(seat) => self.wires.admission.borrow_mut().handle_attempt(seat, now),
+            None => Attempt::Refused,
+        };
+        match attempt {
+            Attempt::After { ms: 0 } => {
+                self.hub.handle_output(self.link, Output::LookUp(look_up));
+            }
+            Attempt::After { ms } => {
+                let (from, wait_ms) = (self.from, ms);
+                observe::emit(&Told::LoginDelayed { from, wait_ms });
+                self.held = Some(Box::new((now.plus_ms(ms), look_up)));
+            }
+            Attempt::Refused => self.mailbox.post(Event::Credentials(Account::Unavailable)),
+        }
+    }
+
+    fn count_refusal(&mut self, now: Monotonic, refusal: Refusal) {
+        if let (Refusal::PeerCredentials | Refusal::PeerDisabled, Some(seat)) =
+            (refusal, &self.seat)
+        {
+            self.wires.admission.borrow_mut().handle_failure(seat, now);
+            let from = self.from;
+            observe::emit(&Told::LoginFailed { from });
+        }
+    }
+}

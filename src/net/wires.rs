@@ -1,0 +1,156 @@
+//! What the connections of one thread share: clocks, settings, counts, buffers, timers.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::task::Waker;
+use std::time::Duration;
+
+use async_io::Timer;
+
+use crate::base::random::Entropy;
+use crate::base::time::Monotonic;
+use crate::c2s;
+use crate::core::session::LinkId;
+use crate::net::admit::Admission;
+use crate::net::admit::AdmitSettings;
+use crate::net::clock::Clock;
+use crate::net::deadlines::Deadlines;
+use crate::net::hub::Mailbox;
+use crate::net::pipe::Scratch;
+use crate::net::tls::TlsSettings;
+
+/// All that may change while the server runs, as one.
+#[derive(Clone)]
+pub(crate) struct WireSettings {
+    pub(crate) stream: Arc<c2s::Settings>,
+    /// None: no connection is ever encrypted.
+    pub(crate) tls: Option<TlsSettings>,
+    pub(crate) admit: AdmitSettings,
+    /// How long a client may take nothing of what it is sent.
+    pub(crate) stall: Duration,
+    /// What one client may send on average.
+    pub(crate) bytes_per_second: u64,
+}
+
+/// Shared by reference among the connections, listeners and timers of a thread.
+pub(crate) struct Wires {
+    pub(crate) clock: Clock,
+    pub(super) settings: RefCell<WireSettings>,
+    pub(super) admission: RefCell<Admission>,
+    pub(super) scratch: RefCell<Scratch>,
+    entropy: RefCell<Box<dyn Entropy>>,
+    deadlines: RefCell<Deadlines>,
+    /// The task that waits for the first deadline, and what it waits for.
+    alarm: RefCell<Option<Waker>>,
+    alarm_at: Cell<Option<Monotonic>>,
+    links: RefCell<BTreeMap<LinkId, Rc<Mailbox>>>,
+    next_link: Cell<u64>,
+}
+
+impl Wires {
+    pub(crate) fn new(clock: Clock, settings: WireSettings, entropy: Box<dyn Entropy>) -> Rc<Self> {
+        Rc::new(Self {
+            clock,
+            admission: RefCell::new(Admission::new(settings.admit)),
+            settings: RefCell::new(settings),
+            scratch: RefCell::new(Scratch::new()),
+            entropy: RefCell::new(entropy),
+            deadlines: RefCell::default(),
+            alarm: RefCell::default(),
+            alarm_at: Cell::new(None),
+            links: RefCell::default(),
+            next_link: Cell::new(1),
+        })
+    }
+
+    /// For new connections; those that are there keep their TLS.
+    pub(crate) fn set(&self, settings: WireSettings) {
+        self.admission.borrow_mut().set(settings.admit);
+        *self.settings.borrow_mut() = settings;
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.admission.borrow().connections()
+    }
+
+    pub(super) fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.entropy.borrow_mut().fill(&mut seed);
+        seed
+    }
+
+    pub(super) fn open_link(&self) -> (LinkId, Rc<Mailbox>) {
+        let link = LinkId(self.next_link.get());
+        self.next_link.set(link.0 + 1);
+        let mailbox = Rc::new(Mailbox::default());
+        self.links.borrow_mut().insert(link, Rc::clone(&mailbox));
+        (link, mailbox)
+    }
+
+    pub(super) fn close_link(&self, link: LinkId, deadline: Option<Monotonic>) {
+        self.set_deadline(link, deadline, None);
+        self.links.borrow_mut().remove(&link);
+    }
+
+    pub(super) fn set_deadline(
+        &self,
+        link: LinkId,
+        before: Option<Monotonic>,
+        after: Option<Monotonic>,
+    ) {
+        self.deadlines.borrow_mut().set(link.0, before, after);
+        let Some(after) = after else { return };
+        if self.alarm_at.get().is_none_or(|at| after < at)
+            && let Some(alarm) = self.alarm.borrow().as_ref()
+        {
+            alarm.wake_by_ref();
+        }
+    }
+
+    /// Wakes connections when their time has come; runs for ever, beside them.
+    pub(crate) async fn run_deadlines(&self) -> Infallible {
+        let mut timer: Option<(Monotonic, Timer)> = None;
+        poll_fn(|cx| {
+            *self.alarm.borrow_mut() = Some(cx.waker().clone());
+            loop {
+                self.wake_due();
+                let next = self.deadlines.borrow().next();
+                self.alarm_at.set(next);
+                let Some(next) = next else {
+                    timer = None;
+                    return Poll::Pending;
+                };
+                if timer.as_ref().is_none_or(|(at, _)| *at != next) {
+                    timer = Some((next, Timer::at(self.clock.instant(next))));
+                }
+                let Some((_, wait)) = &mut timer else {
+                    return Poll::Pending;
+                };
+                if Pin::new(wait).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                timer = None;
+            }
+        })
+        .await
+    }
+
+    fn wake_due(&self) {
+        let now = self.clock.steady();
+        loop {
+            let due = self.deadlines.borrow_mut().take_due(now);
+            let Some(link) = due else { return };
+            if let Some(mailbox) = self.links.borrow().get(&LinkId(link)) {
+                mailbox.wake();
+            }
+        }
+    }
+}

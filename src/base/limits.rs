@@ -37,6 +37,11 @@ pub(crate) const STRANGER_STANZA_BYTES_MAX: usize = 10_000;
 /// with `policy-violation`.
 pub(crate) const STRANGER_STREAM_BYTES_MAX: usize = 65_536;
 
+/// Longest language tag of a stream that is kept, in bytes.
+///
+/// RFC 5646 section 4.4.1 asks for 35. A longer one is ignored.
+pub(crate) const LANGUAGE_BYTES_MAX: usize = 35;
+
 /// Failed logins and registrations on one stream.
 ///
 /// RFC 6120 section 6.4.5 asks for 2 to 5 retries. Then the stream ends with `policy-violation`.

@@ -194,7 +194,8 @@ impl Attempt {
         if let Some(authzid) = &claim.authzid {
             // RFC 6120 section 6.3.8: a bare address; nobody acts for others here.
             let authzid = Jid::parse(authzid).map_err(|_| Refusal::PeerAuthzid)?;
-            if !authzid.is_bare() || authzid.to_bare() != account {
+            let authzid = authzid.is_bare().then(|| authzid.to_bare());
+            if authzid.as_ref() != Some(&account) || !self.is_from(&account) {
                 return Err(Refusal::PeerAuthzid);
             }
         }
@@ -203,6 +204,14 @@ impl Attempt {
             Profile::Sasl2(wishes) => wishes.device,
         };
         Ok(LookUp { account, device })
+    }
+
+    /// XEP-0388 section 4.2: an authorization identity has to be the one in the stream header.
+    fn is_from(&self, account: &BareJid) -> bool {
+        match (&self.profile, &self.origin.from) {
+            (Profile::Sasl2(_), Some(from)) => from == account,
+            _ => true,
+        }
     }
 
     fn accept(mut self, accepted: Accepted, wire: &mut Wire) -> Result<State, Failure> {

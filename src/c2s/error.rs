@@ -50,6 +50,8 @@ pub(crate) enum Failure {
         h: u32,
         sent: u32,
     },
+    /// It sent a stream error itself, which needs no answer but the end.
+    PeerError,
     /// It reads too slowly, or acknowledges nothing: its queue is full.
     PeerSlow,
     /// Another stream took this session over, or a device wants the resource.
@@ -57,6 +59,8 @@ pub(crate) enum Failure {
     /// The account was disabled, deleted, or got another password.
     LocalRevoked,
     LocalShutdown,
+    /// An operator ended this stream.
+    LocalReset,
     /// The server cannot serve this now: memory, disk, number of connections.
     LocalFull,
     LocalInternal,
@@ -75,12 +79,15 @@ impl Failure {
             Self::PeerFrom => StreamCondition::InvalidFrom,
             Self::PeerEarly | Self::LocalRevoked => StreamCondition::NotAuthorized,
             Self::PeerElement => StreamCondition::UnsupportedStanzaType,
-            Self::PeerTls => return None,
+            Self::PeerTls | Self::PeerError => return None,
             // RFC 6120 section 6.4.5 names this one for too many retries.
-            Self::PeerAttempts { .. } | Self::PeerTalks { .. } => StreamCondition::PolicyViolation,
+            Self::PeerAttempts { .. } | Self::PeerTalks { .. } | Self::PeerSlow => {
+                StreamCondition::PolicyViolation
+            }
             Self::PeerLate { .. } | Self::PeerSilent { .. } => StreamCondition::ConnectionTimeout,
             Self::PeerHandled { .. } => StreamCondition::Undefined,
-            Self::PeerSlow | Self::LocalFull => StreamCondition::ResourceConstraint,
+            Self::LocalFull => StreamCondition::ResourceConstraint,
+            Self::LocalReset => StreamCondition::Reset,
             Self::LocalConflict => StreamCondition::Conflict,
             Self::LocalShutdown => StreamCondition::SystemShutdown,
             Self::LocalInternal => StreamCondition::InternalServerError,

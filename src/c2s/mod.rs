@@ -285,16 +285,21 @@ impl Session {
         if self.is_closed() {
             return;
         }
-        let had_session = self.has_session();
+        let before = self.state.phase();
         let state = mem::replace(&mut self.state, State::Closed);
         let next = step(state, &mut self.wire);
         self.state = next.unwrap_or_else(|failure| self.wire.fail(failure));
-        match &self.state {
-            State::Open(_) => {
+        let after = self.state.phase();
+        if before == after {
+            return;
+        }
+        match after {
+            // A new stream on the same connection (RFC 6120 section 4.3.3).
+            Phase::Header => {
                 self.wire.restart();
                 self.framer.restart();
             }
-            State::Online(_) if !had_session => {
+            Phase::Session => {
                 self.framer.set_limits(FramerLimits {
                     bytes_max: self.wire.settings.stanza_bytes_max,
                     ..FramerLimits::CLIENT
@@ -302,7 +307,7 @@ impl Session {
                 self.wire.timers.stop(Timer::Login);
                 self.wait_for_silence();
             }
-            _ => {}
+            Phase::Stranger | Phase::Over => {}
         }
     }
 

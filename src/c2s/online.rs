@@ -53,17 +53,22 @@ impl Online {
         self.received += 1;
         let number = self.received;
         let sender = self.jid.as_jid();
-        wire.push(match Stanza::parse(element.clone()) {
+        let output = match Stanza::parse(element.clone()) {
             Ok(stanza) if is_session_request(&stanza) => Output::Answered(Received {
                 number,
                 stanza: stanza.to_result(&[]),
             }),
-            Ok(stanza) => Output::Stanza(Received { number, stanza }),
+            Ok(mut stanza) => {
+                // RFC 6120 section 4.7.4: others do not know the header of this stream.
+                stanza.lang = stanza.lang.or_else(|| wire.lang.clone());
+                Output::Stanza(Received { number, stanza })
+            }
             Err(error) => Output::Answered(Received {
                 number,
                 stanza: error.reply_to_element(element, sender),
             }),
-        });
+        };
+        wire.push(output);
         Ok(())
     }
 
@@ -73,7 +78,8 @@ impl Online {
             return Ok(());
         };
         let from = Jid::parse(&from).map_err(|_| Failure::PeerFrom)?;
-        let is_own = from == *self.jid.as_jid() || from == self.jid.bare().to_jid();
+        let is_bare = from.is_bare() && from.as_str() == self.jid.bare_str();
+        let is_own = is_bare || from == *self.jid.as_jid();
         if is_own {
             Ok(())
         } else {

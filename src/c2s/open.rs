@@ -2,6 +2,7 @@
 
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
+use crate::base::limits::LANGUAGE_BYTES_MAX;
 use crate::base::limits::LOGIN_ATTEMPTS_MAX;
 use crate::c2s::Failure;
 use crate::c2s::TlsFacts;
@@ -58,6 +59,7 @@ impl Open {
         let to = from.as_ref().ok().and_then(Option::as_ref);
         wire.write_header(to.map(BareJid::as_str));
         check_header(header, &wire.settings.domain)?;
+        wire.lang = parse_lang(header);
         Ok(match self.stage {
             Stage::Stranger(stranger) => Negotiate::begin(stranger, from?, wire),
             Stage::Known(account) => Bind::begin(account, wire),
@@ -88,6 +90,14 @@ fn check_header(header: &StreamHeader, domain: &BareJid) -> Result<(), Failure> 
         return Err(Failure::PeerVersion);
     }
     Ok(())
+}
+
+/// The default language of the client's stanzas; what is not a tag of one is as good as none.
+fn parse_lang(header: &StreamHeader) -> Option<Box<str>> {
+    let lang = header.root().lang()?;
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_tag = (1..=LANGUAGE_BYTES_MAX).contains(&lang.len()) && lang.bytes().all(is_allowed);
+    is_tag.then(|| lang.into())
 }
 
 /// Who the client says it is: at most a hint, but it may not be nonsense.

@@ -22,6 +22,7 @@ use crate::c2s::open::Open;
 use crate::c2s::open::Stranger;
 use crate::c2s::register::Registering;
 use crate::c2s::wire::Wire;
+use crate::stanza::ns;
 use crate::xml::Frame;
 
 /// Where a session is. Boxed but for the one in which it spends its life.
@@ -49,6 +50,8 @@ pub(crate) enum State {
 /// What of a session others may care about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {
+    /// A stream header is awaited.
+    Header,
     /// Nobody, or somebody without a session.
     Stranger,
     Session,
@@ -58,6 +61,7 @@ pub(crate) enum Phase {
 impl State {
     pub(crate) const fn phase(&self) -> Phase {
         match self {
+            Self::Open(_) => Phase::Header,
             Self::Online(_) => Phase::Session,
             Self::Closed => Phase::Over,
             _ => Phase::Stranger,
@@ -68,6 +72,9 @@ impl State {
         match (self, frame) {
             (Self::Open(state), Frame::Open(header)) => state.handle_header(&header, wire),
             (_, Frame::Close) => Ok(wire.finish()),
+            (_, Frame::Element(element)) if element.root().is("error", ns::STREAM) => {
+                Err(Failure::PeerError)
+            }
             (Self::Negotiate(state), Frame::Element(element)) => {
                 state.handle_element(&element, wire)
             }

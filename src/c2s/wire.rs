@@ -30,6 +30,8 @@ pub(crate) struct Wire {
     pub(crate) heard: Monotonic,
     /// It was silent for long and the core knows.
     pub(crate) is_asked: bool,
+    /// What the client writes in, unless a stanza says otherwise.
+    pub(crate) lang: Option<Box<str>>,
     outputs: VecDeque<Output>,
     /// The stream that is open now has not got our header yet.
     is_header_due: bool,
@@ -45,6 +47,7 @@ impl Wire {
             now,
             heard: now,
             is_asked: false,
+            lang: None,
             outputs: VecDeque::new(),
             is_header_due: true,
             seed,

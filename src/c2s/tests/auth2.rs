@@ -319,6 +319,24 @@ fn every_bad_request_has_its_condition() {
     }
 }
 
+/// XEP-0388 section 4.2.
+#[test]
+fn an_authzid_has_to_be_the_one_in_the_header() {
+    let message = Base64::encode_string(b"alice@example.org\0alice\0pencil");
+    let request = format!(
+        "<authenticate {NS} mechanism='PLAIN'><initial-response>{message}</initial-response>\
+         </authenticate>"
+    );
+    for (name, is_good) in [("alice", true), ("bob", false)] {
+        let mut pair = Pair::encrypted(strict());
+        let from = format!(" from='{name}@example.org' to=");
+        pair.sends(&HEADER.replace(" to=", &from)).reads();
+        let text = pair.sends(&request).reads();
+        assert_eq!(text.starts_with("<success "), is_good, "{text}");
+        assert_eq!(text == failure("invalid-authzid"), !is_good, "{text}");
+    }
+}
+
 #[test]
 fn a_second_login_ends_the_stream() {
     let mut pair = open(strict());

@@ -261,7 +261,8 @@ fn the_core_can_end_a_stream_with_a_reason() {
         (Failure::LocalRevoked, "not-authorized"),
         (Failure::LocalFull, "resource-constraint"),
         (Failure::LocalInternal, "internal-server-error"),
-        (Failure::PeerSlow, "resource-constraint"),
+        (Failure::PeerSlow, "policy-violation"),
+        (Failure::LocalReset, "reset"),
         (
             Failure::PeerHandled { h: 10, sent: 8 },
             "undefined-condition",
@@ -329,4 +330,37 @@ fn a_legacy_session_is_answered() {
         pair.events(),
         ["1 answered Some(\"<iq id='s' type='result'/>\")"]
     );
+}
+
+/// RFC 6120 section 4.7.4: the language of the stream is that of its stanzas.
+#[test]
+fn a_stanza_without_a_language_gets_that_of_the_stream() {
+    for (header, expected) in [
+        (
+            HEADER.replace(" to=", " xml:lang='de-CH' to="),
+            Some("de-CH"),
+        ),
+        (HEADER.replace(" to=", " xml:lang='not a tag' to="), None),
+        (HEADER.to_owned(), None),
+    ] {
+        let mut pair = Pair::new(settings());
+        pair.sends(HEADER).sends(&plain("alice", PASSWORD));
+        pair.sends(&header).sends(BIND);
+        pair.languages.clear();
+        pair.sends("<message/><message xml:lang='fr'/>");
+        let languages: Vec<_> = pair.languages.iter().map(Option::as_deref).collect();
+        assert_eq!(languages, [expected, Some("fr")]);
+    }
+}
+
+#[test]
+fn an_error_of_the_client_ends_the_stream_without_another() {
+    for mut pair in [unbound(), Pair::online()] {
+        let text = pair
+            .sends("<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>")
+            .sends("</stream:error>")
+            .reads();
+        assert_eq!(text, "</stream:stream>");
+        assert_eq!(pair.events(), ["Failed(PeerError)"]);
+    }
 }

@@ -56,6 +56,8 @@ pub(super) struct Pair {
     /// Everything that was written since the last [`Pair::reads`].
     written: Vec<u8>,
     events: Events,
+    /// Of the stanzas that came through.
+    pub(super) languages: Vec<Option<Box<str>>>,
     /// What the session did not want to take yet.
     unread: Vec<u8>,
     question: Option<Output>,
@@ -142,6 +144,7 @@ impl Pair {
             now,
             written: Vec::new(),
             events: Vec::new(),
+            languages: Vec::new(),
             unread: Vec::new(),
             question: None,
             tls: tls(),
@@ -264,6 +267,7 @@ impl Pair {
                 write!(event, "register {account}")
             }
             Output::Stanza(received) => {
+                self.languages.push(received.stanza.lang.clone());
                 let text = received.stanza.element.as_str();
                 write!(event, "{} {text}", received.number)
             }

@@ -41,7 +41,7 @@ use super::xml::Node;
 
 const READ_BYTES: usize = 8_192;
 
-const HEADER: &str = "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' \
+pub(crate) const HEADER: &str = "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' \
                       xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,6 +9,7 @@ use crate::generator::Outcome;
 use crate::generator::client::Client;
 use crate::generator::client::Security;
 use crate::generator::process;
+use crate::generator::server::Favour;
 use crate::generator::server::Place;
 use crate::generator::server::Target;
 use crate::report::Report;
@@ -27,7 +28,9 @@ pub(crate) fn measure(
     report: &mut Report,
 ) -> Outcome<()> {
     for (security, name) in [(Security::Plain, "plain"), (Security::Tls, "TLS")] {
+        target.favour(place, Favour::Memory)?;
         let server = bench.start(target, place)?;
+        target.favour(place, Favour::Speed)?;
         let sessions = bench.pick(200, 1_000, 3_000);
         // One login of each kind loads the code that all of them share.
         let mut clients = vec![bench.run(idle(bench, server.ports, security, 0))?];

@@ -1,4 +1,4 @@
-//! From the start of the process to its first accepted connection, after a SIGKILL each time.
+//! From the start of the process to its first answer on a connection, after a SIGKILL each time.
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use crate::base::ids::SessionId;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Output;
+use crate::core::order::Asked;
 use crate::core::session::LinkId;
 use crate::core::session::Parked;
 use crate::core::session::Session;
@@ -18,6 +19,7 @@ impl Core {
     pub(super) fn handle_closed(&mut self, link: LinkId, orderly: bool) {
         let now = self.now.monotonic;
         let Some(id) = self.links.remove(&link) else {
+            self.close_early(link);
             return;
         };
         let Some(session) = self.sessions.get_mut(&id) else {
@@ -36,6 +38,26 @@ impl Core {
                 session.sleeps_until = Some(now.plus_ms(resume_ms));
             }
             _ => self.begin_end(id),
+        }
+    }
+
+    /// A stream that has no session yet, but waits for one.
+    fn close_early(&mut self, link: LinkId) {
+        let now = self.now.monotonic;
+        let waits = |session: &&mut Session| session.resuming.is_some_and(|(one, _)| one == link);
+        if let Some(session) = self.sessions.values_mut().find(waits) {
+            session.resuming = None;
+            let management = session.management.as_ref();
+            let resume_ms = management.and_then(|management| management.resume_ms);
+            session.sleeps_until = Some(now.plus_ms(resume_ms.unwrap_or(0)));
+            return;
+        }
+        let asks = |asked: &Asked| match asked {
+            Asked::Bind { link: one, .. } | Asked::Resume { link: one, .. } => *one == link,
+            _ => false,
+        };
+        if self.order.open.values().any(|open| asks(&open.asked)) {
+            self.closed_early.insert(link);
         }
     }
 
@@ -78,15 +100,20 @@ impl Core {
                 why: EndReason::Conflict,
             });
         }
-        if let Some((link, _)) = session.resuming {
-            self.outputs
-                .push_back(Output::ResumeFailed { link, h: None });
+        for ticket in &session.waiting {
+            // Not handled, and so not counted: the client sends it again, or knows that it is lost.
+            self.order.open.remove(ticket);
         }
-        if let Some(management) = &session.management {
-            self.keys.remove(&management.key);
+        let key = session.management.as_ref().map(|one| one.key);
+        if let Some(key) = key {
+            self.keys.remove(&key);
         }
         self.keep_count(&session);
         self.hand_over(&session.jid, session.queue.drain());
+        if let (Some((link, h)), Some(key)) = (session.resuming, key) {
+            // What of it is still under way is counted first.
+            self.handle_resume(link, session.jid.bare(), key, h);
+        }
     }
 
     /// The count of a session that is gone, for a client that asks to resume it. The tables have it

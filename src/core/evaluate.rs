@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
 use crate::base::limits::JID_BYTES_MAX;
@@ -34,6 +35,7 @@ use crate::model::op::Soft;
 use crate::model::op::Want;
 use crate::model::position::OpId;
 use crate::model::row::RecordKey;
+use crate::model::row::RowName;
 use crate::route;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
@@ -46,11 +48,19 @@ impl Core {
     /// Gives the input a ticket and evaluates it.
     pub(super) fn open(&mut self, asked: Asked, source: Option<SessionId>, number: Option<u32>) {
         let random = self.random();
-        let op_id = self.op_id_for(source, number);
+        let counted = number.and_then(|number| Some((self.key_of(source?)?, number)));
+        let op_id = match counted {
+            // It never repeats: a stream has a key of its own.
+            Some((key, number)) => OpId {
+                source: key.0,
+                number: u64::from(number),
+            },
+            None => self.order.op_id(),
+        };
         let open = Open {
             asked,
             source,
-            number,
+            counted,
             op_id,
             random,
             derived: None,
@@ -65,26 +75,23 @@ impl Core {
         self.evaluate(ticket);
     }
 
-    /// `(sm key, number)` where the client counts; it never repeats.
-    fn op_id_for(&mut self, source: Option<SessionId>, number: Option<u32>) -> OpId {
-        let key = source
-            .and_then(|id| self.sessions.get(&id))
-            .and_then(|session| session.management.as_ref())
-            .map(|management| management.key);
-        match (key, number) {
-            (Some(key), Some(number)) => OpId {
-                source: key.0,
-                number: u64::from(number),
-            },
-            _ => self.order.op_id(),
-        }
+    fn key_of(&self, session: SessionId) -> Option<SmKey> {
+        let management = self.sessions.get(&session)?.management.as_ref()?;
+        Some(management.key)
     }
 
-    /// Evaluates an input with a ticket, for the first time or again.
+    /// Evaluates an input with a ticket, for the first time or again; behind an earlier one of its
+    /// session that still waits, it waits too.
     pub(super) fn evaluate(&mut self, ticket: Ticket) {
         let Some(open) = self.order.open.get(&ticket) else {
             return;
         };
+        if let Some(session) = open.source.and_then(|id| self.sessions.get_mut(&id))
+            && session.waiting.first().is_some_and(|first| *first < ticket)
+        {
+            session.waiting.insert(ticket);
+            return;
+        }
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
@@ -175,6 +182,10 @@ impl Core {
         if let Some(old) = old {
             proposal = route::evaluate_end(view, &old.jid, old.session)?;
         }
+        let record = RecordKey::Account {
+            jid: bind.account.clone(),
+        };
+        proposal = proposal.guarded(view.guard(record, RowName::Account));
         let session = SessionId(u64::from(self.node) << 56 | ticket.0);
         proposal = proposal.soft(Soft::Bind {
             jid: jid.clone(),
@@ -220,8 +231,10 @@ impl Core {
                 }
             )
         });
+        // What a stream counted before it was cut may still be in the line.
+        let is_late = matches!(open.asked, Asked::Resume { .. }) && !self.order.is_clear();
         let proposal = self.within_credit(ticket, proposal);
-        if is_plain && !source_waits && !read_pending {
+        if is_plain && !source_waits && !read_pending && !is_late {
             self.deliver_plain(&proposal.ops);
             self.set_proposal(ticket, proposal);
             self.finish(ticket);
@@ -273,13 +286,13 @@ impl Core {
                 };
             }
             let error = StanzaError::new(Condition::ResourceConstraint);
-            if let Some(Asked::Command { id, .. }) =
-                self.order.open.get(&ticket).map(|open| &open.asked)
+            if let Some(open) = self.order.open.get_mut(&ticket)
+                && let Asked::Command { id, .. } = open.asked
             {
-                self.outputs.push_back(Output::Answer {
-                    id: *id,
-                    outcome: Outcome::Full,
-                });
+                let outcome = Outcome::Full;
+                self.outputs.push_back(Output::Answer { id, outcome });
+                // It has its answer; what is left is its place.
+                open.asked = Asked::Own { ops: Vec::new() };
             }
             return self.refusal(ticket, &error);
         }
@@ -315,6 +328,7 @@ impl Core {
             self.release();
         } else if let Sequencer::There { generation } = self.order.sequencer {
             let at = crate::core::states::provisional(ticket);
+            let origin = self.origin_of(ticket);
             self.pin_records(&proposal.ops);
             self.states.pend(at, self.order.stamp, &proposal.ops);
             self.order.proposed.push_back(ticket);
@@ -323,6 +337,7 @@ impl Core {
                 generation,
                 proposal,
                 op_id,
+                origin,
             });
         }
     }
@@ -348,15 +363,14 @@ impl Core {
     /// The client behind a proposal, if it counts its stanzas.
     pub(super) fn origin_of(&self, ticket: Ticket) -> Option<Origin> {
         let open = self.order.open.get(&ticket)?;
-        let session = self.sessions.get(&open.source?)?;
-        let key = session.management.as_ref()?.key;
+        let (key, h) = open.counted?;
         let Asked::Stanza { request } = &open.asked else {
             return None;
         };
         Some(Origin {
-            jid: session.jid.clone(),
+            jid: request.from.clone(),
             key,
-            h: open.number?,
+            h,
             iq: request.stanza.set_id().map(Into::into),
         })
     }
@@ -365,26 +379,40 @@ impl Core {
     fn park(&mut self, ticket: Ticket) {
         let source = self.order.open.get(&ticket).and_then(|open| open.source);
         if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
-            session.is_parked = true;
+            session.waiting.insert(ticket);
         }
     }
 
     /// What an input waited for is here: it is evaluated again, then what came after it.
     pub(super) fn unpark(&mut self, ticket: Ticket) {
-        let source = self.order.open.get(&ticket).and_then(|open| open.source);
-        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
-            session.is_parked = false;
+        let Some(open) = self.order.open.get(&ticket) else {
+            return;
+        };
+        let Some(id) = open.source else {
+            self.evaluate(ticket);
+            return;
+        };
+        let first = |core: &Self| core.sessions.get(&id)?.waiting.first().copied();
+        if first(self) != Some(ticket) {
+            // Its turn comes, and what it needed is here then.
+            return;
         }
-        self.evaluate(ticket);
-        if let Some(id) = source {
-            self.go_on(id);
+        while let Some(next) = first(self) {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.waiting.remove(&next);
+            }
+            self.evaluate(next);
+            if first(self) == Some(next) {
+                return;
+            }
         }
+        self.go_on(id);
     }
 
     /// Takes what waits on the session, until something has to wait again.
     pub(super) fn go_on(&mut self, id: SessionId) {
         while let Some(session) = self.sessions.get_mut(&id) {
-            if session.is_parked {
+            if !session.waiting.is_empty() {
                 return;
             }
             match session.parked.pop_front() {

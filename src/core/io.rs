@@ -23,6 +23,7 @@ use crate::model::account::Account;
 use crate::model::account::Credentials;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
+use crate::model::entry::Origin;
 use crate::model::op::KickReason;
 use crate::model::position::OpId;
 use crate::model::position::Position;
@@ -169,6 +170,8 @@ pub(crate) enum Output {
         generation: u64,
         proposal: Arc<Proposal>,
         op_id: OpId,
+        /// Goes into the entry, so that both logs hold the same.
+        origin: Option<Origin>,
     },
     Load {
         key: RecordKey,

@@ -51,6 +51,7 @@ impl Core {
                 link,
                 bound: Err(refused),
             });
+            self.closed_early.remove(&link);
             return;
         };
         self.sessions
@@ -60,6 +61,9 @@ impl Core {
             link,
             bound: Ok(jid),
         });
+        if self.closed_early.remove(&link) {
+            self.handle_closed(link, false);
+        }
     }
 
     fn session_of(&mut self, link: LinkId) -> Option<&mut Session> {
@@ -75,7 +79,7 @@ impl Core {
         let number = session.next_number();
         let id = session.id;
         let parked = Parked::Stanza { stanza, number };
-        if session.is_parked || !session.parked.is_empty() {
+        if !session.waiting.is_empty() || !session.parked.is_empty() {
             session.parked.push_back(parked);
         } else {
             self.open_parked(id, parked);
@@ -90,7 +94,7 @@ impl Core {
         let id = session.id;
         let number = session.next_number();
         let answer = Parked::Answer { answer, number };
-        if session.is_parked || !session.parked.is_empty() {
+        if !session.waiting.is_empty() || !session.parked.is_empty() {
             session.parked.push_back(answer);
         } else {
             self.open_parked(id, answer);
@@ -204,31 +208,22 @@ impl Core {
 
     /// XEP-0198 section 5. Needs the account: a session that is not in memory has its count there.
     pub(super) fn handle_resume(&mut self, link: LinkId, account: BareJid, key: SmKey, h: u32) {
-        self.open(
-            Asked::Resume {
-                link,
-                account,
-                key,
-                h,
-            },
-            None,
-            None,
-        );
-        if let Some(id) = self.keys.get(&key).copied()
-            && let Some(session) = self.sessions.get_mut(&id)
-            && let Some((waiting, count)) = &mut session.resuming
-            && *waiting == link
-        {
-            *count = h;
-            self.try_resume(id);
-        }
+        let asked = Asked::Resume {
+            link,
+            account,
+            key,
+            h,
+        };
+        self.open(asked, None, None);
     }
 
-    pub(super) fn finish_resume(&mut self, link: LinkId, account: &BareJid, key: SmKey) {
+    pub(super) fn finish_resume(&mut self, link: LinkId, account: &BareJid, key: SmKey, h: u32) {
+        if self.closed_early.remove(&link) {
+            return;
+        }
         let session = self.keys.get(&key).and_then(|id| self.sessions.get_mut(id));
         let resumable = session.filter(|session| {
             session.jid.bare() == *account
-                && !session.ending
                 && session
                     .management
                     .as_ref()
@@ -239,10 +234,11 @@ impl Core {
             self.outputs.push_back(Output::ResumeFailed { link, h });
             return;
         };
-        session.resuming = Some((link, 0));
+        let waited = session.resuming.replace((link, h));
         session.sleeps_until = None;
         let id = session.id;
-        if let Some(old) = session.link.take() {
+        let cut = session.link.take();
+        for old in cut.into_iter().chain(waited.map(|(old, _)| old)) {
             self.links.remove(&old);
             self.outputs.push_back(Output::End {
                 link: old,
@@ -267,7 +263,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        if session.received.open > 0 || !session.parked.is_empty() {
+        if session.ending || session.received.open > 0 || !session.parked.is_empty() {
             return;
         }
         let Some((link, h)) = session.resuming.take() else {
@@ -288,7 +284,7 @@ impl Core {
         session.link = Some(link);
         session.active = true;
         session.announced = false;
-        session.fetching = false;
+        session.notes.clear();
         if let Some(management) = &mut session.management {
             management.asked = false;
             management.ack = Ack::None;

@@ -133,6 +133,8 @@ pub(crate) struct Core {
     touched: std::collections::BTreeSet<SessionId>,
     /// Sessions to end once this step is through.
     ends: Vec<SessionId>,
+    /// Streams that closed while they waited for a session.
+    closed_early: std::collections::BTreeSet<LinkId>,
     /// The line is being delivered: nothing may be delivered in between.
     releasing: bool,
 }
@@ -149,11 +151,11 @@ impl Core {
     pub(crate) fn new(start: Start) -> Self {
         let source = u128::from(start.node) << 32 | u128::from(start.salt) | 1 << 127;
         let mut order = Order::new(start.sequencer, start.stamp, source);
-        let committed = start
-            .tail
-            .last()
-            .map_or(Position::ZERO, |entry| entry.position);
-        order.committed = committed;
+        // All that stands before the epoch of this boot is on disk.
+        let epoch = start.epochs.newest().unwrap_or_default();
+        let last = start.tail.last().map(|entry| entry.position);
+        order.committed = Position::new(epoch, 0, 0).max(last.unwrap_or_default());
+        order.delivered = order.committed;
         let mut states = States::default();
         states.epochs = start.epochs;
         let mut core = Self {
@@ -178,6 +180,7 @@ impl Core {
             outputs: VecDeque::new(),
             touched: std::collections::BTreeSet::new(),
             ends: Vec::new(),
+            closed_early: std::collections::BTreeSet::new(),
             releasing: false,
             limits: start.limits,
         };

@@ -32,8 +32,9 @@ pub(crate) struct Open {
     pub(crate) asked: Asked,
     /// The session whose order it keeps.
     pub(crate) source: Option<SessionId>,
-    /// Its number as the client counts, if the client counts.
-    pub(crate) number: Option<u32>,
+    /// The stream it came on and its number there, if the client counts. Kept here because an
+    /// entry may be numbered after its session is gone.
+    pub(crate) counted: Option<(SmKey, u32)>,
     pub(crate) op_id: OpId,
     /// The same at every evaluation of this input.
     pub(crate) random: [u8; 32],
@@ -125,6 +126,8 @@ pub(crate) struct Order {
     pub(crate) line: VecDeque<Place>,
     /// Everything at or below is on disk (on both disks, in a pair).
     pub(crate) committed: Position,
+    /// The newest durable entry that is delivered: what a query may see.
+    pub(crate) delivered: Position,
     next_ticket: Ticket,
     /// Source of op ids made here: `(node, boot salt)`.
     op_source: u128,
@@ -140,6 +143,7 @@ impl Order {
             proposed: VecDeque::new(),
             line: VecDeque::new(),
             committed: Position::ZERO,
+            delivered: Position::ZERO,
             next_ticket: Ticket(1),
             op_source,
             next_op: 1,

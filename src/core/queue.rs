@@ -7,6 +7,7 @@
 //! An item of a kept message is a position, not bytes: a slow reader costs a few words a message,
 //! whatever its size. A page (archive results, room history) holds one place until it is known.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -208,6 +209,19 @@ impl Queue {
         self.slots.iter().any(|slot| {
             matches!(slot, Slot::Item { item: Item::Kept { position: one, .. } } if *one == position)
         })
+    }
+
+    /// All kept messages in the line.
+    pub(crate) fn positions(&self) -> BTreeSet<Position> {
+        self.slots
+            .iter()
+            .filter_map(|slot| match slot {
+                Slot::Item {
+                    item: Item::Kept { position, .. },
+                } => Some(*position),
+                Slot::Item { .. } | Slot::Page { .. } => None,
+            })
+            .collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::session::Session;
+use crate::core::tail::Hold;
 use crate::effect::request::Outcome;
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
@@ -40,7 +41,6 @@ impl Core {
                 self.order.proposed.pop_front();
                 self.states
                     .settle(ticket, entry.position, entry.stamp, &entry.ops);
-                let entry = self.with_origin(ticket, &entry);
                 self.append(&entry);
                 self.order.line.push_back(Place::Entry {
                     entry,
@@ -62,15 +62,6 @@ impl Core {
             }
         }
         self.release();
-    }
-
-    fn with_origin(&self, ticket: Ticket, entry: &Arc<Entry>) -> Arc<Entry> {
-        if entry.origin.is_some() {
-            return Arc::clone(entry);
-        }
-        let mut entry = entry.as_ref().clone();
-        entry.origin = self.origin_of(ticket);
-        Arc::new(entry)
     }
 
     /// Answers that stood behind a proposal move into the line behind its entry.
@@ -165,6 +156,7 @@ impl Core {
     /// Folds a committed entry into the delivered state and sends what follows from it.
     fn deliver(&mut self, entry: &Arc<Entry>) {
         if entry.is_durable() {
+            self.order.delivered = entry.position;
             self.tail.push(Arc::clone(entry));
         }
         for (sub, op) in (0_u8..).zip(&entry.ops) {
@@ -178,6 +170,23 @@ impl Core {
             self.dispatch(sends);
         }
         self.states.unpend(&entry.ops);
+        self.follow_count(entry);
+    }
+
+    /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.
+    fn follow_count(&mut self, entry: &Entry) {
+        let gone = entry
+            .origin
+            .as_ref()
+            .filter(|origin| !self.keys.contains_key(&origin.key));
+        if let Some(origin) = gone {
+            let at = At {
+                position: entry.position,
+                stamp: entry.stamp,
+            };
+            let op = crate::core::taken::stream_row(origin, entry.stamp);
+            self.states.fold(at, &op);
+        }
     }
 
     fn sends_of(&self, at: At, op: &Op) -> Sends {
@@ -252,10 +261,11 @@ impl Core {
         let Some(record) = self.states.delivered.accounts.get(&account) else {
             return;
         };
+        let queued = session.queue.positions();
         let positions: Vec<Position> = record
             .untaken
             .iter()
-            .filter(|position| !self.taken.has(&account, **position))
+            .filter(|position| !self.taken.has(&account, **position) && !queued.contains(*position))
             .copied()
             .collect();
         for position in positions {
@@ -300,7 +310,7 @@ impl Core {
             }
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.received.open = session.received.open.saturating_sub(1);
-                if open.number.is_some() {
+                if open.counted.is_some() {
                     session.finish_stanza();
                 }
                 self.touched.insert(id);
@@ -314,8 +324,11 @@ impl Core {
         match &open.asked {
             Asked::Bind { link, .. } => self.finish_bind(*link, ops, open.refused),
             Asked::Resume {
-                link, account, key, ..
-            } => self.finish_resume(*link, account, *key),
+                link,
+                account,
+                key,
+                h,
+            } => self.finish_resume(*link, account, *key, *h),
             Asked::LookUp { link, account } => {
                 let account = self.states.delivered.accounts.get(account);
                 let found = crate::core::evaluate::look_up(account.map(AsRef::as_ref));
@@ -349,8 +362,8 @@ impl Core {
             return;
         }
         let query = Arc::new(query);
-        let upto = self.order.committed;
-        self.tail.hold(number);
+        let upto = self.order.delivered;
+        self.tail.hold(Hold::Query(number));
         self.queries.insert(
             number,
             Asking {
@@ -371,7 +384,7 @@ impl Core {
             return;
         };
         let found = self.tail.unite(&asking.query.question, found, asking.upto);
-        self.tail.let_go(number);
+        self.tail.let_go(&Hold::Query(number));
         let facts = Facts {
             now: self.now.wall,
             node: self.node,

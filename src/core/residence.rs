@@ -12,6 +12,7 @@ use crate::base::ids::Ticket;
 use crate::core::Core;
 use crate::core::Output;
 use crate::core::Record;
+use crate::core::tail::Hold;
 use crate::effect::state::At;
 use crate::effect::state::records_of;
 use crate::model::entry::Entry;
@@ -35,6 +36,7 @@ impl Core {
         let is_new = matches!(waiting, std::collections::btree_map::Entry::Vacant(_));
         waiting.or_default().extend(ticket);
         if is_new {
+            self.tail.hold(Hold::Load(key.clone()));
             self.outputs.push_back(Output::Load { key });
         }
     }
@@ -59,6 +61,7 @@ impl Core {
                 self.rebuild_pending();
             }
         }
+        self.tail.let_go(&Hold::Load(key.clone()));
         self.residence.clock = self.residence.clock.saturating_add(1);
         self.residence
             .used

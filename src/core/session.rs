@@ -4,11 +4,13 @@
 //! sleeps until the client comes back or its time is over.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
+use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
 use crate::base::time::Monotonic;
 use crate::core::queue::Queue;
@@ -32,9 +34,10 @@ pub(crate) struct Session {
     pub(crate) management: Option<Management>,
     pub(crate) queue: Queue,
     pub(crate) received: Received,
-    /// Inputs that wait because the one before them waits for a record.
+    /// Inputs not evaluated yet: the first waits for a record, the others for the first.
+    pub(crate) waiting: BTreeSet<Ticket>,
+    /// What came after them, and has no ticket yet.
     pub(crate) parked: VecDeque<Parked>,
-    pub(crate) is_parked: bool,
     /// XEP-0352: the user looks at the client.
     pub(crate) active: bool,
     /// Asleep since its stream was cut; ends then.
@@ -111,8 +114,8 @@ impl Session {
             management: None,
             queue: Queue::default(),
             received: Received::default(),
+            waiting: BTreeSet::new(),
             parked: VecDeque::new(),
-            is_parked: false,
             active: true,
             sleeps_until: None,
             ending: false,

@@ -5,7 +5,6 @@
 //! and no query that began before still needs it.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,6 +21,7 @@ use crate::model::message::Place;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
 
 /// Memory that an entry takes beyond its payload, roughly.
 const ENTRY_BYTES: usize = 512;
@@ -37,8 +37,16 @@ pub(crate) struct Tail {
     /// The tables hold everything at or below.
     applied: Position,
     last_checkpoint: Monotonic,
-    /// Queries under way; the tail is not cut below them.
-    held: BTreeSet<u64>,
+    /// Reads under way, and what the tables held when they began: what came into the tables since
+    /// may be missing in what is read, so it stays here.
+    held: BTreeMap<Hold, Position>,
+}
+
+/// A read of the tables that is under way.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Hold {
+    Query(u64),
+    Load(RecordKey),
 }
 
 #[derive(Debug)]
@@ -57,7 +65,7 @@ impl Tail {
             writing: None,
             applied: Position::ZERO,
             last_checkpoint: now,
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
         }
     }
 
@@ -127,22 +135,21 @@ impl Tail {
         self.cut();
     }
 
-    /// A query reads a snapshot that may be older than the next checkpoint.
-    pub(crate) fn hold(&mut self, query: u64) {
-        self.held.insert(query);
+    /// A read begins; its snapshot may be older than the next checkpoint.
+    pub(crate) fn hold(&mut self, read: Hold) {
+        self.held.insert(read, self.applied);
     }
 
-    pub(crate) fn let_go(&mut self, query: u64) {
-        self.held.remove(&query);
+    pub(crate) fn let_go(&mut self, read: &Hold) {
+        self.held.remove(read);
         self.cut();
     }
 
     fn cut(&mut self) {
-        if !self.held.is_empty() {
-            return;
-        }
+        let oldest = self.held.values().min().copied();
+        let upto = oldest.map_or(self.applied, |held| held.min(self.applied));
         while let Some(entry) = self.entries.front() {
-            if entry.position > self.applied {
+            if entry.position > upto {
                 return;
             }
             self.bytes = self.bytes.saturating_sub(weight(entry));

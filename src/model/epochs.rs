@@ -30,6 +30,11 @@ impl Epochs {
             .map_or(1, |epoch| epoch.counter.saturating_add(1))
     }
 
+    /// The epoch of this log with the largest counter.
+    pub(crate) fn newest(&self) -> Option<Epoch> {
+        self.parents.keys().next_back().copied()
+    }
+
     /// Whether `later` stands on `earlier`, directly or not.
     pub(crate) fn follows(&self, earlier: Epoch, later: Epoch) -> bool {
         let mut open = vec![later];

@@ -405,3 +405,15 @@ fn a_flood_is_read_at_the_rate_that_is_allowed() {
         assert!(took_ms >= 500, "{took_ms} ms");
     });
 }
+
+/// What a connection at rest keeps, beside the socket and TLS of the libraries.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_connection_at_rest_is_small() {
+    let connection = size_of::<crate::net::drive::Connection<Script>>();
+    let stream = size_of::<c2s::Session>();
+    assert!(
+        connection <= 512 && stream <= 1_024,
+        "{connection} {stream}"
+    );
+}

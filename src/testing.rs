@@ -14,3 +14,8 @@ pub fn fuzz_sasl(input: &[u8]) -> bool {
 pub fn fuzz_stranger(program: &[u8]) -> Result<(), &'static str> {
     crate::c2s::fuzz::stranger(program)
 }
+
+/// Fuzz entry: one start on arbitrary files of a log; true when a bound was passed or a record was lost.
+pub fn fuzz_log(input: &[u8]) -> bool {
+    crate::log::fuzz::recovery(input)
+}

@@ -23,8 +23,8 @@ pub(crate) const SECTOR_BYTES: usize = 512;
 pub(crate) const BATCH_HEADER_BYTES: usize = 48;
 pub(crate) const RECORD_HEADER_BYTES: usize = 20;
 
-const BATCH_MAGIC: u32 = 0x6d6b_4c42;
-const SEGMENT_MAGIC: u32 = 0x6d6b_4c53;
+pub(crate) const BATCH_MAGIC: u32 = 0x6d6b_4c42;
+pub(crate) const SEGMENT_MAGIC: u32 = 0x6d6b_4c53;
 /// What this version of the program writes and the only one that it reads.
 const VERSION: u16 = 1;
 
@@ -252,7 +252,8 @@ pub(crate) fn check_body(mut body: &[u8], records: u32, mut last: Position) -> O
     (records > 0 && body.is_empty()).then_some(last)
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+/// Overwrites a part of `bytes`, as far as there are any.
+pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     for (to, from) in bytes.iter_mut().skip(at).zip(value) {
         *to = *from;
     }

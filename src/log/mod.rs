@@ -22,6 +22,7 @@ mod batch;
 mod chain;
 pub(crate) mod credit;
 pub(crate) mod frame;
+pub(crate) mod fuzz;
 pub(crate) mod plan;
 pub(crate) mod recover;
 mod segments;
@@ -160,8 +161,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Goes on where a start has found the end. `applied_to` is durable elsewhere, in the tables.
-    pub(crate) fn open(settings: Settings, recovered: Recovered, applied_to: Position) -> Self {
+    /// Goes on where a start has found the end.
+    ///
+    /// The last batch found may not be durable yet, see [`Log::durable`]: it is written again first.
+    pub(crate) fn open(settings: Settings, recovered: Recovered) -> Self {
+        let applied_to = recovered.applied_to;
         let again = recovered.last.filter(|_| recovered.tip > applied_to);
         let again = again.map(|last| (Batch::again(&last.body, last.records, recovered.tip), last));
         // A setting that was lowered must not stand in the way of what is there already.
@@ -300,7 +304,7 @@ impl Log {
             parent: self.parent,
         };
 
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         self.written = batch.last();
         self.pending_cost = self.pending_cost.saturating_sub(batch.cost());
         self.in_flight = Some(InFlight::Batch {
@@ -388,6 +392,10 @@ impl Log {
         ) {
             self.segments.recycle(self.released);
         }
+        // Then nothing is under way or waiting either.
+        if self.released == self.appended {
+            self.segments.retire(self.appended);
+        }
     }
 
     /// There may be space again. To be called now and then while [`Log::is_out_of_space`].
@@ -395,7 +403,7 @@ impl Log {
         self.segments.handle_retry();
     }
 
-    /// Every record up to here is on the disk.
+    /// Every record up to here is on the disk. The tables must not hold more.
     pub(crate) fn durable(&self) -> Position {
         self.durable
     }

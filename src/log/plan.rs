@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::log::Position;
 use crate::log::chain::LastBatch;
+use crate::log::frame::BatchHeader;
 use crate::log::frame::Hash;
 use crate::log::frame::Start;
 use crate::log::segments::Full;
@@ -13,6 +14,8 @@ use crate::log::segments::Spare;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Recovered {
     pub(crate) log: u64,
+    /// What the tables held when it was read.
+    pub(crate) applied_to: Position,
     /// Position of the last record.
     pub(crate) tip: Position,
     /// Number of the next batch and the hash of the last one.
@@ -36,8 +39,8 @@ pub(crate) enum Head {
 pub(crate) struct File {
     pub(crate) spare: Spare,
     pub(crate) head: Head,
-    /// Number of the batch behind the first sector, if that looks like one.
-    pub(crate) first: Option<u64>,
+    /// What stands behind the first sector, if it looks like a batch.
+    pub(crate) first: Option<BatchHeader>,
 }
 
 /// A segment to be read, and the number at which the next one takes over.
@@ -84,10 +87,13 @@ pub(crate) fn sort_files(
 }
 
 /// A number for the next use of a segment that no file has seen.
+///
+/// The first batch counts as well: a crash may have kept it and lost the header that was written with it.
 pub(crate) fn next_sequence(files: &[File]) -> u64 {
-    let sequences = files.iter().map(|file| match file.head {
+    let heads = files.iter().map(|file| match file.head {
         Head::Active(start) => start.sequence,
         Head::Garbage | Head::Spare => 0,
     });
-    sequences.max().unwrap_or(0).saturating_add(1)
+    let firsts = files.iter().filter_map(|file| Some(file.first?.sequence));
+    heads.chain(firsts).max().unwrap_or(0).saturating_add(1)
 }

@@ -68,10 +68,6 @@ pub(crate) enum Step {
         offset: u64,
         bytes: usize,
     },
-    /// What was read may still be in memory alone; answered by [`Recovery::handle_synced`].
-    Sync {
-        segment: SegmentId,
-    },
     Done,
 }
 
@@ -90,7 +86,6 @@ enum Phase {
     Search(Search),
     /// Files outside of the chain.
     Leftovers(usize),
-    Sync,
     Done,
 }
 
@@ -101,6 +96,18 @@ struct Search {
     offset: u64,
     above: u64,
     then: Then,
+}
+
+impl Search {
+    fn new(file: usize, from: u64, above: u64, then: Then) -> Self {
+        Self {
+            file,
+            from,
+            offset: from,
+            above,
+            then,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +170,6 @@ impl Recovery {
                 Phase::Batches { walk, offset } => self.read_batch(walk, offset, sink)?,
                 Phase::Search(search) => self.search(search)?,
                 Phase::Leftovers(file) => self.check_leftover(file)?,
-                Phase::Sync => self.check_end()?,
                 Phase::Done => Some(Step::Done),
             };
             if let Some(step) = step {
@@ -189,16 +195,13 @@ impl Recovery {
         }
     }
 
-    pub(crate) fn handle_synced(&mut self) {
-        self.phase = Phase::Done;
-    }
-
     /// Where the log goes on.
     pub(crate) fn finish(self) -> Recovered {
         let (full, free) = sort_files(&self.files, &self.walks, self.chain.tip);
         let next_sequence = next_sequence(&self.files);
         Recovered {
             log: self.log.unwrap_or(self.fresh_log),
+            applied_to: self.applied_to,
             tip: self.chain.tip,
             number: self.chain.number,
             hash: self.chain.hash,
@@ -278,7 +281,7 @@ impl Recovery {
         }
         if let Some(file) = self.files.get_mut(index) {
             file.head = head;
-            file.first = first.map(|header| header.number);
+            file.first = first;
         }
         self.phase = Phase::Heads(index + 1);
         Ok(None)
@@ -301,13 +304,7 @@ impl Recovery {
             Taken::Bad => {
                 let above = start.first;
                 let then = Then::DropNewest(start);
-                self.phase = Phase::Search(Search {
-                    file,
-                    from,
-                    offset: from,
-                    above,
-                    then,
-                });
+                self.phase = Phase::Search(Search::new(file, from, above, then));
                 Ok(None)
             }
         }
@@ -315,16 +312,13 @@ impl Recovery {
 
     /// From the newest segment that begins at or below `applied_to`; older ones have been released.
     fn choose_walks(&mut self) -> Result<(), RecoverError> {
-        let oldest = self
-            .active
-            .iter()
-            .rposition(|(_, start)| start.base <= self.applied_to);
-        let Some(oldest) = oldest else {
-            let first = self.active.first().map_or(0, |(file, _)| *file);
-            return self.damaged(first, 0);
-        };
+        let is_old = |(_, start): &(usize, Start)| start.base <= self.applied_to;
+        let oldest = self.active.iter().rposition(is_old).unwrap_or(0);
         self.walks = walks(self.active.get(oldest..).unwrap_or_default());
-        if let Some(Walk { start, .. }) = self.walks.first() {
+        if let Some(Walk { start, file, .. }) = self.walks.first().copied() {
+            if start.base > self.applied_to {
+                return self.damaged(file, 0);
+            }
             self.chain = Chain::new(start.first, start.parent, start.base);
         }
         self.phase = Phase::Batches {
@@ -370,13 +364,7 @@ impl Recovery {
             Taken::Bad => {
                 let above = self.chain.number;
                 let then = Then::Leftovers(0);
-                self.phase = Phase::Search(Search {
-                    file,
-                    from: offset,
-                    offset,
-                    above,
-                    then,
-                });
+                self.phase = Phase::Search(Search::new(file, offset, above, then));
             }
         }
         Ok(None)
@@ -419,6 +407,14 @@ impl Recovery {
     /// A header with a number above the expected one proves that something durable is missing.
     fn search(&mut self, mut search: Search) -> Result<Option<Step>, RecoverError> {
         let end = self.file_bytes(search.file);
+        // What an earlier use of the file left behind proves nothing.
+        let sequence = self
+            .files
+            .get(search.file)
+            .and_then(|file| match file.head {
+                Head::Active(start) => Some(start.sequence),
+                Head::Garbage | Head::Spare => None,
+            });
         while search.offset + SECTOR <= end {
             let Some(sector) = self.window.get(search.file, search.offset, SECTOR_BYTES) else {
                 self.phase = Phase::Search(search);
@@ -426,6 +422,7 @@ impl Recovery {
             };
             if let Some((header, _)) = BatchHeader::parse(sector)
                 && self.log.is_none_or(|log| log == header.log)
+                && sequence.is_none_or(|sequence| sequence == header.sequence)
                 && header.number > search.above
             {
                 return self.damaged(search.file, search.from);
@@ -446,8 +443,7 @@ impl Recovery {
 
     fn check_leftover(&mut self, index: usize) -> Result<Option<Step>, RecoverError> {
         let Some(file) = self.files.get(index) else {
-            self.phase = Phase::Sync;
-            return Ok(None);
+            return self.check_end();
         };
         let above = self.chain.number;
         let is_walked = self.walks.iter().any(|walk| walk.file == index);
@@ -456,16 +452,12 @@ impl Recovery {
             _ if is_walked => {}
             Head::Garbage => {
                 let then = Then::Leftovers(index + 1);
-                self.phase = Phase::Search(Search {
-                    file: index,
-                    from: 0,
-                    offset: 0,
-                    above,
-                    then,
-                });
+                self.phase = Phase::Search(Search::new(index, 0, above, then));
             }
             // Its first sector did not reach the disk, but what was reported after it did.
-            Head::Spare | Head::Active(_) if file.first.is_some_and(|number| number > above) => {
+            Head::Spare | Head::Active(_)
+                if file.first.is_some_and(|first| first.number > above) =>
+            {
                 return self.damaged(index, 0);
             }
             Head::Spare | Head::Active(_) => {}
@@ -477,11 +469,6 @@ impl Recovery {
         let (tip, applied_to) = (self.chain.tip, self.applied_to);
         if tip < applied_to {
             return Err(RecoverError::Behind { tip, applied_to });
-        }
-        if let Some(walk) = self.walks.last() {
-            return Ok(Some(Step::Sync {
-                segment: self.id(walk.file),
-            }));
         }
         self.phase = Phase::Done;
         Ok(None)

@@ -136,6 +136,20 @@ impl Segments {
         }))
     }
 
+    /// Gives up the rest of the file that is written, all of which has been applied, when the spare for the
+    /// next start is all that is ready. That spare may be used then: this file will take its place.
+    pub(crate) fn retire(&mut self, last: Position) {
+        let is_stuck = |current: &Current| current.room() < self.sizes.cost_max;
+        if self.spares.len() == 1
+            && let Some(current) = self.current.take_if(|current| is_stuck(current))
+        {
+            self.full.push_back(Full {
+                file: current.file,
+                last,
+            });
+        }
+    }
+
     pub(crate) fn current_mut(&mut self) -> Option<&mut Current> {
         self.current.as_mut()
     }

@@ -1,10 +1,18 @@
 //! What was reported durable survives every crash, in order and once; nothing comes back from the dead.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::harness::Mutant;
 use super::harness::Run;
 use super::harness::Seen;
+use super::script::Script;
+use super::script::recover;
+use crate::log::Log;
+use crate::log::Settings;
+use crate::store::disk::folder::Folder;
+use crate::store::disk::model::Faults;
+use crate::store::disk::model::Model;
 
 const LIVES: u64 = 8;
 
@@ -72,4 +80,197 @@ fn the_checker_sees_a_segment_used_again_too_early() {
     let broken = first_broken_promise(200, Mutant::ReleasedBeforeApplied);
 
     assert!(broken.is_some());
+}
+
+/// A short life over three segments that ends in the call after `calls`; the last position reported.
+fn live_until(model: &Model, calls: u64) -> u128 {
+    model.die_after(calls);
+    let mut durable = 0;
+    let Ok((_, recovered, files)) = recover(model.disk(), 0) else {
+        return durable;
+    };
+    let position = recovered.tip;
+    let log = Log::open(super::script::SETTINGS, recovered);
+    let mut script = Script {
+        log,
+        files,
+        position,
+    };
+    for batch in 0..12 {
+        for _ in 0..3 {
+            if script.log.credit() > 4_096 {
+                script.append(200 * batch);
+            }
+        }
+        let result = script.drain();
+        durable = script.log.durable();
+        if result.is_err() {
+            break;
+        }
+    }
+    durable
+}
+
+/// Two crashes, each in every call in turn: the second one hits the recovery and the first batches after it.
+#[test]
+fn a_crash_in_every_call_loses_nothing_reported() {
+    let calls = (0..).step_by(3).find(|calls| {
+        let model = Model::new(1);
+        live_until(&model, *calls);
+        !model.is_down()
+    });
+    let calls = calls.unwrap();
+    assert!(calls > 60, "the script is too short: {calls} calls");
+    for first in 0..calls {
+        for second in [1, 2, 3, 4, 6, 8, 11, 14, 18] {
+            for power in [[true, true], [false, true], [true, false]] {
+                check_two_crashes(first, second, power);
+            }
+        }
+    }
+}
+
+fn check_two_crashes(first: u64, second: u64, power: [bool; 2]) {
+    let model = Model::new(first * 100 + second);
+    model.set_faults(Faults {
+        write_through: 3,
+        ..Faults::default()
+    });
+    let mut reported = 0;
+    for (calls, is_cut) in [first, second].into_iter().zip(power) {
+        reported = live_until(&model, calls).max(reported);
+        if is_cut {
+            model.cut_power();
+        } else {
+            model.kill();
+        }
+    }
+    let found = recover(model.disk(), 0);
+    assert!(
+        found.is_ok(),
+        "first={first} second={second} {power:?}: {:?}",
+        found.err()
+    );
+    let (rows, recovered, _) = found.unwrap();
+
+    let positions: Vec<u128> = rows.iter().map(|(position, _)| *position).collect();
+    let expected: Vec<u128> = (1..=recovered.tip).collect();
+    assert_eq!(
+        positions, expected,
+        "first={first} second={second} {power:?}"
+    );
+    assert!(
+        recovered.tip >= reported,
+        "first={first} second={second} {power:?}"
+    );
+}
+
+/// Nothing of the torn batch comes back when later starts write around it.
+#[test]
+fn a_dropped_record_stays_dropped() {
+    let model = Model::new(1);
+    let mut script = Script::start(&model);
+    script.batch(&[100]);
+    script.append(3_000);
+    let request = script.log.poll_output().unwrap();
+    model.die_after(0);
+    script.files.perform(&request).unwrap_err();
+    model.cut_power();
+    let torn = model.image();
+
+    for _ in 0..5 {
+        let (rows, recovered, _) = recover(model.disk(), 0).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(recovered.tip, 1);
+        // Opened, written again, and gone before the sync.
+        model.kill();
+    }
+    assert_eq!(model.image(), torn, "reading the log changed it");
+    let mut script = Script::start(&model);
+    script.position = 10;
+    script.batch(&[50]);
+    script.batch(&[60]);
+    model.cut_power();
+
+    let (rows, _, _) = recover(model.disk(), 0).unwrap();
+    let positions: Vec<u128> = rows.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions, [1, 11, 12]);
+}
+
+/// After a failed sync the operating system shows what the disk does not hold. It is believed only once it
+/// has been written again.
+#[test]
+fn what_a_failed_sync_left_in_memory_is_written_again() {
+    for seed in 0..100 {
+        let model = Model::new(seed);
+        let mut script = Script::start(&model);
+        script.batch(&[100]);
+        script.append(2_000);
+        model.set_faults(Faults {
+            sync_error: 1,
+            ..Faults::default()
+        });
+        script.drain().unwrap_err();
+        model.kill();
+        model.set_faults(Faults::default());
+
+        let (rows, recovered, _) = recover(model.disk(), 0).unwrap();
+        assert_eq!(rows.len(), 2, "the process sees what it wrote");
+        let log = Log::open(super::script::SETTINGS, recovered);
+        assert_eq!(log.durable(), 1);
+        let script = Script::start(&model);
+        assert_eq!(script.log.durable(), 2);
+        model.cut_power();
+
+        let (rows, _, _) = recover(model.disk(), 0).unwrap();
+        assert_eq!(rows.len(), 2, "seed={seed}");
+    }
+}
+
+#[test]
+fn a_smaller_setting_reads_and_goes_on_with_what_is_there() {
+    let model = Model::new(1);
+    let large = Settings {
+        segment_bytes: 1 << 20,
+        segments_max: 8,
+    };
+    let mut script = Script::start_with(model.disk(), large, 0);
+    script.batch(&[300]);
+    script.batch(&[200_000]);
+    model.kill();
+    for _ in 0..3 {
+        let mut script = Script::start(&model);
+        assert!(script.log.durable() >= 2);
+        script.batch(&[300]);
+        model.kill();
+    }
+    let mut script = Script::start(&model);
+    script.log.release(script.log.durable());
+    script.batch(&[300; 40]);
+    script.log.release(script.log.durable());
+    script.batch(&[300]);
+
+    let (rows, recovered, _) = recover(model.disk(), 45).unwrap();
+    assert_eq!((rows.len(), recovered.tip), (1, 46));
+    assert!(
+        model.image().values().all(|file| file.len() == 16 << 10),
+        "large files remain"
+    );
+}
+
+#[test]
+fn a_log_in_a_folder_is_there_after_a_restart() {
+    let parent = tempfile::tempdir().unwrap();
+    let open = || Arc::new(Folder::open(parent.path()).unwrap());
+    let mut script = Script::start_with(open(), Settings::default(), 0);
+    for _ in 0..30 {
+        script.batch(&[300; 10]);
+    }
+    drop(script);
+
+    let (rows, recovered, _) = recover(open(), 250).unwrap();
+
+    assert_eq!(rows.len(), 50);
+    assert_eq!(rows[0], (251, vec![123; 300]));
+    assert_eq!(recovered.tip, 300);
 }

@@ -130,10 +130,7 @@ impl Run {
             Err(error) => return Err(format!("a crash was taken for damage: {error:?}")),
         };
         self.check_recovered(rows)?;
-        if self.rng.one_in(5) {
-            self.apply_all();
-        }
-        let mut log = Log::open(SETTINGS, recovered, self.applied_to);
+        let mut log = Log::open(SETTINGS, recovered);
         self.epoch += 1;
         let mut sequence = 0;
         for _ in 0..self.rng.below(60) {
@@ -173,15 +170,6 @@ impl Run {
         // What was dropped once is not in `unreported` any more and must never be seen again.
         self.unreported = kept;
         Ok(())
-    }
-
-    /// A checkpoint of everything that was found, before the log is opened.
-    fn apply_all(&mut self) {
-        self.reported.append(&mut self.unreported);
-        if let Some(last) = self.reported.last() {
-            self.applied_to = last.position;
-        }
-        self.reported.clear();
     }
 
     fn one_step(

@@ -1,4 +1,8 @@
 //! The log over a disk that forgets, tears and fails.
 
+mod cost;
 mod crash;
+mod credit;
+mod damage;
 mod harness;
+mod script;

@@ -117,10 +117,6 @@ impl LogFiles {
                     self.file(segment)?.read_at(offset, &mut buffer)?;
                     recovery.handle_read(&buffer);
                 }
-                Step::Sync { segment } => {
-                    self.file(segment)?.sync_data()?;
-                    recovery.handle_synced();
-                }
                 Step::Done => return Ok(recovery.finish()),
             }
         }

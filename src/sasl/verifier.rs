@@ -34,7 +34,7 @@ pub(crate) struct Digest {
 
 /// The verifier of one password under one hash.
 ///
-/// Each hash has a salt of its own, as the [`Fakes`] have: one salt for both would tell a real
+/// An account has one salt for all hashes, as the [`Fakes`] have: a difference would tell a real
 /// account from none. Ours are [`SALT_BYTES`] long, imported ones as they were.
 #[derive(Clone)]
 pub(crate) struct ScramKeys {
@@ -213,7 +213,8 @@ impl Fakes {
             let text = format!("{purpose}\0{label}\0{name}");
             Hash::Sha256.hmac(&self.secret, text.as_bytes())
         };
-        let salt = make("salt");
+        // The same for all hashes, as a registration makes it.
+        let salt = Hash::Sha256.hmac(&self.secret, format!("salt\0{name}").as_bytes());
         let salt = salt.as_bytes().iter().take(SALT_BYTES);
         ScramKeys {
             salt: salt.copied().collect(),

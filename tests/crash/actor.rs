@@ -83,6 +83,8 @@ pub(crate) struct Actor {
     before: Option<Management>,
     /// What was sent and not acknowledged, with its number in the stream.
     pending: VecDeque<(u32, Change)>,
+    /// What has to be sent again and was not yet.
+    unsent: VecDeque<Change>,
     /// The highest acknowledged number of a durable change in this stream.
     durable: u32,
     /// The highest number that an acknowledgement was asked for in this stream.
@@ -110,6 +112,7 @@ impl Actor {
             client: None,
             before: None,
             pending: VecDeque::new(),
+            unsent: VecDeque::new(),
             durable: 0,
             asked: 0,
             values: 0,
@@ -312,12 +315,13 @@ impl Actor {
 
     /// Becomes available, enters the room, and sends again what was not confirmed.
     pub(crate) async fn settle_in(&mut self, creates: bool) -> Outcome<()> {
-        let again: Vec<Change> = self
-            .pending
-            .drain(..)
-            .map(|(_, change)| change)
+        // What an earlier settling could not send any more is younger than what it sent.
+        let sent = self.pending.drain(..).map(|(_, change)| change);
+        let mut unsent: VecDeque<Change> = sent
             .filter(|change| !matches!(change, Change::Volatile))
             .collect();
+        unsent.append(&mut self.unsent);
+        self.unsent = unsent;
         {
             let mut history = self.history.borrow_mut();
             history.session_began(&self.user);
@@ -332,7 +336,7 @@ impl Actor {
         );
         self.send(&join, Change::Volatile)?;
         self.wait_for_room(creates).await?;
-        for change in again {
+        while let Some(change) = self.unsent.pop_front() {
             self.write(change)?;
         }
         Ok(())
@@ -368,9 +372,16 @@ impl Actor {
         Ok(())
     }
 
-    /// Writes and reads until the connection breaks, or until it is told to stop and all is confirmed.
-    pub(crate) async fn work(mut self, stop: Rc<Cell<bool>>) -> Outcome<Self> {
-        let ended = self.work_until_the_end(&stop).await;
+    /// Settles in, writes and reads until the connection breaks, or until it is told to stop and all is
+    /// confirmed.
+    pub(crate) async fn work(mut self, stop: Rc<Cell<bool>>, is_settled: bool) -> Outcome<Self> {
+        let mut ended = Ok(());
+        if !is_settled {
+            ended = self.settle_in(false).await;
+        }
+        if ended.is_ok() {
+            ended = self.work_until_the_end(&stop).await;
+        }
         if let Some(client) = &self.client {
             self.before.clone_from(&client.management);
         }

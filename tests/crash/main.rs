@@ -54,8 +54,11 @@ const KILLS: u64 = 200;
 /// Each of these talks to its neighbour and in the room.
 const USERS: [&str; 6] = ["ann", "bob", "cid", "dan", "eve", "fay"];
 /// The load lasts this long before a kill, in milliseconds.
-const LOAD_MS_MIN: u64 = 20;
+const LOAD_MS_MIN: u64 = 5;
 const LOAD_MS_MAX: u64 = 250;
+/// One start in this many is killed, too, within so many milliseconds.
+const EARLY_KILL_ONE_IN: u64 = 4;
+const START_MS_MAX: u64 = 60;
 /// One step of the test that takes longer hangs.
 const STEP_SECONDS_MAX: u64 = 30;
 /// Archives are read from their first message in every round of this many; otherwise from the last known one.
@@ -161,16 +164,21 @@ impl<'a> Trial<'a> {
 
     /// Start, check, load, kill.
     fn round(&mut self, round: u64) -> Outcome<()> {
+        if round > 0 && self.random.below(EARLY_KILL_ONE_IN) == 0 {
+            self.kill_at_start()?;
+        }
         let mut server = Server::start(self.target, &self.place, None)?;
         self.arrive(&server, round)?;
-        self.settle_in(round)?;
+        if round == 0 {
+            self.make_room()?;
+        }
 
         let load = LOAD_MS_MIN + self.random.below(LOAD_MS_MAX - LOAD_MS_MIN);
         let stop = Rc::new(Cell::new(false));
         let executor = Rc::clone(&self.executor);
         let tasks: Vec<_> = std::mem::take(&mut self.actors)
             .into_iter()
-            .map(|actor| executor.spawn(actor.work(Rc::clone(&stop))))
+            .map(|actor| executor.spawn(actor.work(Rc::clone(&stop), round == 0)))
             .collect();
         let end = self.end;
         self.actors = self.run(async {
@@ -217,34 +225,35 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Everybody becomes available and enters the room; the first one of all makes it.
-    fn settle_in(&mut self, round: u64) -> Outcome<()> {
-        if round == 0 {
-            let mut actors = std::mem::take(&mut self.actors);
-            self.run(async {
-                actors[0].settle_in(true).await?;
-                actors[0].configure_room().await?;
-                for actor in &mut actors[1..] {
-                    actor.settle_in(false).await?;
-                }
-                Ok(())
-            })?;
-            self.actors = actors;
-            return Ok(());
-        }
-        self.each(|mut actor| async move {
-            actor.settle_in(false).await?;
-            Ok(actor)
-        })
+    /// Everybody becomes available and enters the room; the first one makes it.
+    fn make_room(&mut self) -> Outcome<()> {
+        let mut actors = std::mem::take(&mut self.actors);
+        self.run(async {
+            actors[0].settle_in(true).await?;
+            actors[0].configure_room().await?;
+            for actor in &mut actors[1..] {
+                actor.settle_in(false).await?;
+            }
+            Ok(())
+        })?;
+        self.actors = actors;
+        Ok(())
+    }
+
+    /// A kill in the middle of the recovery from the last one.
+    fn kill_at_start(&mut self) -> Outcome<()> {
+        let mut server = Server::spawn(self.target, &self.place, None)?;
+        let wait = self.random.below(START_MS_MAX);
+        std::thread::sleep(Duration::from_millis(wait));
+        server.kill()
     }
 
     /// After the last kill: all that was promised is there, and also reaches those who only wait for it.
     fn finish(&mut self) -> Outcome<()> {
         let server = Server::start(self.target, &self.place, None)?;
         self.arrive(&server, WHOLE_READINGS_EVERY)?;
-        self.settle_in(1)?;
         let stop = Rc::new(Cell::new(true));
-        self.each(|actor| actor.work(Rc::clone(&stop)))?;
+        self.each(|actor| actor.work(Rc::clone(&stop), false))?;
         if self.target.promises_durability() {
             self.each(|actor| {
                 let line = actor.incoming_line();

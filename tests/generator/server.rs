@@ -350,21 +350,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server and waits until it answers a stream.
-    ///
-    /// What it says goes to `server.log` in its folder.
     pub(crate) fn start(target: &dyn Target, place: &Place, core: Option<usize>) -> Outcome<Self> {
-        let log = fs::File::create(place.folder.join("server.log"))?;
-        let mut command = target.command(place, core);
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
         let begin = Instant::now();
-        let mut server = Self {
-            child: command.spawn()?,
-            ports: place.ports,
-            start: Duration::ZERO,
-        };
+        let mut server = Self::spawn(target, place, core)?;
         let mut socket = server.wait_for(place, place.ports.plain, begin)?;
         // The kernel accepts before the server does.
         socket.write_all(HEADER.as_bytes())?;
@@ -372,6 +360,21 @@ impl Server {
         server.start = begin.elapsed();
         drop(server.wait_for(place, place.ports.tls, begin)?);
         Ok(server)
+    }
+
+    /// Starts a server without waiting for it. What it says goes to `server.log` in its folder.
+    pub(crate) fn spawn(target: &dyn Target, place: &Place, core: Option<usize>) -> Outcome<Self> {
+        let log = fs::File::create(place.folder.join("server.log"))?;
+        let mut command = target.command(place, core);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        Ok(Self {
+            child: command.spawn()?,
+            ports: place.ports,
+            start: Duration::ZERO,
+        })
     }
 
     fn wait_for(&mut self, place: &Place, port: u16, begin: Instant) -> Outcome<TcpStream> {

@@ -230,3 +230,65 @@ pub(crate) fn escaped(text: &str) -> String {
         .replace('\'', "&apos;")
         .replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b"<?xml version='1.0'?><stream:stream id='a>b'> <presence/>\
+        <message to='x'><body>1 &lt;</body><x a=\"/>\"/></message><r xmlns='sm'/></stream:stream>";
+
+    /// Cuts a stream that arrives in steps of this many bytes.
+    fn pieces(step: usize) -> Vec<String> {
+        let mut cutter = Cutter::default();
+        let mut buffer = Vec::new();
+        let mut found = Vec::new();
+        for bytes in STREAM.chunks(step) {
+            buffer.extend_from_slice(bytes);
+            while let Some(piece) = cutter.next(&buffer) {
+                found.push(String::from_utf8_lossy(&buffer[piece.clone()]).into_owned());
+                buffer.drain(..piece.end);
+                cutter.consumed(piece.end);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_stream_is_cut_the_same_way_however_it_arrives() {
+        let whole = pieces(STREAM.len());
+        assert_eq!(
+            whole,
+            [
+                "<stream:stream id='a>b'>",
+                "<presence/>",
+                "<message to='x'><body>1 &lt;</body><x a=\"/>\"/></message>",
+                "<r xmlns='sm'/>",
+                "</stream:stream>",
+            ]
+        );
+        for step in 1..20 {
+            assert_eq!(pieces(step), whole);
+        }
+    }
+
+    #[test]
+    fn an_element_is_read_as_a_tree() {
+        let element =
+            b"<iq id='&amp;1'><query xmlns='q'>a&#x62;<item/><item n=\"2\"/></query></iq>";
+        let tree = Node::parse(element).unwrap_or_default();
+        let query = tree.child("query").cloned().unwrap_or_default();
+        assert_eq!(tree.attr("id"), Some("&1"));
+        assert_eq!((query.ns.as_str(), query.text.as_str()), ("q", "ab"));
+        assert_eq!(query.children.len(), 2);
+        assert_eq!(query.children[1].attr("n"), Some("2"));
+    }
+
+    #[test]
+    fn attributes_are_found_by_their_whole_name() {
+        let element = b"<a xid='1' id=\"2\" h='3'><b h='4'/></a>";
+        assert_eq!(attr(element, "id"), Some("2"));
+        assert_eq!(attr(element, "h"), Some("3"));
+        assert_eq!(attr(element, "to"), None);
+    }
+}

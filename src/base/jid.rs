@@ -111,9 +111,8 @@ impl Jid {
                 && local.iter().all(|&byte| prep::is_local_byte(byte));
             is_prepared.then_some(())?;
         }
-        let is_prepared = domain.len() <= JID_PART_BYTES_MAX
-            && domain.is_ascii()
-            && domain.split('.').all(prep::is_label);
+        let is_prepared =
+            domain.len() <= JID_PART_BYTES_MAX && prep::is_ascii_domain(domain.as_bytes());
         is_prepared.then_some(())?;
         if let Some(slash) = slash {
             let resource = text.get(slash + 1..)?.as_bytes();

@@ -1,5 +1,6 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
 
+pub(crate) mod fuzz;
 pub(crate) mod ids;
 pub(crate) mod jid;
 pub(crate) mod limits;

@@ -77,9 +77,28 @@ pub(super) fn is_local_byte(byte: u8) -> bool {
     is_visible && !is_reserved && !byte.is_ascii_uppercase()
 }
 
+/// The same as every label being [`is_label`], for ASCII, in one walk over the bytes.
+pub(super) fn is_ascii_domain(domain: &[u8]) -> bool {
+    let mut length = 0;
+    let mut previous = b'.';
+    for &byte in domain {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => length += 1,
+            b'-' if previous != b'.' => length += 1,
+            b'.' if previous != b'.' && previous != b'-' => length = 0,
+            _ => return false,
+        }
+        if length > DOMAIN_LABEL_MAX {
+            return false;
+        }
+        previous = byte;
+    }
+    !matches!(previous, b'.' | b'-')
+}
+
 /// A label without capitals: letters, digits and inner hyphens, or anything beyond ASCII that nameprep let
 /// through.
-pub(super) fn is_label(label: &str) -> bool {
+fn is_label(label: &str) -> bool {
     let length = if label.is_ascii() {
         label.len()
     } else {

@@ -2,6 +2,8 @@
 //!
 //! The envelope is read once; the payload is not looked at and travels as the same bytes to every recipient.
 
+use std::borrow::Cow;
+
 use crate::base::jid::Jid;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
@@ -110,13 +112,12 @@ impl Kind {
         !self.is_error() && self != Self::Iq(IqType::Result)
     }
 
-    fn parse(root: Node<'_>) -> Result<Self, StanzaError> {
+    fn parse(root: Node<'_>, kind: Option<&str>) -> Result<Self, StanzaError> {
         let bad = || StanzaError::new(Condition::BadRequest);
         if root.ns() != ns::CLIENT {
             return Err(bad());
         }
-        let kind = root.attr("type");
-        match (root.name(), kind.as_deref()) {
+        match (root.name(), kind) {
             ("message", kind) => Ok(Self::Message(match kind {
                 Some("chat") => MessageType::Chat,
                 Some("error") => MessageType::Error,
@@ -159,8 +160,19 @@ impl Stanza {
     /// An error is for the sender; [`StanzaError::reply_to_element`] makes it a stanza.
     pub(crate) fn parse(element: Element) -> Result<Self, StanzaError> {
         let root = element.root();
-        let kind = Kind::parse(root)?;
-        let id = root.attr("id").map(|id| id.into_owned().into_boxed_str());
+        let (mut to, mut from, mut id, mut lang, mut kind) = (None, None, None, None, None);
+        for attribute in root.attributes() {
+            let slot = match (attribute.prefix, attribute.name) {
+                ("", "to") => &mut to,
+                ("", "from") => &mut from,
+                ("", "id") => &mut id,
+                ("", "type") => &mut kind,
+                ("xml", "lang") => &mut lang,
+                _ => continue,
+            };
+            *slot = Some(attribute.value);
+        }
+        let kind = Kind::parse(root, kind.as_deref())?;
         if matches!(kind, Kind::Iq(_)) && id.is_none() {
             // RFC 6120 section 8.2.3, rule 1.
             return Err(StanzaError::new(Condition::BadRequest));
@@ -169,12 +181,14 @@ impl Stanza {
             // RFC 6120 section 8.2.3, rule 4.
             return Err(StanzaError::new(Condition::BadRequest));
         }
+        let (to, from) = (parse_address(to)?, parse_address(from)?);
+        let (id, lang) = (id.map(Box::from), lang.map(Box::from));
         Ok(Self {
             kind,
-            to: parse_address(root, "to")?,
-            from: parse_address(root, "from")?,
+            to,
+            from,
             id,
-            lang: root.lang().map(|lang| lang.into_owned().into_boxed_str()),
+            lang,
             element,
         })
     }
@@ -277,11 +291,9 @@ fn append(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     out.push(b'\'');
 }
 
-fn parse_address(root: Node<'_>, name: &str) -> Result<Option<Jid>, StanzaError> {
-    let Some(text) = root.attr(name) else {
-        return Ok(None);
-    };
+fn parse_address(text: Option<Cow<'_, str>>) -> Result<Option<Jid>, StanzaError> {
     // RFC 6120 section 8.3.3.8.
-    let jid = Jid::parse(&text).map_err(|_| StanzaError::new(Condition::JidMalformed))?;
-    Ok(Some(jid))
+    let malformed = |_| StanzaError::new(Condition::JidMalformed);
+    text.map(|text| Jid::parse(&text).map_err(malformed))
+        .transpose()
 }

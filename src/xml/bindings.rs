@@ -10,6 +10,7 @@ use crate::xml::escape;
 use crate::xml::record::DECLARES_DEFAULT;
 use crate::xml::record::Namespace;
 use crate::xml::record::offset;
+use crate::xml::record::place;
 use crate::xml::record::short;
 use crate::xml::scope::Scope;
 use crate::xml::small::Small;
@@ -32,6 +33,8 @@ pub(super) struct Bindings {
     stack: Small<Binding, 8>,
     /// Namespace names that do not stand in the text as they are.
     pub(super) extra: String,
+    /// Prefixes that the stream declares, as far as they are in use.
+    outside: Vec<(Box<[u8]>, Namespace)>,
     /// A prefix other than `xml` is in use.
     pub(super) has_prefixes: bool,
     /// Some name below the root gets its namespace from a prefix of the root or of the stream, or the root
@@ -44,6 +47,7 @@ impl Bindings {
         Self {
             stack: Small::new(),
             extra: String::new(),
+            outside: Vec::new(),
             has_prefixes: false,
             is_dependent: false,
         }
@@ -69,7 +73,10 @@ impl Bindings {
             );
             let (prefix_at, prefix) = match (prefix, local) {
                 (b"", b"xmlns") => (attribute.name.start, &b""[..]),
-                (b"xmlns", local) => (attribute.name.start + attribute.name.prefix_length, local),
+                (b"xmlns", local) => (
+                    attribute.name.start + u32::from(attribute.name.prefix_length),
+                    local,
+                ),
                 _ => continue,
             };
             let raw = attribute.value_of(bytes);
@@ -98,7 +105,7 @@ impl Bindings {
                 });
             }
             self.stack.push(Binding {
-                prefix_at: offset(prefix_at)?,
+                prefix_at,
                 prefix_length: short(prefix.len())?,
                 depth,
                 namespace,
@@ -107,7 +114,7 @@ impl Bindings {
         Ok(flags)
     }
 
-    fn declared_namespace(&mut self, raw: &[u8], at: usize) -> Result<Namespace, XmlError> {
+    fn declared_namespace(&mut self, raw: &[u8], at: u32) -> Result<Namespace, XmlError> {
         if raw.len() > XML_NAMESPACE_BYTES_MAX {
             return Err(XmlError::TooMuch {
                 max: XML_NAMESPACE_BYTES_MAX,
@@ -119,13 +126,13 @@ impl Bindings {
         if raw.is_empty() {
             return Ok(Namespace::NONE);
         }
-        if raw.iter().any(|byte| *byte == b'&' || *byte < b' ') {
+        if escape::has_special(raw) {
             let raw = std::str::from_utf8(raw).map_err(|_| XmlError::Encoding)?;
             let name = escape::decode_attribute(raw);
             return self.extra_namespace(&name);
         }
         Ok(Namespace {
-            at: offset(at)?,
+            at,
             length: short(raw.len())?,
         })
     }
@@ -136,11 +143,8 @@ impl Bindings {
             HOME_NAMESPACE => return Ok(Namespace::HOME),
             _ => {}
         }
-        // Searched first: a name of the stream that every element uses must not be held once for each.
-        let at = self.extra.find(name).unwrap_or_else(|| {
-            self.extra.push_str(name);
-            self.extra.len() - name.len()
-        });
+        let at = self.extra.len();
+        self.extra.push_str(name);
         Ok(Namespace {
             at: Namespace::EXTRA + offset(at)?,
             length: short(name.len())?,
@@ -155,7 +159,7 @@ impl Bindings {
             Some(at) => (self.extra.as_bytes(), at),
             None => (bytes, namespace.at),
         };
-        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let at = place(at);
         text.get(at..at + usize::from(namespace.length))
             .unwrap_or_default()
     }
@@ -164,7 +168,7 @@ impl Bindings {
         &mut self,
         bytes: &[u8],
         scope: &Scope,
-        name: &NameSpan,
+        name: NameSpan,
         depth: u16,
     ) -> Result<Namespace, XmlError> {
         let prefix = name.prefix_of(bytes);
@@ -175,17 +179,31 @@ impl Bindings {
             _ => self.has_prefixes = true,
         }
         for binding in self.stack.as_slice().iter().rev() {
-            let at = usize::try_from(binding.prefix_at).unwrap_or(usize::MAX);
+            let at = place(binding.prefix_at);
             let length = usize::from(binding.prefix_length);
             if length == prefix.len() && bytes.get(at..at + length) == Some(prefix) {
                 self.is_dependent |= length > 0 && binding.depth == 1 && depth > 1;
                 return Ok(binding.namespace);
             }
         }
-        let prefix = std::str::from_utf8(prefix).map_err(|_| XmlError::Encoding)?;
-        let name = scope.namespace_of(prefix).ok_or(XmlError::Malformed)?;
-        self.is_dependent |= !prefix.is_empty() || !matches!(name, "" | HOME_NAMESPACE);
-        self.extra_namespace(name)
+        self.resolve_outside(prefix, scope)
+    }
+
+    /// Looks a prefix up among the declarations of the stream.
+    fn resolve_outside(&mut self, prefix: &[u8], scope: &Scope) -> Result<Namespace, XmlError> {
+        if prefix.is_empty() && scope.default_namespace() == HOME_NAMESPACE {
+            return Ok(Namespace::HOME);
+        }
+        // A name of the stream that every element uses must not be held once for each.
+        if let Some((_, namespace)) = self.outside.iter().find(|(known, _)| **known == *prefix) {
+            return Ok(*namespace);
+        }
+        let text = std::str::from_utf8(prefix).map_err(|_| XmlError::Encoding)?;
+        let name = scope.namespace_of(text).ok_or(XmlError::Malformed)?;
+        self.is_dependent |= !prefix.is_empty() || !name.is_empty();
+        let namespace = self.extra_namespace(name)?;
+        self.outside.push((prefix.into(), namespace));
+        Ok(namespace)
     }
 
     /// Prefixes of attributes must be bound, and no two attributes may be the same behind their prefixes.
@@ -196,23 +214,21 @@ impl Bindings {
         attributes: &AttributeSpans,
         depth: u16,
     ) -> Result<(), XmlError> {
-        let attributes = attributes.as_slice();
-        for (index, attribute) in attributes.iter().enumerate() {
-            if matches!(attribute.name.prefix_of(bytes), b"" | b"xmlns") {
+        let mut resolved: Small<(NameSpan, Namespace), 4> = Small::new();
+        for attribute in attributes.as_slice() {
+            let name = attribute.name;
+            if matches!(name.prefix_of(bytes), b"" | b"xmlns") {
                 continue;
             }
-            let namespace = self.resolve(bytes, scope, &attribute.name, depth)?;
-            for earlier in attributes.iter().take(index) {
-                if matches!(earlier.name.prefix_of(bytes), b"" | b"xmlns")
-                    || earlier.name.local_of(bytes) != attribute.name.local_of(bytes)
-                {
-                    continue;
-                }
-                let other = self.resolve(bytes, scope, &earlier.name, depth)?;
-                if self.namespace_name(bytes, other) == self.namespace_name(bytes, namespace) {
-                    return Err(XmlError::Malformed);
-                }
+            let namespace = self.resolve(bytes, scope, name, depth)?;
+            let is_repeated = resolved.as_slice().iter().any(|(earlier, other)| {
+                earlier.local_of(bytes) == name.local_of(bytes)
+                    && self.namespace_name(bytes, *other) == self.namespace_name(bytes, namespace)
+            });
+            if is_repeated {
+                return Err(XmlError::Malformed);
             }
+            resolved.push((name, namespace));
         }
         Ok(())
     }

@@ -10,12 +10,39 @@ pub(super) fn is_space(byte: u8) -> bool {
 
 /// A byte that a name may hold, if what it is part of holds; `:` is left to the caller.
 pub(super) fn is_name_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | 0x80..)
+    NAME_BYTES
+        .get(usize::from(byte))
+        .is_some_and(|is_name| *is_name)
+}
+
+/// A table, since this is asked of most bytes outside of text.
+const NAME_BYTES: [bool; 256] = name_bytes();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler; a byte is below 256"
+)]
+const fn name_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_mark = matches!(byte, b'-' | b'.' | b'_');
+        table[widen(byte)] = byte.is_ascii_alphanumeric() || is_mark || !byte.is_ascii();
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "`From` is not const")]
+const fn widen(byte: u8) -> usize {
+    byte as usize
 }
 
 /// A byte that a name may begin with.
 pub(super) fn is_name_start_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..)
+    is_name_byte(byte) && !matches!(byte, b'0'..=b'9' | b'-' | b'.')
 }
 
 /// The full check of a name without colon, for names beyond ASCII.

@@ -11,6 +11,7 @@ use crate::xml::chars;
 use crate::xml::extract;
 use crate::xml::record::Namespace;
 use crate::xml::record::NodeRecord;
+use crate::xml::record::place;
 use crate::xml::scope::Scope;
 use crate::xml::tag::Cursor;
 use crate::xml::tree::Progress;
@@ -105,14 +106,14 @@ impl Element {
     }
 
     pub(super) fn record(&self, index: u32) -> NodeRecord {
-        let index = usize::try_from(index).unwrap_or(usize::MAX);
-        self.nodes.get(index).copied().unwrap_or(NodeRecord::EMPTY)
+        self.nodes
+            .get(place(index))
+            .copied()
+            .unwrap_or(NodeRecord::EMPTY)
     }
 
     pub(super) fn slice(&self, start: u32, end: u32) -> &str {
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        let end = usize::try_from(end).unwrap_or(usize::MAX);
-        self.text.get(start..end).unwrap_or_default()
+        self.text.get(place(start)..place(end)).unwrap_or_default()
     }
 
     pub(super) fn namespace(&self, namespace: Namespace) -> &str {
@@ -132,9 +133,8 @@ impl Element {
             let mut attributes = Cursor::new(tag.as_bytes(), 1 + usize::from(node.name_length));
             name.split(':').all(chars::is_name)
                 && std::iter::from_fn(|| attributes.next_attribute()).all(|attribute| {
-                    let start = attribute.name.start;
-                    let name = tag.get(start..start + attribute.name.length);
-                    name.unwrap_or_default().split(':').all(chars::is_name)
+                    let name = std::str::from_utf8(attribute.name.of(tag.as_bytes()));
+                    name.is_ok_and(|name| name.split(':').all(chars::is_name))
                 })
         })
     }

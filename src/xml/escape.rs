@@ -6,69 +6,62 @@ use crate::xml::chars;
 
 /// Appends character data; what XML cannot hold becomes U+FFFD.
 pub(crate) fn append_text(out: &mut Vec<u8>, text: &str) {
-    append(out, text, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
+    append(out, text, |char| match char {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
         // A parser would read it as a line feed.
-        b'\r' => Some("&#13;"),
+        '\r' => Some("&#13;"),
         _ => None,
     });
 }
 
 /// Appends the inside of an attribute value, for either kind of quotes.
 pub(crate) fn append_attribute(out: &mut Vec<u8>, value: &str) {
-    append(out, value, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'\'' => Some("&apos;"),
-        b'"' => Some("&quot;"),
+    append(out, value, |char| match char {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '\'' => Some("&apos;"),
+        '"' => Some("&quot;"),
         // A parser would read these as spaces.
-        b'\t' => Some("&#9;"),
-        b'\n' => Some("&#10;"),
-        b'\r' => Some("&#13;"),
+        '\t' => Some("&#9;"),
+        '\n' => Some("&#10;"),
+        '\r' => Some("&#13;"),
         _ => None,
     });
 }
 
-fn append(out: &mut Vec<u8>, text: &str, escape: impl Fn(u8) -> Option<&'static str>) {
-    if !chars::is_allowed_text(text) {
-        let allowed: String = text
-            .chars()
-            .map(|char| {
-                if chars::is_allowed(char) {
-                    char
-                } else {
-                    '\u{fffd}'
-                }
-            })
-            .collect();
-        return append(out, &allowed, escape);
+fn append(out: &mut Vec<u8>, text: &str, escape: impl Fn(char) -> Option<&'static str>) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(may_need_escape) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut chars = special.chars();
+        let Some(char) = chars.next() else { break };
+        rest = chars.as_str();
+        if let Some(escaped) = escape(char) {
+            out.extend_from_slice(escaped.as_bytes());
+        } else {
+            let char = if chars::is_allowed(char) {
+                char
+            } else {
+                '\u{fffd}'
+            };
+            out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        }
     }
-    let mut rest = text.as_bytes();
-    while let Some((at, escaped)) = next_escape(rest, &escape) {
-        let (plain, tail) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        out.extend_from_slice(escaped.as_bytes());
-        rest = tail.split_first().map_or(&[], |(_, tail)| tail);
-    }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(rest.as_bytes());
 }
 
-fn next_escape(
-    bytes: &[u8],
-    escape: impl Fn(u8) -> Option<&'static str>,
-) -> Option<(usize, &'static str)> {
-    bytes
-        .iter()
-        .enumerate()
-        .find_map(|(at, byte)| escape(*byte).map(|escaped| (at, escaped)))
+/// Bytes at which a character begins that may have to be written in another way; EF begins U+FFFE.
+fn may_need_escape(byte: u8) -> bool {
+    matches!(byte, 0..b' ' | b'&' | b'<' | b'>' | b'\'' | b'"' | 0xef)
 }
 
 /// The value of an attribute from its checked spelling (XML 1.0 section 3.3.3, without declared types).
 pub(super) fn decode_attribute(raw: &str) -> Cow<'_, str> {
-    if !raw.bytes().any(|byte| byte == b'&' || byte < b' ') {
+    if !has_special(raw.as_bytes()) {
         return raw.into();
     }
     let mut value = String::with_capacity(raw.len());
@@ -77,6 +70,14 @@ pub(super) fn decode_attribute(raw: &str) -> Cow<'_, str> {
         _ => char,
     });
     value.into()
+}
+
+/// Whether an attribute's value is anything but its spelling. Without branches, since values are short.
+pub(super) fn has_special(raw: &[u8]) -> bool {
+    let found = raw.iter().fold(0, |found, &byte| {
+        found | u8::from(byte == b'&' || byte < b' ')
+    });
+    found != 0
 }
 
 /// Character data from its checked spelling; there may be CDATA sections in it.

@@ -4,6 +4,7 @@
 //! get the declarations around them added to their start tag; nothing else about them changes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::xml::Element;
@@ -12,6 +13,7 @@ use crate::xml::Node;
 use crate::xml::XML_NAMESPACE;
 use crate::xml::XmlError;
 use crate::xml::escape;
+use crate::xml::node::RawAttribute;
 use crate::xml::scope::Scope;
 use crate::xml::writer::append_attribute_named;
 
@@ -20,30 +22,20 @@ pub(super) fn namespace_of_prefix<'a>(node: Node<'a>, prefix: &str) -> Option<Co
     if prefix == "xml" {
         return Some(XML_NAMESPACE.into());
     }
-    let mut found = None;
-    let mut here = node.element().root();
-    loop {
-        let declaration = here
-            .raw_attributes()
-            .find(|attribute| attribute.declares(prefix));
-        if let Some(declaration) = declaration {
-            found = Some(escape::decode_attribute(declaration.value));
-        }
-        if here.index() >= node.index() {
-            return found;
-        }
-        let below = here
-            .children()
-            .find(|child| (child.index()..child.record().next).contains(&node.index()));
-        match below {
-            Some(below) => here = below,
-            None => return found,
-        }
-    }
+    self_and_ancestors(node).find_map(|here| {
+        here.raw_attributes()
+            .filter(RawAttribute::is_declaration)
+            .find(|attribute| attribute.declared_prefix() == prefix)
+            .map(|attribute| attribute.decoded())
+    })
+}
+
+fn self_and_ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    std::iter::successors(Some(node), |node| node.parent())
 }
 
 pub(super) fn outer(node: Node<'_>) -> Cow<'_, [u8]> {
-    let missing = missing_declarations(node, &Scope::HOME);
+    let missing = Declarations::around(node).missing_in(node, &Scope::HOME);
     if missing.is_empty() {
         return node.outer_str().as_bytes().into();
     }
@@ -53,8 +45,8 @@ pub(super) fn outer(node: Node<'_>) -> Cow<'_, [u8]> {
 }
 
 pub(super) fn inner(node: Node<'_>) -> Cow<'_, [u8]> {
-    let mut out = Vec::new();
-    append_inner(&mut out, node, &Scope::HOME, usize::MAX);
+    let mut out = Vec::with_capacity(node.inner_str().len());
+    append_inner(&mut out, node, &Scope::HOME, |_, _| Fate::Kept);
     if out == node.inner_str().as_bytes() {
         return node.inner_str().as_bytes().into();
     }
@@ -69,17 +61,14 @@ pub(super) fn inner_without<'a>(
     if !node.children().any(&is_removed) {
         return node.inner();
     }
-    let element = node.element();
     let mut out = Vec::with_capacity(node.inner_str().len());
-    let mut at = node.record().inner_start;
-    for child in node.children() {
-        out.extend_from_slice(element.slice(at, child.record().start).as_bytes());
-        if !is_removed(child) {
-            out.extend_from_slice(&child.outer());
+    append_inner(&mut out, node, &Scope::HOME, |child, _| {
+        if is_removed(child) {
+            Fate::Removed
+        } else {
+            Fate::Kept
         }
-        at = child.record().end;
-    }
-    out.extend_from_slice(element.slice(at, node.record().inner_end).as_bytes());
+    });
     out.into()
 }
 
@@ -91,28 +80,53 @@ pub(super) fn write_independent(
 ) -> Result<Vec<u8>, XmlError> {
     let root = element.root();
     let mut inner = Vec::with_capacity(element.bytes().len());
-    append_inner(&mut inner, root, scope, bytes_max);
+    // A long declaration that many small children need must not be multiplied.
+    append_inner(&mut inner, root, scope, |_, length| {
+        if length > bytes_max {
+            Fate::Last
+        } else {
+            Fate::Kept
+        }
+    });
     let mut out = Vec::with_capacity(inner.len());
-    append_with(&mut out, root, &missing_declarations(root, scope), &inner);
+    let missing = Declarations::around(root).missing_in(root, scope);
+    append_with(&mut out, root, &missing, &inner);
     if out.len() > bytes_max {
         return Err(XmlError::TooLarge { bytes_max });
     }
     Ok(out)
 }
 
-/// Appends what is inside `node`, each child with the declarations it needs. Stops early beyond `bytes_max`:
-/// a long declaration that many small children need must not be multiplied.
-fn append_inner(out: &mut Vec<u8>, node: Node<'_>, scope: &Scope, bytes_max: usize) {
+/// What becomes of a child.
+enum Fate {
+    Kept,
+    Removed,
+    /// Neither it nor what follows is written.
+    Last,
+}
+
+/// Appends what is inside `node`, each child with the declarations it needs. `fate` is asked with the child
+/// and the length so far.
+fn append_inner<'a>(
+    out: &mut Vec<u8>,
+    node: Node<'a>,
+    scope: &Scope,
+    fate: impl Fn(Node<'a>, usize) -> Fate,
+) {
     let element = node.element();
+    let declarations = Declarations::inside(node);
     let mut at = node.record().inner_start;
     for child in node.children() {
         out.extend_from_slice(element.slice(at, child.record().start).as_bytes());
-        let missing = missing_declarations(child, scope);
-        append_with(out, child, &missing, child.inner_str().as_bytes());
-        at = child.record().end;
-        if out.len() > bytes_max {
-            return;
+        match fate(child, out.len()) {
+            Fate::Kept => {
+                let missing = declarations.missing_in(child, scope);
+                append_with(out, child, &missing, child.inner_str().as_bytes());
+            }
+            Fate::Removed => {}
+            Fate::Last => return,
         }
+        at = child.record().end;
     }
     out.extend_from_slice(element.slice(at, node.record().inner_end).as_bytes());
 }
@@ -131,30 +145,59 @@ fn append_with(out: &mut Vec<u8>, node: Node<'_>, additions: &[u8], inner: &[u8]
     out.extend_from_slice(end_tag.as_bytes());
 }
 
-/// The declarations around `node` that its subtree may use and that a place below `jabber:client` lacks.
-fn missing_declarations(node: Node<'_>, scope: &Scope) -> Vec<u8> {
-    let mut missing = Vec::new();
-    for prefix in used_prefixes(node) {
-        if node
-            .raw_attributes()
-            .any(|attribute| attribute.declares(prefix))
-        {
-            continue;
-        }
-        let declared = namespace_of_prefix(node, prefix);
-        let namespace = declared.or_else(|| scope.namespace_of(prefix).map(Cow::from));
-        match (prefix, namespace) {
-            ("", Some(namespace)) if namespace != HOME_NAMESPACE => {
-                append_attribute_named(&mut missing, "xmlns", &namespace);
-            }
-            ("", _) | (_, None) => {}
-            (_, Some(namespace)) => {
-                let name = ["xmlns:", prefix].concat();
-                append_attribute_named(&mut missing, &name, &namespace);
-            }
+/// The declarations of an element's own tags that are in force at some place in it; at most
+/// `XML_BINDINGS_MAX`.
+struct Declarations<'a>(BTreeMap<&'a str, Cow<'a, str>>);
+
+impl<'a> Declarations<'a> {
+    /// Those that `node` stands in.
+    fn around(node: Node<'a>) -> Self {
+        match node.parent() {
+            Some(parent) => Self::inside(parent),
+            None => Self(BTreeMap::new()),
         }
     }
-    missing
+
+    /// Those that the children of `node` stand in.
+    fn inside(node: Node<'a>) -> Self {
+        let mut found = BTreeMap::new();
+        for here in self_and_ancestors(node) {
+            for attribute in here.raw_attributes().filter(RawAttribute::is_declaration) {
+                // The innermost one holds.
+                found
+                    .entry(attribute.declared_prefix())
+                    .or_insert_with(|| attribute.decoded());
+            }
+        }
+        Self(found)
+    }
+
+    /// The declarations, ready for a start tag, that the subtree of `node` may use and that a place below
+    /// `jabber:client` lacks.
+    fn missing_in(&self, node: Node<'_>, scope: &Scope) -> Vec<u8> {
+        let own: BTreeSet<&str> = node
+            .raw_attributes()
+            .filter(RawAttribute::is_declaration)
+            .map(|attribute| attribute.declared_prefix())
+            .collect();
+        let mut missing = Vec::new();
+        for prefix in used_prefixes(node) {
+            if own.contains(prefix) {
+                continue;
+            }
+            let declared = self.0.get(prefix).map(|namespace| &**namespace);
+            match (prefix, declared.or_else(|| scope.namespace_of(prefix))) {
+                ("", Some(namespace)) if namespace != HOME_NAMESPACE => {
+                    append_attribute_named(&mut missing, "xmlns", namespace);
+                }
+                ("", _) | (_, None) => {}
+                (_, Some(namespace)) => {
+                    append_attribute_named(&mut missing, &["xmlns:", prefix].concat(), namespace);
+                }
+            }
+        }
+        missing
+    }
 }
 
 /// The prefixes in a subtree, with "" for elements that have none.

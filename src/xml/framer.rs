@@ -135,6 +135,13 @@ impl Framer {
             .map_or(0, |pending| pending.bytes.len())
     }
 
+    /// How many of these the next call looks at again.
+    #[cfg(test)]
+    pub(super) fn bytes_to_see_again(&self) -> usize {
+        let unseen = |pending: &Pending| pending.bytes.len() - pending.tree.seen();
+        self.pending.as_deref().map_or(0, unseen)
+    }
+
     /// Takes bytes off the front of `input` up to the end of the next frame, or all of them.
     ///
     /// `None` means that all was taken and more is needed. After an error there is only that error.
@@ -277,12 +284,8 @@ impl Framer {
         let tag = Element::assemble(tree, bytes)?;
         let root = tag.root();
         for attribute in root.raw_attributes().filter(RawAttribute::is_declaration) {
-            let prefix = if attribute.prefix.is_empty() {
-                ""
-            } else {
-                attribute.name
-            };
-            self.scope.bind(prefix, &attribute.decoded());
+            self.scope
+                .bind(attribute.declared_prefix(), &attribute.decoded());
         }
         self.root = root.full_name().into();
         self.state = if tag.bytes().ends_with(b"/>") {

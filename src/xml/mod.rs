@@ -22,6 +22,7 @@ mod error;
 mod escape;
 mod extract;
 mod framer;
+pub(crate) mod fuzz;
 mod node;
 mod record;
 mod scope;

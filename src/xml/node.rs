@@ -11,6 +11,7 @@ use crate::xml::extract;
 use crate::xml::record::DECLARES_DEFAULT;
 use crate::xml::record::HAS_PREFIXES;
 use crate::xml::record::NodeRecord;
+use crate::xml::record::place;
 use crate::xml::tag::Cursor;
 
 /// One element inside an [`Element`], that one itself included.
@@ -69,6 +70,12 @@ impl<'a> Node<'a> {
         self.index
     }
 
+    /// The element that it is directly inside of; `None` for the root.
+    pub(super) fn parent(self) -> Option<Self> {
+        let parent = self.record().parent;
+        (parent < self.index).then(|| Self::at(self.element, parent))
+    }
+
     pub(super) fn record(self) -> NodeRecord {
         self.element.record(self.index)
     }
@@ -100,7 +107,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn ns(self) -> &'a str {
-        self.element.namespace(self.record().namespace)
+        self.element.namespace(self.record().namespace())
     }
 
     pub(crate) fn is(self, name: &str, ns: &str) -> bool {
@@ -275,12 +282,12 @@ impl<'a> RawAttribute<'a> {
         self.prefix == "xmlns" || (self.prefix.is_empty() && self.name == "xmlns")
     }
 
-    /// Whether it declares `prefix` (the default namespace for "").
-    pub(super) fn declares(&self, prefix: &str) -> bool {
-        if prefix.is_empty() {
-            self.prefix.is_empty() && self.name == "xmlns"
+    /// The prefix that a declaration is for; "" for the default namespace.
+    pub(super) fn declared_prefix(&self) -> &'a str {
+        if self.prefix.is_empty() {
+            ""
         } else {
-            self.prefix == "xmlns" && self.name == prefix
+            self.name
         }
     }
 }
@@ -290,13 +297,15 @@ impl<'a> Iterator for RawAttributes<'a> {
 
     fn next(&mut self) -> Option<RawAttribute<'a>> {
         let span = self.cursor.next_attribute()?;
-        let name = span.name.start..span.name.start + span.name.length;
-        let full = self.tag.get(name)?;
-        let (prefix, name) = full.split_at_checked(span.name.prefix_length)?;
+        let start = place(span.name.start);
+        let full = self.tag.get(start..start + usize::from(span.name.length))?;
+        let (prefix, name) = full.split_at_checked(usize::from(span.name.prefix_length))?;
         Some(RawAttribute {
             prefix: prefix.strip_suffix(':').unwrap_or(""),
             name,
-            value: self.tag.get(span.value_start..span.value_end)?,
+            value: self
+                .tag
+                .get(place(span.value_start)..place(span.value_end))?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of an element: offsets into its text, 32 bytes or so, nothing decoded.
+//! What is kept of an element: offsets into its text, nothing decoded.
 
 use crate::xml::HOME_NAMESPACE;
 use crate::xml::XML_NAMESPACE;
@@ -15,9 +15,13 @@ pub(super) struct NodeRecord {
     pub(super) inner_end: u32,
     /// Behind all of it.
     pub(super) end: u32,
-    /// The index of the first record that is not inside it. While it is open: the index of its parent.
+    /// The index of the first record that is not inside it.
     pub(super) next: u32,
-    pub(super) namespace: Namespace,
+    /// The index of the record that it is directly inside of; for the root its own.
+    pub(super) parent: u32,
+    /// The two halves of [`NodeRecord::namespace`], apart to save the padding.
+    pub(super) namespace_at: u32,
+    pub(super) namespace_length: u16,
     /// With its colon; 0 without prefix.
     pub(super) prefix_length: u16,
     /// Of all of the name.
@@ -35,11 +39,20 @@ impl NodeRecord {
         inner_end: 0,
         end: 0,
         next: 0,
-        namespace: Namespace::NONE,
+        parent: 0,
+        namespace_at: Namespace::NONE.at,
+        namespace_length: 0,
         prefix_length: 0,
         name_length: 0,
         flags: 0,
     };
+
+    pub(super) fn namespace(&self) -> Namespace {
+        Namespace {
+            at: self.namespace_at,
+            length: self.namespace_length,
+        }
+    }
 }
 
 /// The element has an `xmlns` of its own.
@@ -85,6 +98,11 @@ pub(super) fn offset(at: usize) -> Result<u32, XmlError> {
         .ok()
         .filter(|at| *at < Namespace::EXTRA)
         .ok_or(XmlError::TooLarge { bytes_max: 1 << 30 })
+}
+
+/// An offset as slices want it.
+pub(super) fn place(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 /// A length as records keep it.

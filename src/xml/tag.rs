@@ -7,6 +7,9 @@ use crate::base::limits::XML_ATTRIBUTES_MAX;
 use crate::base::limits::XML_NAME_BYTES_MAX;
 use crate::xml::XmlError;
 use crate::xml::chars;
+use crate::xml::record::offset;
+use crate::xml::record::place;
+use crate::xml::record::short;
 use crate::xml::small::Small;
 
 /// Why a token cannot be read.
@@ -26,33 +29,30 @@ impl From<XmlError> for Stop {
 /// A name in some bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NameSpan {
-    pub(super) start: usize,
+    pub(super) start: u32,
     /// The length of the prefix with its colon; 0 without prefix.
-    pub(super) prefix_length: usize,
+    pub(super) prefix_length: u16,
     /// The length of all of it.
-    pub(super) length: usize,
+    pub(super) length: u16,
 }
 
 impl NameSpan {
-    pub(super) fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(self.start..self.start + self.length)
-            .unwrap_or_default()
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = place(self.start);
+        part(bytes, start, start + usize::from(self.length))
     }
 
     /// The prefix without colon; empty without prefix.
-    pub(super) fn prefix_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    pub(super) fn prefix_of(self, bytes: &[u8]) -> &[u8] {
         let length = self.prefix_length.saturating_sub(1);
-        bytes
-            .get(self.start..self.start + length)
-            .unwrap_or_default()
+        let start = place(self.start);
+        part(bytes, start, start + usize::from(length))
     }
 
-    pub(super) fn local_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let start = self.start + self.prefix_length;
-        bytes
-            .get(start..self.start + self.length)
-            .unwrap_or_default()
+    pub(super) fn local_of(self, bytes: &[u8]) -> &[u8] {
+        let start = place(self.start);
+        let (prefix, length) = (usize::from(self.prefix_length), usize::from(self.length));
+        part(bytes, start + prefix, start + length)
     }
 }
 
@@ -60,16 +60,18 @@ impl NameSpan {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AttributeSpan {
     pub(super) name: NameSpan,
-    pub(super) value_start: usize,
-    pub(super) value_end: usize,
+    pub(super) value_start: u32,
+    pub(super) value_end: u32,
 }
 
 impl AttributeSpan {
     pub(super) fn value_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes
-            .get(self.value_start..self.value_end)
-            .unwrap_or_default()
+        part(bytes, place(self.value_start), place(self.value_end))
     }
+}
+
+fn part(bytes: &[u8], start: usize, end: usize) -> &[u8] {
+    bytes.get(start..end).unwrap_or_default()
 }
 
 pub(super) type AttributeSpans = Small<AttributeSpan, 12>;
@@ -195,8 +197,8 @@ impl<'a> Cursor<'a> {
         self.at = value_end + 1;
         Ok(AttributeSpan {
             name,
-            value_start,
-            value_end,
+            value_start: offset(value_start)?,
+            value_end: offset(value_end)?,
         })
     }
 
@@ -233,9 +235,9 @@ impl<'a> Cursor<'a> {
             .into());
         }
         Ok(NameSpan {
-            start,
-            prefix_length,
-            length,
+            start: offset(start)?,
+            prefix_length: short(prefix_length)?,
+            length: short(length)?,
         })
     }
 

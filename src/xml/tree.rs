@@ -13,7 +13,7 @@ use crate::xml::record::HAS_PREFIXES;
 use crate::xml::record::Namespace;
 use crate::xml::record::NodeRecord;
 use crate::xml::record::offset;
-use crate::xml::record::short;
+use crate::xml::record::place;
 use crate::xml::scope::Scope;
 use crate::xml::small::Small;
 use crate::xml::tag;
@@ -67,6 +67,11 @@ impl Tree {
 
     pub(super) fn at(&self) -> usize {
         self.at
+    }
+
+    #[cfg(test)]
+    pub(super) fn seen(&self) -> usize {
+        self.seen
     }
 
     /// Goes on over `bytes`, which begin with what they were at the last call.
@@ -139,14 +144,14 @@ impl Tree {
         let start = self.at;
         let end = self.find_end(bytes, start + 2, b">")?;
         let tag = bytes.get(start + 2..end - 1).unwrap_or_default();
-        let index = usize::try_from(self.open).unwrap_or(usize::MAX);
+        let index = place(self.open);
         let after_last = offset(self.nodes.len())?;
         let record = self
             .nodes
             .as_mut_slice()
             .get_mut(index)
             .ok_or(XmlError::Malformed)?;
-        let name_start = usize::try_from(record.start).unwrap_or(usize::MAX) + 1;
+        let name_start = place(record.start) + 1;
         let name = bytes
             .get(name_start..name_start + usize::from(record.name_length))
             .unwrap_or_default();
@@ -156,7 +161,7 @@ impl Tree {
         }
         record.inner_end = offset(start)?;
         record.end = offset(end)?;
-        self.open = record.next;
+        self.open = record.parent;
         record.next = after_last;
         self.leave(end);
         Ok(())
@@ -254,7 +259,7 @@ impl Tree {
         let flags = self.bindings.declare(bytes, attributes, self.depth)?;
         self.bindings
             .check_prefixed_attributes(bytes, scope, attributes, self.depth)?;
-        let namespace = self.bindings.resolve(bytes, scope, &tag.name, self.depth)?;
+        let namespace = self.bindings.resolve(bytes, scope, tag.name, self.depth)?;
         let end = offset(tag.end)?;
         let index = offset(self.nodes.len())?;
         self.nodes.push(NodeRecord {
@@ -262,14 +267,12 @@ impl Tree {
             inner_start: end,
             inner_end: end,
             end,
-            next: if tag.is_empty_element {
-                index + 1
-            } else {
-                self.open
-            },
-            namespace,
-            prefix_length: short(tag.name.prefix_length)?,
-            name_length: short(tag.name.length)?,
+            next: index + 1,
+            parent: self.open,
+            namespace_at: namespace.at,
+            namespace_length: namespace.length,
+            prefix_length: tag.name.prefix_length,
+            name_length: tag.name.length,
             flags,
         });
         if tag.is_empty_element {
@@ -314,10 +317,10 @@ impl Tree {
         }
         if !self.bindings.extra.is_empty() {
             for node in nodes {
-                if node.namespace.known_name().is_none()
-                    && let Some(at) = node.namespace.at.checked_sub(Namespace::EXTRA)
+                if node.namespace().known_name().is_none()
+                    && let Some(at) = node.namespace_at.checked_sub(Namespace::EXTRA)
                 {
-                    node.namespace.at = text_length + at;
+                    node.namespace_at = text_length + at;
                 }
             }
         }

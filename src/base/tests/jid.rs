@@ -1,5 +1,6 @@
 //! What an address is, and that preparing is done once for ever.
 
+use crate::base::fuzz::check_address;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
@@ -150,12 +151,7 @@ fn every_address_survives_printing_and_parsing() {
         if u.ratio(1, 4)? {
             text.push(u.arbitrary()?);
         }
-        if let Ok(jid) = Jid::parse(&text) {
-            assert_eq!(Jid::parse(jid.as_str()).as_ref(), Ok(&jid), "from {text:?}");
-            let rebuilt = Jid::from_parts(jid.local(), jid.domain(), jid.resource());
-            assert_eq!(rebuilt.as_ref(), Ok(&jid), "from {text:?}");
-            assert_eq!(jid.to_bare().as_str(), jid.bare_str());
-        }
+        assert_eq!(check_address(text.as_bytes()), Ok(()), "{text:?}");
         Ok(())
     });
 }

@@ -1,7 +1,10 @@
 //! Tests of the parser, too long to stand beside it.
 
+mod cuts;
+mod differential;
 mod elements;
 mod framing;
+mod limits;
 
 use crate::xml::Frame;
 use crate::xml::Framer;

@@ -1,0 +1,103 @@
+//! Does what the engine asks for: answers to connections, work for the disk and for other threads.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::core::Input;
+use crate::core::Output;
+use crate::net::hub::Event;
+use crate::observe;
+use crate::server::hub::Node;
+use crate::server::translate;
+use crate::store::StoreError;
+
+impl Node {
+    pub(super) fn perform_output(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::Credentials { link, found } => {
+                self.tell(link, Event::Credentials(translate::account(&found)));
+            }
+            Output::Bound { link, bound } => self.tell_bound(link, bound),
+            Output::Resumed { link, jid, key, h } => {
+                self.tell(link, translate::resumed(jid, key, h));
+            }
+            Output::ResumeFailed { link, h } => {
+                self.tell(link, Event::Resumed(Err(crate::c2s::ResumeRefusal { h })));
+            }
+            Output::Ready { link } => {
+                if let Some(mailbox) = self.mailboxes.borrow().get(&link) {
+                    mailbox.tell_output();
+                }
+            }
+            Output::End { link, why } => self.tell(link, Event::End(translate::failure(why))),
+            Output::Answer { id, outcome } => {
+                if let Some(waiting) = self.answers.borrow_mut().remove(&id) {
+                    // Whoever asked may have gone.
+                    drop(waiting.try_send(outcome));
+                }
+            }
+            Output::Derive { ticket, password } => {
+                let iterations = self.iterations;
+                let salt = self.engine.borrow_mut().core.salt();
+                self.spawn(async move {
+                    let job = move || translate::derive(&password, salt, iterations);
+                    Some(Input::Derived { ticket, keys: smol::unblock(job).await })
+                });
+            }
+            Output::Load { .. }
+            | Output::Ask { .. }
+            | Output::Fetch { .. }
+            | Output::Checkpoint { .. } => self.perform_store(output),
+            // The engine keeps appends to itself; the others need a peer or a caller of their own.
+            Output::Append { .. } | Output::Propose { .. } | Output::Enabled { .. } => {}
+        }
+    }
+
+    fn perform_store(self: &Rc<Self>, output: Output) {
+        let store = Arc::clone(&self.store);
+        self.spawn(async move {
+            let done = smol::unblock(move || match output {
+                Output::Load { key } => {
+                    let record = store.load(&key)?;
+                    Ok(Some(Input::Loaded { key, record }))
+                }
+                Output::Ask { query, asked, .. } => {
+                    let found = store.ask(&asked)?;
+                    Ok(Some(Input::Answered { query, found }))
+                }
+                Output::Fetch { session, positions } => {
+                    let rows = store.fetch(&positions)?;
+                    Ok(Some(Input::Fetched { session, rows }))
+                }
+                Output::Checkpoint { entries, epochs, upto } => {
+                    store.checkpoint(&entries, &epochs, upto)?;
+                    Ok(Some(Input::Checkpointed { upto }))
+                }
+                _ => Ok(None),
+            });
+            match done.await {
+                Ok(input) => input,
+                Err(error) => fail_store(&error),
+            }
+        });
+    }
+
+    fn spawn(self: &Rc<Self>, job: impl Future<Output = Option<Input>> + 'static) {
+        let node = Rc::clone(self);
+        let task = async move {
+            if let Some(input) = job.await {
+                node.post(input);
+            }
+        };
+        self.executor.spawn(task).detach();
+    }
+}
+
+/// Tables that cannot be read or written leave nothing to serve from: the process ends, and what
+/// was acknowledged is in the log.
+#[expect(clippy::exit, reason = "nothing may be sent after a store that failed")]
+fn fail_store(error: &StoreError) -> ! {
+    observe::emit(&observe::event::Event::StoreFailed { error });
+    std::process::exit(1)
+}

@@ -21,6 +21,8 @@ use crate::model::op::Soft;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::stanza::Condition;
+use crate::stanza::StanzaError;
 
 /// What a command changes; no ops where it does not apply (see [`outcome`]).
 pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, Stop> {
@@ -166,6 +168,9 @@ fn with_state(
 
 /// The keys of a password; evaluation stops until they are computed.
 fn derived(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Arc<Credentials>, Stop> {
+    if view.facts.is_unusable {
+        return Err(StanzaError::new(Condition::NotAcceptable).into());
+    }
     view.facts.derived.clone().ok_or_else(|| Stop::Need {
         need: Need::Derive {
             account: jid.clone(),

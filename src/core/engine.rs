@@ -98,6 +98,11 @@ impl Engine {
         self.failed
     }
 
+    /// Whether nothing waits for the disk.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.core.is_settled() && self.log.pending_bytes() == 0
+    }
+
     pub(crate) fn write(&mut self, link: LinkId, out: &mut Vec<u8>, budget: usize) -> bool {
         self.core.write(link, out, budget)
     }

@@ -64,6 +64,7 @@ impl Core {
             op_id,
             random,
             derived: None,
+            is_unusable: false,
             proposal: None,
             proposed: false,
             refused: None,
@@ -97,6 +98,7 @@ impl Core {
             node: self.node,
             random: open.random,
             derived: open.derived.clone(),
+            is_unusable: open.is_unusable,
         };
         let mut view = View::new(&self.states.delivered, &self.settings, &facts);
         view.over = Some(&self.states.over);

@@ -10,7 +10,6 @@ use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
-use crate::c2s::Enabled;
 use crate::core::order::Bind;
 use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
@@ -70,12 +69,11 @@ pub(crate) enum Input {
         link: LinkId,
         answer: Option<Arc<[u8]>>,
     },
-    /// XEP-0198 section 3. `told`: the stream itself says so to the client (Bind 2).
+    /// XEP-0198 section 3.
     Enable {
         link: LinkId,
         is_resumable: bool,
         max_ms: Option<u64>,
-        told: bool,
     },
     /// A `<resume/>` where there is a session already (XEP-0198 section 5).
     Misplaced {
@@ -119,9 +117,10 @@ pub(crate) enum Input {
         key: RecordKey,
         record: Record,
     },
+    /// `None`: the password is none that anybody could use (RFC 4013).
     Derived {
         ticket: Ticket,
-        keys: Arc<Credentials>,
+        keys: Option<Arc<Credentials>>,
     },
     Answered {
         query: u64,
@@ -205,10 +204,6 @@ pub(crate) enum Output {
     Bound {
         link: LinkId,
         bound: Result<FullJid, Option<Condition>>,
-    },
-    Enabled {
-        link: LinkId,
-        enabled: Enabled,
     },
     Resumed {
         link: LinkId,

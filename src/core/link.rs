@@ -101,41 +101,37 @@ impl Core {
         }
     }
 
-    /// XEP-0198 section 3: counting begins here, on both sides.
-    pub(super) fn handle_enable(
+    /// XEP-0198 section 3: the client is told before anything that is counted.
+    pub(super) fn handle_enable(&mut self, link: LinkId, is_resumable: bool, max_ms: Option<u64>) {
+        let answer = match self.enable(link, is_resumable, max_ms) {
+            Some(enabled) => write_enabled(&enabled),
+            None => write_failed(Condition::UnexpectedRequest, None),
+        };
+        self.note(link, &answer);
+    }
+
+    /// Counting begins here, on both sides; whoever calls tells the client. `None`: it has begun
+    /// already.
+    pub(crate) fn enable(
         &mut self,
         link: LinkId,
         is_resumable: bool,
         max_ms: Option<u64>,
-        told: bool,
-    ) {
+    ) -> Option<Enabled> {
         let key = SmKey(self.entropy.u128());
         let longest = self.limits.resume_ms_max;
-        let Some(session) = self.session_of(link) else {
-            return;
-        };
+        let session = self.session_of(link)?;
         if session.management.is_some() {
-            self.note(link, &write_failed(Condition::UnexpectedRequest, None));
-            return;
+            return None;
         }
         let resume_ms = is_resumable.then(|| max_ms.map_or(longest, |wish| wish.min(longest)));
-        session.management = Some(Management {
-            key,
-            resume_ms,
-            ack: Ack::None,
-            asked: false,
-        });
+        session.management = Some(Management { key, resume_ms, ack: Ack::None, asked: false });
         session.queue.managed = true;
         let id = session.id;
         self.keys.insert(key, id);
-        let resumption =
-            resume_ms.map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
-        let enabled = Enabled { resumption };
-        if told {
-            self.outputs.push_back(Output::Enabled { link, enabled });
-        } else {
-            self.note(link, &write_enabled(&enabled));
-        }
+        let resumption = resume_ms
+            .map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
+        Some(Enabled { resumption })
     }
 
     /// Something of the stream's own, before the next stanza.
@@ -308,10 +304,11 @@ impl Core {
     pub(super) fn handle_derived(
         &mut self,
         ticket: crate::base::ids::Ticket,
-        keys: Arc<crate::model::account::Credentials>,
+        keys: Option<Arc<crate::model::account::Credentials>>,
     ) {
         if let Some(open) = self.order.open.get_mut(&ticket) {
-            open.derived = Some(keys);
+            open.is_unusable = keys.is_none();
+            open.derived = keys;
             self.unpark(ticket);
         }
     }

@@ -204,13 +204,8 @@ impl Core {
             } => self.handle_resume(link, account, key, h),
             Input::Stanza { link, stanza } => self.handle_stanza(link, stanza),
             Input::PreAnswered { link, answer } => self.handle_pre_answered(link, answer),
-            Input::Enable {
-                link,
-                is_resumable,
-                max_ms,
-                told,
-            } => {
-                self.handle_enable(link, is_resumable, max_ms, told);
+            Input::Enable { link, is_resumable, max_ms } => {
+                self.handle_enable(link, is_resumable, max_ms);
             }
             Input::Misplaced { link } => {
                 self.note(link, &write_failed(Condition::UnexpectedRequest, None))
@@ -291,6 +286,18 @@ impl Core {
             });
         }
         self.evict();
+    }
+
+    /// A fresh salt for somebody's password.
+    pub(crate) fn salt(&mut self) -> [u8; 16] {
+        let mut salt = [0; 16];
+        self.entropy.fill(&mut salt);
+        salt
+    }
+
+    /// Whether everything that was numbered is delivered.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.order.is_clear()
     }
 
     fn random(&mut self) -> [u8; 32] {

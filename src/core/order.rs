@@ -39,6 +39,8 @@ pub(crate) struct Open {
     /// The same at every evaluation of this input.
     pub(crate) random: [u8; 32],
     pub(crate) derived: Option<Arc<Credentials>>,
+    /// The password that was to be derived is none.
+    pub(crate) is_unusable: bool,
     pub(crate) proposal: Option<Arc<Proposal>>,
     /// The proposal went out under this generation and is not numbered yet.
     pub(crate) proposed: bool,

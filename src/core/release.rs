@@ -336,7 +336,9 @@ impl Core {
                     .push_back(Output::Credentials { link: *link, found });
             }
             Asked::Command { id, command } => {
-                let outcome = if ops.is_empty() {
+                let outcome = if open.is_unusable {
+                    Outcome::BadPassword
+                } else if ops.is_empty() {
                     crate::account::command::outcome(&self.states.delivered, command)
                 } else {
                     Outcome::Done

@@ -43,6 +43,8 @@ pub(crate) enum Outcome {
     Done,
     NoSuchUser,
     UserExists,
+    /// Nobody can log in with such a password (RFC 4013).
+    BadPassword,
     /// The disk has no room.
     Full,
 }

@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) random: [u8; 32],
     /// The keys of the password that a [`Need::Derive`] of this input named.
     pub(crate) derived: Option<Arc<Credentials>>,
+    /// Nobody can use that password (RFC 4013).
+    pub(crate) is_unusable: bool,
 }
 
 /// The resident records as of one moment.

@@ -1,4 +1,9 @@
 //! Glue: threads, the order of starting and stopping.
 
 pub(crate) mod admin;
+pub(crate) mod hub;
 pub(crate) mod log_sink;
+pub(crate) mod perform;
+pub(crate) mod run;
+pub(crate) mod start;
+pub(crate) mod translate;

@@ -133,9 +133,8 @@ impl Node {
     }
 
     fn enable_inline(&self, link: LinkId, enable: &Enable) -> Option<Enabled> {
-        let now = self.now();
-        let mut engine = self.engine.borrow_mut();
-        engine.enable_told(now, link, enable.is_resumable, enable.max_seconds)
+        let max_ms = enable.max_seconds.map(|seconds| u64::from(seconds).saturating_mul(1_000));
+        self.engine.borrow_mut().core.enable(link, enable.is_resumable, max_ms)
     }
 }
 
@@ -145,7 +144,6 @@ fn manage(link: LinkId, management: Management) -> Input {
             link,
             is_resumable: enable.is_resumable,
             max_ms: enable.max_seconds.map(|seconds| u64::from(seconds).saturating_mul(1_000)),
-            told: false,
         },
         Management::Request => Input::AckRequest { link },
         Management::Ack { h } => Input::Ack { link, h },
@@ -201,7 +199,7 @@ pub(super) fn derive(
 ) -> Option<Arc<Credentials>> {
     let password = password.expose_str()?;
     let keys = |hash: Hash| {
-        let derivation = Derivation::new(password, hash, &salt, iterations).ok()?;
+        let derivation = Derivation::new(hash, password, &salt, iterations).ok()?;
         Some(from_sasl(&derivation.run()))
     };
     Some(Arc::new(Credentials { sha1: keys(Hash::Sha1)?, sha256: keys(Hash::Sha256)? }))

@@ -1,0 +1,324 @@
+//! The life of a server: open, recover, listen, serve, stop.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::Timer;
+use async_signal::Signal;
+use async_signal::Signals;
+use futures_lite::FutureExt as _;
+use futures_lite::StreamExt as _;
+use smol::LocalExecutor;
+use smol::channel;
+
+use crate::base::jid::BareJid;
+use crate::base::secret::Secret;
+use crate::c2s;
+use crate::config::settings::Registration;
+use crate::config::settings::Settings;
+use crate::core::CoreLimits;
+use crate::core::Input;
+use crate::core::engine::EngineError;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::effect::settings::Limits as Bounds;
+use crate::effect::settings::Settings as Policies;
+use crate::net::admit::AdmitSettings;
+use crate::net::certificate::CertificateError;
+use crate::net::certificate::Identity;
+use crate::net::clock::Clock;
+use crate::net::entropy::SystemEntropy;
+use crate::net::listen::Listener;
+use crate::net::tls;
+use crate::net::tls::TlsSettings;
+use crate::net::tls::TlsStart;
+use crate::net::wires::WireSettings;
+use crate::net::wires::Wires;
+use crate::observe;
+use crate::observe::event::Event;
+use crate::sasl::Fakes;
+use crate::server::hub::Node;
+use crate::server::start;
+use crate::server::start::StartError;
+use crate::server::translate::ITERATIONS;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::disk::Disk;
+use crate::store::disk::DiskError;
+use crate::store::disk::folder::Folder;
+use crate::store::disk::memory::Memory;
+
+/// Where a server keeps what it knows.
+pub(crate) enum Home<'a> {
+    Folder(&'a Path),
+    /// Nowhere, for tests: with these accounts from the start.
+    Memory(&'a [NewUser]),
+}
+
+/// An account to begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct NewUser {
+    pub(crate) name: String,
+    pub(crate) password: Secret,
+    pub(crate) is_admin: bool,
+}
+
+/// Why a server did not start, or had to end.
+#[derive(Debug)]
+pub(crate) enum RunError {
+    Start(StartError),
+    Certificate(CertificateError),
+    Tls(rustls::Error),
+    Listen { key: &'static str, address: String, error: std::io::Error },
+    Name(String),
+    Failed(EngineError),
+    Signals(std::io::Error),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Start(error) => error.fmt(out),
+            Self::Certificate(error) => error.fmt(out),
+            Self::Tls(error) => write!(out, "TLS cannot be set up: {error}"),
+            Self::Listen { key, address, error } => {
+                write!(out, "{key}: cannot listen on {address}: {error}; ")?;
+                out.write_str(match error.kind() {
+                    std::io::ErrorKind::AddrInUse => "stop what uses the port, or choose another",
+                    std::io::ErrorKind::PermissionDenied => {
+                        "choose a port of 1024 or more, or allow the program to bind low ports"
+                    }
+                    _ => "choose an address of this machine",
+                })
+            }
+            Self::Name(name) => write!(out, "{name} is no name for a user"),
+            Self::Failed(error) => write!(
+                out,
+                "the disk has failed ({error:?}); what was acknowledged is safe: \
+                 check the disk and start again"
+            ),
+            Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
+        }
+    }
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> {
+    let executor = Rc::new(LocalExecutor::new());
+    let clock = Clock::start();
+    let (disk, store, users): (Arc<dyn Disk>, _, _) = match home {
+        Home::Folder(path) => {
+            let disk = Folder::open(path).map_err(disk_error)?;
+            let store = Store::in_folder(&disk, settings.limits.store_cache_bytes);
+            (Arc::new(disk), store.map_err(store_error)?, Vec::new())
+        }
+        Home::Memory(users) => {
+            (Arc::new(Memory::default()), Store::memory().map_err(store_error)?, users.to_vec())
+        }
+    };
+    let policies = Arc::new(policies(settings));
+    let limits = core_limits(settings);
+    let started = start::start(clock, &executor, (disk, store), policies, limits)
+        .map_err(RunError::Start)?;
+    let (node, secrets) = started.run_disk();
+    let tls = identity(settings, home)?;
+    let wires = Wires::new(
+        clock,
+        wire_settings(settings, tls, secrets.login, matches!(home, Home::Memory(_))),
+        Box::new(SystemEntropy::new()),
+    );
+    let listeners = listen(settings)?;
+    smol::block_on(executor.run(serve(node, wires, listeners, users, settings)))
+}
+
+fn disk_error(error: DiskError) -> RunError {
+    RunError::Start(StartError::Disk(error))
+}
+
+fn store_error(error: StoreError) -> RunError {
+    RunError::Start(StartError::Store(error))
+}
+
+async fn serve(
+    node: Rc<Node>,
+    wires: Rc<Wires>,
+    listeners: Vec<Listener>,
+    users: Vec<NewUser>,
+    settings: &Settings,
+) -> Result<(), RunError> {
+    let mut signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup])
+        .map_err(RunError::Signals)?;
+    let executor = Rc::clone(&node.executor);
+    let core = executor.spawn(Rc::clone(&node).run());
+    for user in users {
+        add_user(&node, &settings.domain, user).await?;
+    }
+    let bound: Vec<String> =
+        listeners.iter().map(|listener| listener.address.to_string()).collect();
+    for listener in listeners {
+        let (wires, node, on) = (Rc::clone(&wires), Rc::clone(&node), Rc::clone(&executor));
+        executor.spawn(listener.run(wires, node, on)).detach();
+    }
+    let deadlines = Rc::clone(&wires);
+    executor.spawn(async move { deadlines.run_deadlines().await }).detach();
+    observe::emit(&Event::Ready { domain: &settings.domain });
+    say_ready(&bound);
+    let asked = async {
+        while let Some(signal) = signals.next().await {
+            if !matches!(signal, Ok(Signal::Hup)) {
+                break;
+            }
+        }
+        None
+    };
+    let ended = async { Some(core.await) };
+    if let Some(error) = asked.or(ended).await {
+        return Err(RunError::Failed(error));
+    }
+    observe::emit(&Event::Stopping { connections: wires.connections() });
+    node.begin_stop();
+    while !node.is_settled() {
+        Timer::after(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+/// The one line that scripts wait for.
+#[expect(clippy::print_stdout, reason = "the contract of the command line")]
+fn say_ready(bound: &[String]) {
+    println!("ready {}", bound.join(" "));
+    // Nobody may be listening.
+    drop(std::io::stdout().flush());
+}
+
+/// Sends a command to the node and waits for what becomes of it.
+pub(super) async fn command(node: &Rc<Node>, command: Command) -> Option<Outcome> {
+    let id = node.next_command();
+    let (tell, told) = channel::bounded(1);
+    node.answers.borrow_mut().insert(id, tell);
+    node.post(Input::Command { id, command });
+    told.recv().await.ok()
+}
+
+async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), RunError> {
+    let jid = BareJid::parse(&format!("{}@{domain}", user.name))
+        .map_err(|_| RunError::Name(user.name.clone()))?;
+    let add = Command::AddUser { jid, password: user.password, admin: user.is_admin };
+    match command(node, add).await {
+        Some(Outcome::Done) => Ok(()),
+        _ => Err(RunError::Name(user.name)),
+    }
+}
+
+fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
+    let provider = tls::provider();
+    let names = [settings.domain.as_str(), settings.muc_host.as_str()];
+    let identity = match (&settings.tls, home) {
+        (Some(files), _) => Identity::load(&provider, &files.certificate, &files.key),
+        (None, Home::Folder(path)) => {
+            Identity::load_or_make(&provider, path, &names).map(|(identity, is_new)| {
+                if is_new {
+                    let fingerprint = &identity.fingerprint;
+                    observe::emit(&Event::CertificateMade { fingerprint });
+                }
+                identity
+            })
+        }
+        (None, Home::Memory(_)) => Identity::make_volatile(&provider, &names),
+    };
+    TlsSettings::new(&provider, identity.map_err(RunError::Certificate)?).map_err(RunError::Tls)
+}
+
+fn listen(settings: &Settings) -> Result<Vec<Listener>, RunError> {
+    let plain = settings.listen.c2s.iter().map(|at| ("listen.c2s", at, TlsStart::StartTls));
+    let direct = settings.listen.c2s_tls.iter().map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
+    plain
+        .chain(direct)
+        .map(|(key, address, start)| {
+            Listener::bind(address, start).map_err(|error| RunError::Listen {
+                key,
+                address: address.to_string(),
+                error,
+            })
+        })
+        .collect()
+}
+
+fn wire_settings(
+    settings: &Settings,
+    tls: TlsSettings,
+    login_secret: [u8; 32],
+    is_dev: bool,
+) -> WireSettings {
+    let limits = &settings.limits;
+    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let domain = BareJid::parse(&settings.domain).unwrap_or_else(|_| BareJid::localhost());
+    let stream = c2s::Settings {
+        domain,
+        offers_tls: true,
+        requires_tls: settings.require_tls,
+        allows_plaintext: is_dev && !settings.require_tls,
+        offers_registration: settings.registration == Registration::Open,
+        offers_tokens: false,
+        protects_from_downgrade: true,
+        stanza_bytes_max: limits.stanza_bytes,
+        login_seconds: seconds(limits.login),
+        silence_seconds: seconds(limits.silence),
+        features: Vec::new(),
+        fakes: Fakes { secret: login_secret, iterations: ITERATIONS },
+    };
+    WireSettings {
+        stream: Arc::new(stream),
+        tls: Some(tls),
+        admit: AdmitSettings {
+            connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            strangers_max: limits.handshakes,
+            login: limits.login,
+            free_failures: limits.login_failures,
+        },
+        stall: limits.stall,
+        bytes_per_second: limits.bytes_per_second,
+    }
+}
+
+fn policies(settings: &Settings) -> Policies {
+    let mut contacts: BTreeMap<Box<str>, Vec<Box<str>>> = BTreeMap::new();
+    for contact in &settings.contacts {
+        let uris = contact.uris.iter().map(|uri| uri.as_str().into()).collect();
+        contacts.insert(contact.field.into(), uris);
+    }
+    let admins: BTreeSet<BareJid> =
+        settings.admins.iter().filter_map(|admin| BareJid::parse(admin).ok()).collect();
+    Policies {
+        domain: settings.domain.as_str().into(),
+        rooms_host: Some(settings.muc_host.as_str().into()),
+        admins,
+        registration: settings.registration == Registration::Open,
+        contacts,
+        limits: Bounds {
+            roster_items_max: settings.limits.roster_contacts,
+            blocked_max: settings.limits.blocked_addresses,
+            untaken_max: settings.quota.offline_messages,
+            rooms_per_user_max: settings.quota.rooms_per_account,
+            sessions_max: settings.limits.sessions_per_account,
+            occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
+            ..Bounds::default()
+        },
+        rooms_by_admins_only: false,
+    }
+}
+
+fn core_limits(settings: &Settings) -> CoreLimits {
+    let limits = &settings.limits;
+    CoreLimits {
+        tail_bytes: usize::try_from(limits.tail_bytes).unwrap_or(usize::MAX),
+        resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
+        ..CoreLimits::default()
+    }
+}

@@ -1,0 +1,221 @@
+//! From a disk to a running node: recovery, the epoch of this boot, the first entries.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use smol::LocalExecutor;
+use smol::channel;
+use smol::channel::Receiver;
+
+use crate::base::random::Entropy as _;
+use crate::core::CoreLimits;
+use crate::core::Now;
+use crate::core::Start;
+use crate::core::boot::Boot;
+use crate::core::boot::Secrets;
+use crate::core::boot::UnreadableRecord;
+use crate::core::engine::Engine;
+use crate::core::order::Sequencer;
+use crate::core::Record as Loaded;
+use crate::effect::settings::Settings as Policies;
+use crate::log::Failure;
+use crate::log::Kind;
+use crate::log::Log;
+use crate::log::Request;
+use crate::log::Settings as LogSettings;
+use crate::model::entry::Entry;
+use crate::model::row::RecordKey;
+use crate::model::row::Rows;
+use crate::net::clock::Clock;
+use crate::net::entropy::SystemEntropy;
+use crate::server::hub::Node;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::disk::Disk;
+use crate::store::disk::DiskError;
+use crate::store::disk::log::LogError;
+use crate::store::disk::log::LogFiles;
+
+/// The number of this node; one board has no peer to tell itself from.
+const NODE: u8 = 0;
+
+/// Why there is no node.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    Disk(DiskError),
+    Log(LogError),
+    Store(StoreError),
+    /// Written by a newer version, or damaged where no checksum tells.
+    Unreadable(UnreadableRecord),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(out),
+            Self::Log(error) => error.fmt(out),
+            Self::Store(error) => error.fmt(out),
+            Self::Unreadable(record) => write!(
+                out,
+                "the log has a record at {:?} that this version cannot read; \
+                 start the version that wrote it, or restore a backup",
+                record.position
+            ),
+        }
+    }
+}
+
+/// What a node is made of, ready to run.
+pub(crate) struct Started {
+    pub(crate) node: Rc<Node>,
+    pub(crate) secrets: Secrets,
+    disk: Receiver<Request>,
+    files: LogFiles,
+}
+
+/// Recovers what the disk holds and begins the epoch of this boot; blocks.
+pub(crate) fn start(
+    clock: Clock,
+    executor: &Rc<LocalExecutor<'static>>,
+    (disk, store): (Arc<dyn Disk>, Store),
+    policies: Arc<Policies>,
+    limits: CoreLimits,
+) -> Result<Started, StartError> {
+    let now = Now { monotonic: clock.steady(), wall: Clock::of_the_day() };
+    let mut entropy = SystemEntropy::new();
+    let applied_to = store.applied_to().map_err(StartError::Store)?;
+    let known = store.epochs().map_err(StartError::Store)?;
+    let mut files = LogFiles::new(disk);
+    let mut boot = Boot::new(NODE, &known, applied_to);
+    let log = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+    let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
+    let rows = node_rows(&store)?;
+    let (engine, secrets) = begin(&mut files, boot, log, Beginning {
+        now, salt, rows, policies, limits, entropy,
+    })?;
+    let (requests, disk) = channel::bounded(1);
+    let node = Node::new(clock, Rc::clone(executor), engine, Arc::new(store), requests);
+    Ok(Started { node, secrets, disk, files })
+}
+
+fn recover(
+    files: &mut LogFiles,
+    boot: &mut Boot,
+    applied_to: u128,
+    fresh_log: u64,
+) -> Result<Log, StartError> {
+    let mut unreadable = None;
+    let recovered = files
+        .recover(applied_to, fresh_log, &mut |record| {
+            if let Err(error) = boot.read(record.position, record.kind, record.bytes) {
+                unreadable.get_or_insert(error);
+            }
+        })
+        .map_err(StartError::Log)?;
+    match unreadable {
+        Some(error) => Err(StartError::Unreadable(error)),
+        None => Ok(Log::open(LogSettings::default(), recovered, applied_to)),
+    }
+}
+
+fn node_rows(store: &Store) -> Result<Rows, StartError> {
+    match store.load(&RecordKey::Node).map_err(StartError::Store)? {
+        Loaded::Node { rows } => Ok(rows),
+        Loaded::Account { .. } | Loaded::Room { .. } => Ok(Rows::default()),
+    }
+}
+
+struct Beginning {
+    now: Now,
+    salt: u32,
+    rows: Rows,
+    policies: Arc<Policies>,
+    limits: CoreLimits,
+    entropy: SystemEntropy,
+}
+
+/// Writes the EPOCH record and the secrets, if they are new, and waits until they and everything
+/// recovered are durable: nothing may be shown before.
+fn begin(
+    files: &mut LogFiles,
+    mut boot: Boot,
+    mut log: Log,
+    mut with: Beginning,
+) -> Result<(Engine, Secrets), StartError> {
+    settle(files, &mut log)?;
+    let (epoch, position, bytes) = boot.begin_epoch(with.now, with.salt);
+    append(&mut log, position, Kind::Epoch, &bytes)?;
+    let (secrets, entry) = boot.secrets(&with.rows, with.now, epoch, &mut with.entropy);
+    let mut seq = 0;
+    if let Some(entry) = entry {
+        seq = entry.position.seq();
+        let mut bytes = Vec::new();
+        Entry::encode(&entry, &mut bytes);
+        append(&mut log, entry.position.to_u128(), Kind::Entry, &bytes)?;
+    }
+    settle(files, &mut log)?;
+    let start = Start {
+        node: NODE,
+        sequencer: Sequencer::Here { epoch, seq },
+        epochs: boot.epochs,
+        fresh_epochs: boot.fresh_epochs,
+        stamp: boot.stamp,
+        salt: with.salt,
+        tail: boot.tail,
+        ids: secrets.ids.clone(),
+        settings: with.policies,
+        limits: with.limits,
+        entropy: Box::new(with.entropy),
+        now: with.now,
+    };
+    Ok((Engine::new(start, log), secrets))
+}
+
+fn append(log: &mut Log, position: u128, kind: Kind, bytes: &[u8]) -> Result<(), StartError> {
+    // The only thing that can be missing is space.
+    log.append(position, kind, bytes).map_err(|_| StartError::Disk(DiskError::NoSpace))
+}
+
+/// Performs what the log asks for until it asks no more.
+fn settle(files: &mut LogFiles, log: &mut Log) -> Result<(), StartError> {
+    while let Some(request) = log.poll_output() {
+        match files.perform(&request) {
+            Ok(()) => log.handle_synced(),
+            Err(error) => {
+                log.handle_failed(Failure::from(&error));
+                if log.poisoned().is_some() {
+                    return Err(StartError::Disk(error));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Started {
+    /// Gives the log's writes a thread of their own: a sync may take long, and nothing else waits.
+    pub(crate) fn run_disk(self) -> (Rc<Node>, Secrets) {
+        let (done, finished) = channel::unbounded();
+        let (requests, mut files) = (self.disk, self.files);
+        let work = move || {
+            while let Ok(request) = requests.recv_blocking() {
+                let result = files.perform(&request).map_err(|error| Failure::from(&error));
+                if done.send_blocking(result).is_err() {
+                    return;
+                }
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one thread of the disk")]
+        drop(thread::spawn(work));
+        let node = Rc::clone(&self.node);
+        let executor = Rc::clone(&self.node.executor);
+        let listen = async move {
+            while let Ok(result) = finished.recv().await {
+                node.post_disk(result);
+            }
+        };
+        executor.spawn(listen).detach();
+        (self.node, self.secrets)
+    }
+}

@@ -16,6 +16,7 @@ use crate::core::order::Bind;
 use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
+use crate::core::order::WantedResource;
 use crate::core::session::Parked;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
@@ -169,8 +170,11 @@ impl Core {
             return Err(StanzaError::new(Condition::NotAllowed).into());
         }
         let resource = match &bind.resource {
-            Some(resource) => resource.clone(),
-            None => resource_from(view.facts.random),
+            WantedResource::Named { resource } => resource.clone(),
+            WantedResource::Any => resource_from(view.facts.random),
+            WantedResource::Tagged { tag } => {
+                format!("{tag}/{}", resource_from(view.facts.random)).into()
+            }
         };
         let jid = bind
             .account

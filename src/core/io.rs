@@ -130,6 +130,8 @@ pub(crate) enum Input {
         session: SessionId,
         rows: Vec<Kept>,
     },
+    /// The tables had no room; what they were given stays in the tail.
+    NotCheckpointed,
     /// The tables hold everything at or below.
     Checkpointed {
         upto: Position,

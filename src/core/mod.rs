@@ -222,6 +222,7 @@ impl Core {
             Input::Derived { ticket, keys } => self.handle_derived(ticket, keys),
             Input::Answered { query, found } => self.handle_answered(query, found),
             Input::Fetched { session, rows } => self.handle_fetched(session, rows),
+            Input::NotCheckpointed => self.tail.not_checkpointed(),
             Input::Checkpointed { upto } => self.tail.checkpointed(upto),
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),

@@ -88,11 +88,22 @@ pub(crate) enum Asked {
 #[derive(Clone, Debug)]
 pub(crate) struct Bind {
     pub(crate) account: BareJid,
-    pub(crate) resource: Option<Box<str>>,
+    pub(crate) resource: WantedResource,
     /// Carbons from the start (XEP-0386 section 4).
     pub(crate) carbons: bool,
     /// The client archives for itself: what is kept offline is not replayed (XEP-0386 section 3).
     pub(crate) catches_up: bool,
+}
+
+/// Which resource a stream wants.
+#[derive(Clone, Debug)]
+pub(crate) enum WantedResource {
+    /// The server's choice (RFC 6120 section 7.6).
+    Any,
+    /// The client's choice (RFC 6120 section 7.7).
+    Named { resource: Box<str> },
+    /// The server's choice behind the client's tag (XEP-0386 section 3.2.1).
+    Tagged { tag: Box<str> },
 }
 
 /// A place in the line.

@@ -23,6 +23,10 @@ use crate::model::op::Op;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 
+/// Between two checkpoints, also where memory asks for one: after one that failed for want of
+/// space, trying again at once would only keep the disk busy.
+const CHECKPOINT_PAUSE_MS: u64 = 100;
+
 /// Memory that an entry takes beyond its payload, roughly.
 const ENTRY_BYTES: usize = 512;
 
@@ -113,7 +117,9 @@ impl Tail {
         bytes_max: usize,
         after_ms: u64,
     ) -> Option<(Vec<Arc<Entry>>, Position)> {
-        let due = self.bytes >= bytes_max || self.last_checkpoint.plus_ms(after_ms) <= now;
+        let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
+        let is_full = self.bytes >= bytes_max && pause <= now;
+        let due = is_full || self.last_checkpoint.plus_ms(after_ms) <= now;
         if !due || self.writing.is_some() {
             return None;
         }
@@ -127,6 +133,11 @@ impl Tail {
         let upto = fresh.last()?.position;
         self.writing = Some(upto);
         Some((fresh, upto))
+    }
+
+    /// It is tried again when it would be time for the next.
+    pub(crate) fn not_checkpointed(&mut self) {
+        self.writing = None;
     }
 
     pub(crate) fn checkpointed(&mut self, upto: Position) {

@@ -71,8 +71,12 @@ impl Node {
                     Ok(Some(Input::Fetched { session, rows }))
                 }
                 Output::Checkpoint { entries, epochs, upto } => {
-                    store.checkpoint(&entries, &epochs, upto)?;
-                    Ok(Some(Input::Checkpointed { upto }))
+                    match store.checkpoint(&entries, &epochs, upto) {
+                        Ok(()) => Ok(Some(Input::Checkpointed { upto })),
+                        // The log still has everything; it grows until there is room.
+                        Err(StoreError::Full) => Ok(Some(Input::NotCheckpointed)),
+                        Err(error) => Err(error),
+                    }
                 }
                 _ => Ok(None),
             });
@@ -98,6 +102,6 @@ impl Node {
 /// was acknowledged is in the log.
 #[expect(clippy::exit, reason = "nothing may be sent after a store that failed")]
 fn fail_store(error: &StoreError) -> ! {
-    observe::emit(&observe::event::Event::StoreFailed { error });
+    observe::emit(&observe::event::Event::StorageFailed { error });
     std::process::exit(1)
 }

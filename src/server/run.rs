@@ -129,7 +129,7 @@ pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> 
     let tls = identity(settings, home)?;
     let wires = Wires::new(
         clock,
-        wire_settings(settings, tls, secrets.login, matches!(home, Home::Memory(_))),
+        wire_settings(settings, tls, secrets.login, matches!(home, Home::Memory(_)))?,
         Box::new(SystemEntropy::new()),
     );
     let listeners = listen(settings)?;
@@ -254,10 +254,11 @@ fn wire_settings(
     tls: TlsSettings,
     login_secret: [u8; 32],
     is_dev: bool,
-) -> WireSettings {
+) -> Result<WireSettings, RunError> {
+    let domain = BareJid::parse(&settings.domain)
+        .map_err(|_| RunError::Name(settings.domain.clone()))?;
     let limits = &settings.limits;
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    let domain = BareJid::parse(&settings.domain).unwrap_or_else(|_| BareJid::localhost());
     let stream = c2s::Settings {
         domain,
         offers_tls: true,
@@ -272,7 +273,7 @@ fn wire_settings(
         features: Vec::new(),
         fakes: Fakes { secret: login_secret, iterations: ITERATIONS },
     };
-    WireSettings {
+    Ok(WireSettings {
         stream: Arc::new(stream),
         tls: Some(tls),
         admit: AdmitSettings {
@@ -284,7 +285,7 @@ fn wire_settings(
         },
         stall: limits.stall,
         bytes_per_second: limits.bytes_per_second,
-    }
+    })
 }
 
 fn policies(settings: &Settings) -> Policies {

@@ -54,7 +54,12 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Disk(error) => error.fmt(out),
-            Self::Log(error) => error.fmt(out),
+            Self::Log(LogError::Disk(error)) => error.fmt(out),
+            Self::Log(LogError::Log(error)) => write!(
+                out,
+                "the log cannot be believed ({error:?}); restore a backup, or ask for help with a \
+                 copy of the data folder"
+            ),
             Self::Store(error) => error.fmt(out),
             Self::Unreadable(record) => write!(
                 out,
@@ -115,7 +120,7 @@ fn recover(
         .map_err(StartError::Log)?;
     match unreadable {
         Some(error) => Err(StartError::Unreadable(error)),
-        None => Ok(Log::open(LogSettings::default(), recovered, applied_to)),
+        None => Ok(Log::open(LogSettings::default(), recovered)),
     }
 }
 

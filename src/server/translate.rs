@@ -23,6 +23,7 @@ use crate::core::Lookup;
 use crate::core::link::key_of;
 use crate::core::link::previd;
 use crate::core::order::Bind;
+use crate::core::order::WantedResource;
 use crate::core::session::LinkId;
 use crate::model::account::Credentials;
 use crate::model::account::ScramKeys;
@@ -52,16 +53,19 @@ impl Node {
             }
             c2s::Output::Derive(derivation) => self.derive_for_stream(link, derivation),
             c2s::Output::Bind(request) => {
+                let catches_up = request.inline.is_some();
                 let inline = request.inline.unwrap_or_default();
                 let bind = Bind {
                     account: request.account,
                     resource: match request.resource {
-                        Resource::Any => None,
-                        Resource::Wanted(jid) => Some(jid.resource().into()),
-                        Resource::Tagged(tag) => Some(tag.into()),
+                        Resource::Any => WantedResource::Any,
+                        Resource::Wanted(jid) => {
+                            WantedResource::Named { resource: jid.resource().into() }
+                        }
+                        Resource::Tagged(tag) => WantedResource::Tagged { tag: tag.into() },
                     },
                     carbons: inline.is_carbons,
-                    catches_up: false,
+                    catches_up,
                 };
                 self.inline.borrow_mut().insert(link, inline);
                 self.post(Input::Bind { link, bind });
@@ -215,6 +219,6 @@ pub(super) fn failure(why: EndReason) -> Failure {
         EndReason::PolicyViolation => Failure::PeerSlow,
         EndReason::HandledTooMuch { h, sent } => Failure::PeerHandled { h, sent },
         EndReason::NotAuthorized => Failure::LocalRevoked,
-        EndReason::Reset => Failure::LocalShutdown,
+        EndReason::Reset => Failure::LocalReset,
     }
 }

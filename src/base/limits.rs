@@ -261,3 +261,15 @@ const _: () = assert!(8_192 > ID_BYTES_MAX + JID_BYTES_MAX + 1_024);
 /// Wait after a connection could not be accepted, in milliseconds; it doubles up to a second.
 pub(crate) const ACCEPT_WAIT_MS_MIN: u64 = 20;
 pub(crate) const ACCEPT_WAIT_MS_MAX: u64 = 1_000;
+/// How long the count of a stream with management is kept after its last stanza, in milliseconds.
+///
+/// A client that comes back later gets no `h` and sends again what it is not sure of.
+pub(crate) const STREAM_ROW_MS: u64 = 86_400_000;
+
+/// Rows that one checkpoint removes of what has expired or was deleted.
+///
+/// Some 20 ms of work on a small board. What is left is removed by the next ones.
+pub(crate) const CHECKPOINT_CLEARS_MAX: usize = 1_024;
+
+/// Rows that one checkpoint looks at for counts of old streams, beside as many as it writes.
+pub(crate) const CHECKPOINT_LOOKS: usize = 128;

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod files;
 mod output;
+mod serve;
 mod settings;
 mod socket;
 mod status;
@@ -65,14 +66,8 @@ pub(crate) fn run(words: &[&str]) -> ExitCode {
 
 fn perform(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Serve(arguments) => {
-            settings::read(arguments.config.as_deref(), &arguments.set)?;
-            Err(Failure::because("the server is not wired yet"))
-        }
-        Command::Dev(arguments) => {
-            settings::read_dev(&arguments.set)?;
-            Err(Failure::because("the server is not wired yet"))
-        }
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Dev(arguments) => serve::dev(&arguments),
         Command::User(arguments) => user::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -18,7 +18,6 @@ use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
-use crate::model::account::Account;
 use crate::model::account::Credentials;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -26,9 +25,8 @@ use crate::model::entry::Origin;
 use crate::model::op::KickReason;
 use crate::model::position::OpId;
 use crate::model::position::Position;
-use crate::model::room::Room;
+pub(crate) use crate::model::record::Record;
 use crate::model::row::RecordKey;
-use crate::model::row::Rows;
 use crate::stanza::Condition;
 use crate::stanza::Stanza;
 
@@ -147,14 +145,6 @@ pub(crate) enum Input {
         ticket: Ticket,
         generation: u64,
     },
-}
-
-/// A record as the tables have it.
-#[derive(Debug)]
-pub(crate) enum Record {
-    Node { rows: Rows },
-    Account { account: Account },
-    Room { room: Room },
 }
 
 /// What goes out.

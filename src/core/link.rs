@@ -125,12 +125,17 @@ impl Core {
             return None;
         }
         let resume_ms = is_resumable.then(|| max_ms.map_or(longest, |wish| wish.min(longest)));
-        session.management = Some(Management { key, resume_ms, ack: Ack::None, asked: false });
+        session.management = Some(Management {
+            key,
+            resume_ms,
+            ack: Ack::None,
+            asked: false,
+        });
         session.queue.managed = true;
         let id = session.id;
         self.keys.insert(key, id);
-        let resumption = resume_ms
-            .map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
+        let resumption =
+            resume_ms.map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
         Some(Enabled { resumption })
     }
 

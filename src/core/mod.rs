@@ -204,7 +204,11 @@ impl Core {
             } => self.handle_resume(link, account, key, h),
             Input::Stanza { link, stanza } => self.handle_stanza(link, stanza),
             Input::PreAnswered { link, answer } => self.handle_pre_answered(link, answer),
-            Input::Enable { link, is_resumable, max_ms } => {
+            Input::Enable {
+                link,
+                is_resumable,
+                max_ms,
+            } => {
                 self.handle_enable(link, is_resumable, max_ms);
             }
             Input::Misplaced { link } => {

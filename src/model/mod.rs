@@ -14,5 +14,6 @@ pub(crate) mod frontier;
 pub(crate) mod message;
 pub(crate) mod op;
 pub(crate) mod position;
+pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod row;

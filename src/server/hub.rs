@@ -91,7 +91,10 @@ impl Node {
     }
 
     pub(super) fn now(&self) -> Now {
-        Now { monotonic: self.clock.steady(), wall: Clock::of_the_day() }
+        Now {
+            monotonic: self.clock.steady(),
+            wall: Clock::of_the_day(),
+        }
     }
 
     /// Takes down an input; the node's task works on it soon.
@@ -150,7 +153,11 @@ impl Node {
         let now = self.now();
         loop {
             let done = self.disk_done.borrow_mut().pop_front();
-            let input = if done.is_none() { self.inbox.borrow_mut().pop_front() } else { None };
+            let input = if done.is_none() {
+                self.inbox.borrow_mut().pop_front()
+            } else {
+                None
+            };
             match (done, input) {
                 (Some(result), _) => self.engine.borrow_mut().handle_disk(now, result),
                 (None, Some(input)) => self.engine.borrow_mut().step(now, input),
@@ -166,7 +173,9 @@ impl Node {
         if let Some(request) = request
             && self.disk.try_send(request).is_err()
         {
-            return Some(EngineError::LocalDisk { failure: Failure::Broken });
+            return Some(EngineError::LocalDisk {
+                failure: Failure::Broken,
+            });
         }
         self.release_held();
         None
@@ -229,8 +238,8 @@ impl Hub for Node {
     }
 
     fn wants_input(&self, link: LinkId) -> bool {
-        let wants = self.inbox.borrow().len() < INBOX_MAX
-            && self.engine.borrow().core.wants_input(link);
+        let wants =
+            self.inbox.borrow().len() < INBOX_MAX && self.engine.borrow().core.wants_input(link);
         if !wants {
             self.held.borrow_mut().insert(link);
         }
@@ -241,6 +250,9 @@ impl Hub for Node {
         self.mailboxes.borrow_mut().remove(&link);
         self.held.borrow_mut().remove(&link);
         self.inline.borrow_mut().remove(&link);
-        self.post(Input::Closed { link, orderly: is_orderly });
+        self.post(Input::Closed {
+            link,
+            orderly: is_orderly,
+        });
     }
 }

@@ -42,7 +42,10 @@ impl Node {
                 let salt = self.engine.borrow_mut().core.salt();
                 self.spawn(async move {
                     let job = move || translate::derive(&password, salt, iterations);
-                    Some(Input::Derived { ticket, keys: smol::unblock(job).await })
+                    Some(Input::Derived {
+                        ticket,
+                        keys: smol::unblock(job).await,
+                    })
                 });
             }
             Output::Load { .. }
@@ -70,7 +73,11 @@ impl Node {
                     let rows = store.fetch(&positions)?;
                     Ok(Some(Input::Fetched { session, rows }))
                 }
-                Output::Checkpoint { entries, epochs, upto } => {
+                Output::Checkpoint {
+                    entries,
+                    epochs,
+                    upto,
+                } => {
                     match store.checkpoint(&entries, &epochs, upto) {
                         Ok(()) => Ok(Some(Input::Checkpointed { upto })),
                         // The log still has everything; it grows until there is room.

@@ -74,7 +74,11 @@ pub(crate) enum RunError {
     Start(StartError),
     Certificate(CertificateError),
     Tls(rustls::Error),
-    Listen { key: &'static str, address: String, error: std::io::Error },
+    Listen {
+        key: &'static str,
+        address: String,
+        error: std::io::Error,
+    },
     Name(String),
     Failed(EngineError),
     Signals(std::io::Error),
@@ -86,7 +90,11 @@ impl std::fmt::Display for RunError {
             Self::Start(error) => error.fmt(out),
             Self::Certificate(error) => error.fmt(out),
             Self::Tls(error) => write!(out, "TLS cannot be set up: {error}"),
-            Self::Listen { key, address, error } => {
+            Self::Listen {
+                key,
+                address,
+                error,
+            } => {
                 write!(out, "{key}: cannot listen on {address}: {error}; ")?;
                 out.write_str(match error.kind() {
                     std::io::ErrorKind::AddrInUse => "stop what uses the port, or choose another",
@@ -111,25 +119,29 @@ impl std::fmt::Display for RunError {
 pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> {
     let executor = Rc::new(LocalExecutor::new());
     let clock = Clock::start();
-    let (disk, store, users): (Arc<dyn Disk>, _, _) = match home {
-        Home::Folder(path) => {
-            let disk = Folder::open(path).map_err(disk_error)?;
-            let store = Store::in_folder(&disk, settings.limits.store_cache_bytes);
-            (Arc::new(disk), store.map_err(store_error)?, Vec::new())
-        }
-        Home::Memory(users) => {
-            (Arc::new(Memory::default()), Store::memory().map_err(store_error)?, users.to_vec())
-        }
+    let (disk, users): (Arc<dyn Disk>, _) = match home {
+        Home::Folder(path) => (
+            Arc::new(Folder::open(path).map_err(disk_error)?),
+            Vec::new(),
+        ),
+        Home::Memory(users) => (Arc::new(Memory::default()), users.to_vec()),
     };
+    let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
+    let store = Store::open(Arc::clone(&disk), cache).map_err(store_error)?;
     let policies = Arc::new(policies(settings));
     let limits = core_limits(settings);
-    let started = start::start(clock, &executor, (disk, store), policies, limits)
-        .map_err(RunError::Start)?;
+    let started =
+        start::start(clock, &executor, (disk, store), policies, limits).map_err(RunError::Start)?;
     let (node, secrets) = started.run_disk();
     let tls = identity(settings, home)?;
     let wires = Wires::new(
         clock,
-        wire_settings(settings, tls, secrets.login, matches!(home, Home::Memory(_)))?,
+        wire_settings(
+            settings,
+            tls,
+            secrets.login,
+            matches!(home, Home::Memory(_)),
+        )?,
         Box::new(SystemEntropy::new()),
     );
     let listeners = listen(settings)?;
@@ -151,22 +163,28 @@ async fn serve(
     users: Vec<NewUser>,
     settings: &Settings,
 ) -> Result<(), RunError> {
-    let mut signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup])
-        .map_err(RunError::Signals)?;
+    let mut signals =
+        Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
     let executor = Rc::clone(&node.executor);
     let core = executor.spawn(Rc::clone(&node).run());
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
-    let bound: Vec<String> =
-        listeners.iter().map(|listener| listener.address.to_string()).collect();
+    let bound: Vec<String> = listeners
+        .iter()
+        .map(|listener| listener.address.to_string())
+        .collect();
     for listener in listeners {
         let (wires, node, on) = (Rc::clone(&wires), Rc::clone(&node), Rc::clone(&executor));
         executor.spawn(listener.run(wires, node, on)).detach();
     }
     let deadlines = Rc::clone(&wires);
-    executor.spawn(async move { deadlines.run_deadlines().await }).detach();
-    observe::emit(&Event::Ready { domain: &settings.domain });
+    executor
+        .spawn(async move { deadlines.run_deadlines().await })
+        .detach();
+    observe::emit(&Event::Ready {
+        domain: &settings.domain,
+    });
     say_ready(&bound);
     let asked = async {
         while let Some(signal) = signals.next().await {
@@ -180,7 +198,9 @@ async fn serve(
     if let Some(error) = asked.or(ended).await {
         return Err(RunError::Failed(error));
     }
-    observe::emit(&Event::Stopping { connections: wires.connections() });
+    observe::emit(&Event::Stopping {
+        connections: wires.connections(),
+    });
     node.begin_stop();
     while !node.is_settled() {
         Timer::after(Duration::from_millis(1)).await;
@@ -208,7 +228,11 @@ pub(super) async fn command(node: &Rc<Node>, command: Command) -> Option<Outcome
 async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), RunError> {
     let jid = BareJid::parse(&format!("{}@{domain}", user.name))
         .map_err(|_| RunError::Name(user.name.clone()))?;
-    let add = Command::AddUser { jid, password: user.password, admin: user.is_admin };
+    let add = Command::AddUser {
+        jid,
+        password: user.password,
+        admin: user.is_admin,
+    };
     match command(node, add).await {
         Some(Outcome::Done) => Ok(()),
         _ => Err(RunError::Name(user.name)),
@@ -235,8 +259,16 @@ fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunErro
 }
 
 fn listen(settings: &Settings) -> Result<Vec<Listener>, RunError> {
-    let plain = settings.listen.c2s.iter().map(|at| ("listen.c2s", at, TlsStart::StartTls));
-    let direct = settings.listen.c2s_tls.iter().map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
+    let plain = settings
+        .listen
+        .c2s
+        .iter()
+        .map(|at| ("listen.c2s", at, TlsStart::StartTls));
+    let direct = settings
+        .listen
+        .c2s_tls
+        .iter()
+        .map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
     plain
         .chain(direct)
         .map(|(key, address, start)| {
@@ -255,8 +287,8 @@ fn wire_settings(
     login_secret: [u8; 32],
     is_dev: bool,
 ) -> Result<WireSettings, RunError> {
-    let domain = BareJid::parse(&settings.domain)
-        .map_err(|_| RunError::Name(settings.domain.clone()))?;
+    let domain =
+        BareJid::parse(&settings.domain).map_err(|_| RunError::Name(settings.domain.clone()))?;
     let limits = &settings.limits;
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     let stream = c2s::Settings {
@@ -271,7 +303,10 @@ fn wire_settings(
         login_seconds: seconds(limits.login),
         silence_seconds: seconds(limits.silence),
         features: Vec::new(),
-        fakes: Fakes { secret: login_secret, iterations: ITERATIONS },
+        fakes: Fakes {
+            secret: login_secret,
+            iterations: ITERATIONS,
+        },
     };
     Ok(WireSettings {
         stream: Arc::new(stream),
@@ -294,8 +329,11 @@ fn policies(settings: &Settings) -> Policies {
         let uris = contact.uris.iter().map(|uri| uri.as_str().into()).collect();
         contacts.insert(contact.field.into(), uris);
     }
-    let admins: BTreeSet<BareJid> =
-        settings.admins.iter().filter_map(|admin| BareJid::parse(admin).ok()).collect();
+    let admins: BTreeSet<BareJid> = settings
+        .admins
+        .iter()
+        .filter_map(|admin| BareJid::parse(admin).ok())
+        .collect();
     Policies {
         domain: settings.domain.as_str().into(),
         rooms_host: Some(settings.muc_host.as_str().into()),

@@ -11,13 +11,13 @@ use smol::channel::Receiver;
 use crate::base::random::Entropy as _;
 use crate::core::CoreLimits;
 use crate::core::Now;
+use crate::core::Record as Loaded;
 use crate::core::Start;
 use crate::core::boot::Boot;
 use crate::core::boot::Secrets;
 use crate::core::boot::UnreadableRecord;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
-use crate::core::Record as Loaded;
 use crate::effect::settings::Settings as Policies;
 use crate::log::Failure;
 use crate::log::Kind;
@@ -39,6 +39,9 @@ use crate::store::disk::log::LogFiles;
 
 /// The number of this node; one board has no peer to tell itself from.
 const NODE: u8 = 0;
+
+/// What a start has to write at once: the record of its epoch, and perhaps the secrets.
+const FIRST_BYTES: u64 = 16_384;
 
 /// Why there is no node.
 #[derive(Debug)]
@@ -87,7 +90,10 @@ pub(crate) fn start(
     policies: Arc<Policies>,
     limits: CoreLimits,
 ) -> Result<Started, StartError> {
-    let now = Now { monotonic: clock.steady(), wall: Clock::of_the_day() };
+    let now = Now {
+        monotonic: clock.steady(),
+        wall: Clock::of_the_day(),
+    };
     let mut entropy = SystemEntropy::new();
     let applied_to = store.applied_to().map_err(StartError::Store)?;
     let known = store.epochs().map_err(StartError::Store)?;
@@ -96,12 +102,33 @@ pub(crate) fn start(
     let log = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
     let rows = node_rows(&store)?;
-    let (engine, secrets) = begin(&mut files, boot, log, Beginning {
-        now, salt, rows, policies, limits, entropy,
-    })?;
+    let (engine, secrets) = begin(
+        &mut files,
+        boot,
+        log,
+        Beginning {
+            now,
+            salt,
+            rows,
+            policies,
+            limits,
+            entropy,
+        },
+    )?;
     let (requests, disk) = channel::bounded(1);
-    let node = Node::new(clock, Rc::clone(executor), engine, Arc::new(store), requests);
-    Ok(Started { node, secrets, disk, files })
+    let node = Node::new(
+        clock,
+        Rc::clone(executor),
+        engine,
+        Arc::new(store),
+        requests,
+    );
+    Ok(Started {
+        node,
+        secrets,
+        disk,
+        files,
+    })
 }
 
 fn recover(
@@ -148,18 +175,18 @@ fn begin(
     mut log: Log,
     mut with: Beginning,
 ) -> Result<(Engine, Secrets), StartError> {
-    settle(files, &mut log)?;
+    drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
     let (epoch, position, bytes) = boot.begin_epoch(with.now, with.salt);
     append(&mut log, position, Kind::Epoch, &bytes)?;
     let (secrets, entry) = boot.secrets(&with.rows, with.now, epoch, &mut with.entropy);
-    let mut seq = 0;
+    let (mut seq, mut newest) = (0, position);
     if let Some(entry) = entry {
-        seq = entry.position.seq();
+        (seq, newest) = (entry.position.seq(), entry.position.to_u128());
         let mut bytes = Vec::new();
         Entry::encode(&entry, &mut bytes);
         append(&mut log, entry.position.to_u128(), Kind::Entry, &bytes)?;
     }
-    settle(files, &mut log)?;
+    settle(files, &mut log, newest)?;
     let start = Start {
         node: NODE,
         sequencer: Sequencer::Here { epoch, seq },
@@ -179,12 +206,24 @@ fn begin(
 
 fn append(log: &mut Log, position: u128, kind: Kind, bytes: &[u8]) -> Result<(), StartError> {
     // The only thing that can be missing is space.
-    log.append(position, kind, bytes).map_err(|_| StartError::Disk(DiskError::NoSpace))
+    log.append(position, kind, bytes)
+        .map_err(|_| StartError::Disk(DiskError::NoSpace))
 }
 
-/// Performs what the log asks for until it asks no more.
-fn settle(files: &mut LogFiles, log: &mut Log) -> Result<(), StartError> {
-    while let Some(request) = log.poll_output() {
+/// Performs what the log asks for until everything up to `upto` is durable. Segments are made ready
+/// later: nobody waits for them yet.
+fn settle(files: &mut LogFiles, log: &mut Log, upto: u128) -> Result<(), StartError> {
+    drive(files, log, |log| log.durable() >= upto)
+}
+
+fn drive(
+    files: &mut LogFiles,
+    log: &mut Log,
+    is_done: impl Fn(&Log) -> bool,
+) -> Result<(), StartError> {
+    while !is_done(log)
+        && let Some(request) = log.poll_output()
+    {
         match files.perform(&request) {
             Ok(()) => log.handle_synced(),
             Err(error) => {
@@ -205,7 +244,9 @@ impl Started {
         let (requests, mut files) = (self.disk, self.files);
         let work = move || {
             while let Ok(request) = requests.recv_blocking() {
-                let result = files.perform(&request).map_err(|error| Failure::from(&error));
+                let result = files
+                    .perform(&request)
+                    .map_err(|error| Failure::from(&error));
                 if done.send_blocking(result).is_err() {
                     return;
                 }

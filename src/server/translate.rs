@@ -49,7 +49,10 @@ impl Node {
     pub(super) fn translate_output(&self, link: LinkId, output: c2s::Output) {
         match output {
             c2s::Output::LookUp(look_up) => {
-                self.post(Input::LookUp { link, account: look_up.account });
+                self.post(Input::LookUp {
+                    link,
+                    account: look_up.account,
+                });
             }
             c2s::Output::Derive(derivation) => self.derive_for_stream(link, derivation),
             c2s::Output::Bind(request) => {
@@ -59,9 +62,9 @@ impl Node {
                     account: request.account,
                     resource: match request.resource {
                         Resource::Any => WantedResource::Any,
-                        Resource::Wanted(jid) => {
-                            WantedResource::Named { resource: jid.resource().into() }
-                        }
+                        Resource::Wanted(jid) => WantedResource::Named {
+                            resource: jid.resource().into(),
+                        },
                         Resource::Tagged(tag) => WantedResource::Tagged { tag: tag.into() },
                     },
                     carbons: inline.is_carbons,
@@ -73,14 +76,22 @@ impl Node {
             c2s::Output::Resume(request) => match key_of(&request.previd) {
                 Some(key) => {
                     let (account, h) = (request.account, request.h);
-                    self.post(Input::Resume { link, account, key, h });
+                    self.post(Input::Resume {
+                        link,
+                        account,
+                        key,
+                        h,
+                    });
                 }
                 None => self.tell(link, Event::Resumed(Err(ResumeRefusal { h: None }))),
             },
             c2s::Output::Token(_) => self.tell(link, Event::Token(None)),
             c2s::Output::Register(_) => self.tell(link, Event::Registered(Registered::Closed)),
             c2s::Output::Stanza(received) => {
-                self.post(Input::Stanza { link, stanza: Arc::new(received.stanza) });
+                self.post(Input::Stanza {
+                    link,
+                    stanza: Arc::new(received.stanza),
+                });
             }
             c2s::Output::Answered(received) => {
                 let answer = received.stanza.map(Into::into);
@@ -88,7 +99,10 @@ impl Node {
             }
             c2s::Output::Management(management) => self.post(manage(link, management)),
             c2s::Output::Activity(activity) => {
-                self.post(Input::Activity { link, active: activity == Activity::Active });
+                self.post(Input::Activity {
+                    link,
+                    active: activity == Activity::Active,
+                });
             }
             c2s::Output::Silent => self.post(Input::Silent { link }),
             // The connection itself does these.
@@ -128,17 +142,29 @@ impl Node {
                 let management = inline.management.clone();
                 let enabled = management.map(|enable| self.enable_inline(link, &enable));
                 if inline.activity == Some(Activity::Inactive) {
-                    self.post(Input::Activity { link, active: false });
+                    self.post(Input::Activity {
+                        link,
+                        active: false,
+                    });
                 }
-                let bound = Bound { jid, management: enabled.flatten(), metadata: None };
+                let bound = Bound {
+                    jid,
+                    management: enabled.flatten(),
+                    metadata: None,
+                };
                 self.tell(link, Event::Bound(Ok(bound)));
             }
         }
     }
 
     fn enable_inline(&self, link: LinkId, enable: &Enable) -> Option<Enabled> {
-        let max_ms = enable.max_seconds.map(|seconds| u64::from(seconds).saturating_mul(1_000));
-        self.engine.borrow_mut().core.enable(link, enable.is_resumable, max_ms)
+        let max_ms = enable
+            .max_seconds
+            .map(|seconds| u64::from(seconds).saturating_mul(1_000));
+        self.engine
+            .borrow_mut()
+            .core
+            .enable(link, enable.is_resumable, max_ms)
     }
 }
 
@@ -147,7 +173,9 @@ fn manage(link: LinkId, management: Management) -> Input {
         Management::Enable(enable) => Input::Enable {
             link,
             is_resumable: enable.is_resumable,
-            max_ms: enable.max_seconds.map(|seconds| u64::from(seconds).saturating_mul(1_000)),
+            max_ms: enable
+                .max_seconds
+                .map(|seconds| u64::from(seconds).saturating_mul(1_000)),
         },
         Management::Request => Input::AckRequest { link },
         Management::Ack { h } => Input::Ack { link, h },
@@ -166,7 +194,11 @@ fn bind_refusal(why: Option<Condition>) -> BindRefusal {
 
 /// What authentication gets to see of an account.
 pub(super) fn account(found: &Lookup) -> Account {
-    let Some(keys) = found.keys.as_ref().filter(|_| found.usable || found.disabled) else {
+    let Some(keys) = found
+        .keys
+        .as_ref()
+        .filter(|_| found.usable || found.disabled)
+    else {
         return Account::Absent;
     };
     let scram = [(Hash::Sha256, &keys.sha256), (Hash::Sha1, &keys.sha1)]
@@ -174,7 +206,11 @@ pub(super) fn account(found: &Lookup) -> Account {
         .filter_map(|(hash, keys)| to_sasl(hash, keys))
         .collect();
     let tokens = Vec::new();
-    Account::Found(sasl::Credentials { scram, is_enabled: found.usable, tokens })
+    Account::Found(sasl::Credentials {
+        scram,
+        is_enabled: found.usable,
+        tokens,
+    })
 }
 
 fn to_sasl(hash: Hash, keys: &ScramKeys) -> Option<sasl::ScramKeys> {
@@ -206,11 +242,22 @@ pub(super) fn derive(
         let derivation = Derivation::new(hash, password, &salt, iterations).ok()?;
         Some(from_sasl(&derivation.run()))
     };
-    Some(Arc::new(Credentials { sha1: keys(Hash::Sha1)?, sha256: keys(Hash::Sha256)? }))
+    Some(Arc::new(Credentials {
+        sha1: keys(Hash::Sha1)?,
+        sha256: keys(Hash::Sha256)?,
+    }))
 }
 
-pub(super) fn resumed(jid: crate::base::jid::FullJid, key: crate::base::ids::SmKey, h: u32) -> Event {
-    Event::Resumed(Ok(Resumed { jid, previd: previd(key), h }))
+pub(super) fn resumed(
+    jid: crate::base::jid::FullJid,
+    key: crate::base::ids::SmKey,
+    h: u32,
+) -> Event {
+    Event::Resumed(Ok(Resumed {
+        jid,
+        previd: previd(key),
+        h,
+    }))
 }
 
 pub(super) fn failure(why: EndReason) -> Failure {

@@ -1,3 +1,270 @@
 //! redb and files: the tables that index the log.
+//!
+//! The log is the truth; the tables are what it amounts to, so that a record, a page of an archive or
+//! a message is found without reading it. They are written at checkpoints alone: one transaction takes
+//! them from the entries up to one mark to those up to the next, and a crash leaves them at either.
+//!
+//! Reads see the newest checkpoint and block on nothing but the disk. Checkpoints come one at a time.
 
+mod apply;
+mod changes;
+mod clear;
 pub(crate) mod disk;
+pub(crate) mod error;
+mod key;
+mod load;
+mod schema;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use redb::Database;
+use redb::Durability;
+use redb::ReadTransaction;
+use redb::ReadableDatabase as _;
+use redb::ReadableTable as _;
+use redb::WriteTransaction;
+
+use crate::base::limits::CHECKPOINT_CLEARS_MAX;
+use crate::base::limits::CHECKPOINT_LOOKS;
+use crate::base::time::Timestamp;
+use crate::effect::query::Kept;
+use crate::model::codec::to_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::epochs::Epochs;
+use crate::model::position::Position;
+use crate::model::record::Record;
+use crate::model::row::RecordKey;
+use crate::store::apply::Apply;
+use crate::store::apply::is_applied;
+use crate::store::changes::Changes;
+use crate::store::changes::Tables;
+use crate::store::disk::Disk;
+use crate::store::disk::DiskError;
+use crate::store::disk::memory::Memory;
+use crate::store::disk::tables::TableFile;
+pub(crate) use crate::store::error::StoreError;
+use crate::store::schema::Meta;
+
+/// The file of the tables.
+const FILE_NAME: &str = "tables";
+
+/// The tables. Shared between threads.
+#[derive(Debug)]
+pub(crate) struct Store {
+    disk: Arc<dyn Disk>,
+    cache_bytes: usize,
+    /// Exchanged when a full disk has made the one before unusable.
+    database: RwLock<Database>,
+    book: Mutex<Book>,
+}
+
+/// What the writer remembers between checkpoints.
+#[derive(Debug, Default)]
+struct Book {
+    epochs: Epochs,
+    /// Where the search for old streams goes on.
+    looked_to: Vec<u8>,
+}
+
+impl Store {
+    /// Opens the tables on the disk, or makes them. `cache_bytes`: memory for pages.
+    pub(crate) fn open(disk: Arc<dyn Disk>, cache_bytes: usize) -> Result<Self, StoreError> {
+        let opening = |error: StoreError| error.during("opening the tables");
+        let database = open_database(&disk, cache_bytes).map_err(opening)?;
+        let mut store = Self {
+            disk,
+            cache_bytes,
+            database: RwLock::new(database),
+            book: Mutex::new(Book::default()),
+        };
+        let mut epochs = Epochs::default();
+        for record in store.epochs()? {
+            epochs.add(&record);
+        }
+        if let Ok(book) = store.book.get_mut() {
+            book.epochs = epochs;
+        }
+        Ok(store)
+    }
+
+    /// Applies entries, in the order of the log, and remembers that everything at or below `upto` is
+    /// here. Entries that were applied before are left out.
+    pub(crate) fn checkpoint(
+        &self,
+        entries: &[Arc<Entry>],
+        epochs: &[EpochRecord],
+        upto: Position,
+    ) -> Result<(), StoreError> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.write_checkpoint(&mut book, entries, epochs, upto);
+        if result == Err(StoreError::Full) {
+            // redb is of no use after any error of the disk; what is in the file is whole.
+            self.reopen()?;
+        }
+        result.map_err(|error| error.during("writing a checkpoint"))
+    }
+
+    fn write_checkpoint(
+        &self,
+        book: &mut Book,
+        entries: &[Arc<Entry>],
+        epochs: &[EpochRecord],
+        upto: Position,
+    ) -> Result<(), StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let transaction = begin_write(&database)?;
+        let tables = Tables::open(&transaction)?;
+        let mut meta = read_meta(&tables.meta)?;
+        let mut known = book.epochs.clone();
+        let mut changes = Changes::new(tables, meta.applied_to);
+        for record in epochs {
+            known.add(record);
+            let key = to_bytes(&record.epoch);
+            changes.epochs.insert(key, schema::to_value(record));
+        }
+        clear::clear(&mut changes, CHECKPOINT_CLEARS_MAX)?;
+        let now = Timestamp::from_unix_ms(meta.stamp.unix_ms());
+        let looks = CHECKPOINT_LOOKS.saturating_add(entries.len());
+        let looked_to = clear::drop_old_streams(&mut changes, &book.looked_to, now, looks)?;
+        let mut apply = Apply {
+            changes: &mut changes,
+            epochs: &known,
+        };
+        for entry in entries {
+            if !is_applied(entry, meta.applied_to, &known) {
+                apply.apply(entry)?;
+                meta.stamp = meta.stamp.max(entry.stamp);
+            }
+        }
+        meta.applied_to = meta.applied_to.max(upto);
+        changes.tables.meta.insert(0, meta.to_value().as_slice())?;
+        changes.write()?;
+        transaction.commit()?;
+        book.epochs = known;
+        book.looked_to = looked_to;
+        Ok(())
+    }
+
+    /// The tables hold everything at or below.
+    pub(crate) fn applied_to(&self) -> Result<Position, StoreError> {
+        self.read("reading how far the tables go", |snapshot| {
+            let table = snapshot.open_table(schema::META)?;
+            Ok(read_meta(&table)?.applied_to)
+        })
+    }
+
+    /// All epochs that the tables know, in their order.
+    pub(crate) fn epochs(&self) -> Result<Vec<EpochRecord>, StoreError> {
+        self.read("reading the epochs", |snapshot| {
+            let mut records = Vec::new();
+            for row in snapshot.open_table(schema::EPOCHS)?.iter()? {
+                records.push(schema::from_value(row?.1.value())?);
+            }
+            Ok(records)
+        })
+    }
+
+    /// A record with all its rows. Takes time in proportion to their number.
+    pub(crate) fn load(&self, key: &RecordKey) -> Result<Record, StoreError> {
+        self.read("loading a record", |snapshot| load::load(snapshot, key))
+    }
+
+    /// Kept messages by position; what is not there is left out.
+    pub(crate) fn fetch(&self, positions: &[Position]) -> Result<Vec<Kept>, StoreError> {
+        self.read("reading messages", |snapshot| {
+            load::fetch(snapshot, positions)
+        })
+    }
+
+    pub(crate) fn ask(
+        &self,
+        _q: &crate::effect::query::Query,
+    ) -> Result<crate::effect::query::Found, StoreError> {
+        Ok(crate::effect::query::Found::Page {
+            rows: Vec::new(),
+            complete: true,
+            total: None,
+        })
+    }
+
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        read: impl Fn(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let attempt = || {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            read(&database.begin_read()?)
+        };
+        match attempt() {
+            // The disk was full while this was read: the tables are open again.
+            Err(StoreError::Poisoned) => attempt(),
+            result => result,
+        }
+        .map_err(|error| error.during(doing))
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *database = open_database(&self.disk, self.cache_bytes)?;
+        Ok(())
+    }
+}
+
+/// Tables that are gone with the process.
+pub(crate) fn memory(cache_bytes: usize) -> Result<Store, StoreError> {
+    Store::open(Arc::new(Memory::default()), cache_bytes)
+}
+
+fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {
+    let file = match disk.open(FILE_NAME) {
+        Err(DiskError::NotFound { .. }) => {
+            let file = disk.create(FILE_NAME)?;
+            disk.sync_names()?;
+            file
+        }
+        file => file?,
+    };
+    let database = Database::builder()
+        .set_cache_size(cache_bytes)
+        .create_with_backend(TableFile::new(file))?;
+    let is_new = match database.begin_read()?.open_table(schema::META) {
+        Ok(table) => {
+            read_meta(&table)?;
+            false
+        }
+        Err(redb::TableError::TableDoesNotExist(_)) => true,
+        Err(error) => return Err(error.into()),
+    };
+    if is_new {
+        let transaction = begin_write(&database)?;
+        let mut tables = Tables::open(&transaction)?;
+        let value = Meta::default().to_value();
+        tables.meta.insert(0, value.as_slice())?;
+        drop(tables);
+        transaction.commit()?;
+    }
+    Ok(database)
+}
+
+/// A transaction that is durable when it is committed, and leaves a file that opens at once.
+fn begin_write(database: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+fn read_meta(table: &impl redb::ReadableTable<u8, &'static [u8]>) -> Result<Meta, StoreError> {
+    match table.get(0)? {
+        Some(value) => Meta::from_value(value.value()),
+        None => Err(StoreError::Corrupt { place: "meta" }),
+    }
+}

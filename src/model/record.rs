@@ -1,0 +1,13 @@
+//! A record as the tables have it: what is loaded into memory, kept there and evicted as one.
+
+use crate::model::account::Account;
+use crate::model::room::Room;
+use crate::model::row::Rows;
+
+/// The node, an account, or a room; its volatile parts are empty.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Node { rows: Rows },
+    Account { account: Account },
+    Room { room: Room },
+}

@@ -1,0 +1,164 @@
+//! Removal in bounded steps: of what archives have cleared, of swept records, of old streams.
+//!
+//! A reader does not see any of it from the moment it was cleared. Each checkpoint removes a number
+//! of rows; what is left is remembered in the table `work`, so that a restart goes on with it.
+
+use std::ops::Bound;
+
+use redb::ReadableTable as _;
+
+use crate::base::ids::Incarnation;
+use crate::base::limits::STREAM_ROW_MS;
+use crate::base::time::Timestamp;
+use crate::model::position::Position;
+use crate::model::row::Cell;
+use crate::model::row::Row;
+use crate::store::changes::Changes;
+use crate::store::error::StoreError;
+use crate::store::key::PlaceKey;
+use crate::store::key::is_tombstone;
+use crate::store::key::place_key;
+use crate::store::key::place_position;
+use crate::store::key::prefix_end;
+use crate::store::schema;
+
+const UNREADABLE: StoreError = StoreError::Corrupt { place: "work" };
+
+/// Removes up to `rows_max` rows, before the entries of the checkpoint are applied.
+pub(super) fn clear(changes: &mut Changes<'_>, rows_max: usize) -> Result<(), StoreError> {
+    let mut jobs = Vec::new();
+    for job in changes.tables.work.iter()?.take(rows_max) {
+        let (key, value) = job?;
+        jobs.push((key.value().to_vec(), value.value().to_vec()));
+    }
+    let mut left = rows_max;
+    for (key, value) in jobs {
+        if left == 0 {
+            break;
+        }
+        let done = match key.split_first() {
+            Some((1, archive)) => {
+                let archive = archive.try_into().map_err(|_| UNREADABLE)?;
+                let archive = Incarnation(u64::from_be_bytes(archive));
+                clear_archive(changes, archive, &mut left)?
+            }
+            Some((2, prefix)) => {
+                let upto = schema::from_value(&value)?;
+                clear_record(changes, prefix, upto, &mut left)?;
+                true
+            }
+            _ => return Err(UNREADABLE),
+        };
+        if done {
+            changes.work.insert(key, None);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the archive is through.
+fn clear_archive(
+    changes: &mut Changes<'_>,
+    archive: Incarnation,
+    left: &mut usize,
+) -> Result<bool, StoreError> {
+    let Some(cleared) = changes.archive_mut(archive, None)?.map(|sums| sums.cleared) else {
+        return Ok(true);
+    };
+    let (low, high) = (
+        place_key(archive, Position::ZERO),
+        place_key(archive, cleared),
+    );
+    let mut places = Vec::new();
+    for row in changes
+        .tables
+        .places
+        .range::<&PlaceKey>(&low..=&high)?
+        .take(*left)
+    {
+        places.push(place_position(row?.0.value()));
+    }
+    for position in &places {
+        changes.remove_place(archive, *position)?;
+    }
+    *left = left.saturating_sub(places.len());
+    let mut untaken = Vec::new();
+    for row in changes
+        .tables
+        .untaken
+        .range::<&PlaceKey>(&low..=&high)?
+        .take(*left)
+    {
+        untaken.push(place_position(row?.0.value()));
+    }
+    for position in &untaken {
+        changes.set_untaken(archive, *position, None);
+    }
+    *left = left.saturating_sub(untaken.len());
+    if *left == 0 {
+        return Ok(false);
+    }
+    if let Some(sums) = changes.archive_mut(archive, None)? {
+        sums.clearing = false;
+    }
+    Ok(true)
+}
+
+/// A record is bounded by its own limits, so it goes in one piece.
+fn clear_record(
+    changes: &mut Changes<'_>,
+    prefix: &[u8],
+    upto: Position,
+    left: &mut usize,
+) -> Result<(), StoreError> {
+    let end = prefix_end(prefix);
+    let tables = [
+        (&changes.tables.rows, &mut changes.rows),
+        (&changes.tables.marks, &mut changes.marks),
+    ];
+    for (table, rows) in tables {
+        for row in table.range(prefix..end.as_slice())? {
+            let (key, value) = row?;
+            let is_kept = key.value().strip_prefix(prefix).is_some_and(is_tombstone);
+            if !is_kept && schema::cell_position(value.value())? <= upto {
+                rows.insert(key.value().to_vec(), None);
+                *left = left.saturating_sub(1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a stream's count is too old for anybody to ask for it, when the log's time is `now`.
+pub(super) fn is_old_stream(cell: &Cell, now: Timestamp) -> bool {
+    matches!(&cell.row, Some(Row::Stream { stream })
+        if stream.at.plus_ms(STREAM_ROW_MS) < now)
+}
+
+/// Looks at up to `rows_max` rows after `from` for counts of old streams, and says where it ended;
+/// an empty key: at the end of the table.
+pub(super) fn drop_old_streams(
+    changes: &mut Changes<'_>,
+    from: &[u8],
+    now: Timestamp,
+    rows_max: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let range = (Bound::Excluded(from), Bound::Unbounded);
+    let mut seen = 0;
+    let mut last = Vec::new();
+    for row in changes.tables.marks.range::<&[u8]>(range)?.take(rows_max) {
+        let (key, value) = row?;
+        seen += 1;
+        last.clear();
+        last.extend_from_slice(key.value());
+        let name = key.value().splitn(2, |byte| *byte == 0).nth(1);
+        let is_stream = name.is_some_and(|name| name.first() == Some(&11));
+        if is_stream && is_old_stream(&schema::read_cell(value.value())?, now) {
+            changes.marks.insert(last.clone(), None);
+        }
+    }
+    if seen < rows_max {
+        last.clear();
+    }
+    Ok(last)
+}

@@ -1,0 +1,188 @@
+//! Keys of the tables: bytes whose order is the order wanted.
+//!
+//! ```text
+//! row      kind | address | 00 | tag of the row | rest of its name
+//! message  position (16, big endian)
+//! place    incarnation of the archive (8, big endian) | position (16)
+//! ```
+//!
+//! An address has no NUL, so all rows of a record, and no others, begin with its prefix.
+
+use crate::base::ids::Incarnation;
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::jid::Jid;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::RowName;
+use crate::store::error::StoreError;
+
+/// A message in one archive.
+pub(super) type PlaceKey = [u8; 24];
+
+const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
+
+/// What the keys of all rows of a record begin with.
+pub(super) fn record_prefix(record: &RecordKey) -> Vec<u8> {
+    let (kind, name) = match record {
+        RecordKey::Node => (0, ""),
+        RecordKey::Account { jid } => (1, jid.as_str()),
+        RecordKey::Room { jid } => (2, jid.as_str()),
+    };
+    let mut key = Vec::with_capacity(name.len() + 40);
+    key.push(kind);
+    key.extend_from_slice(name.as_bytes());
+    key.push(0);
+    key
+}
+
+/// The smallest key above all that begin with the prefix of a record.
+pub(super) fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    if let Some(last) = end.last_mut() {
+        *last = 1;
+    }
+    end
+}
+
+pub(super) fn row_key(record: &RecordKey, name: &RowName) -> Vec<u8> {
+    let mut key = record_prefix(record);
+    push_name(&mut key, name);
+    key
+}
+
+fn push_name(key: &mut Vec<u8>, name: &RowName) {
+    let (tag, rest): (u8, &str) = match name {
+        RowName::Account => (1, ""),
+        RowName::Credentials => (2, ""),
+        RowName::LastSeen => (3, ""),
+        RowName::Preferences => (4, ""),
+        RowName::VCard => (5, ""),
+        RowName::Frontier => (6, ""),
+        RowName::Contact { jid } | RowName::Affiliation { jid } => {
+            let is_contact = matches!(name, RowName::Contact { .. });
+            (if is_contact { 7 } else { 15 }, jid.as_str())
+        }
+        RowName::Blocked { jid } => (8, jid.as_str()),
+        RowName::Token { device } => (9, device),
+        RowName::Private { name } => (10, name),
+        RowName::Stream { key: stream } => {
+            key.push(11);
+            key.extend_from_slice(&stream.0.to_be_bytes());
+            return;
+        }
+        RowName::Room => (12, ""),
+        RowName::RoomConfig => (13, ""),
+        RowName::Subject => (14, ""),
+        RowName::Secret { purpose } => (16, purpose),
+        RowName::Text { name } => (17, name),
+    };
+    key.push(tag);
+    key.extend_from_slice(rest.as_bytes());
+}
+
+/// The name of the row whose key follows the prefix of its record as `bytes`.
+pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
+    let (tag, rest) = bytes.split_first().ok_or(UNREADABLE)?;
+    if *tag == 11 {
+        let key = rest.try_into().map_err(|_| UNREADABLE)?;
+        let key = SmKey(u128::from_be_bytes(key));
+        return Ok(RowName::Stream { key });
+    }
+    let rest = std::str::from_utf8(rest).map_err(|_| UNREADABLE)?;
+    let name = match tag {
+        1 => RowName::Account,
+        2 => RowName::Credentials,
+        3 => RowName::LastSeen,
+        4 => RowName::Preferences,
+        5 => RowName::VCard,
+        6 => RowName::Frontier,
+        7 => RowName::Contact { jid: bare(rest)? },
+        8 => RowName::Blocked {
+            jid: Jid::parse(rest).map_err(|_| UNREADABLE)?,
+        },
+        9 => RowName::Token {
+            device: rest.into(),
+        },
+        10 => RowName::Private { name: rest.into() },
+        12 => RowName::Room,
+        13 => RowName::RoomConfig,
+        14 => RowName::Subject,
+        15 => RowName::Affiliation { jid: bare(rest)? },
+        16 => RowName::Secret {
+            purpose: rest.into(),
+        },
+        17 => RowName::Text { name: rest.into() },
+        _ => return Err(UNREADABLE),
+    };
+    Ok(name)
+}
+
+pub(super) fn bare(text: &str) -> Result<BareJid, StoreError> {
+    BareJid::parse(text).map_err(|_| UNREADABLE)
+}
+
+/// Whether this row of the record outlives its end, so that a name is never taken for a new one.
+pub(super) fn is_tombstone(name: &[u8]) -> bool {
+    matches!(name, [1 | 12])
+}
+
+pub(super) fn place_key(archive: Incarnation, position: Position) -> PlaceKey {
+    let mut key = [0; 24];
+    let (head, tail) = key.split_at_mut(8);
+    head.copy_from_slice(&archive.0.to_be_bytes());
+    tail.copy_from_slice(&position.to_bytes());
+    key
+}
+
+pub(super) fn place_position(key: &PlaceKey) -> Position {
+    key.last_chunk()
+        .map_or(Position::ZERO, |bytes| Position::from_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str) -> RecordKey {
+        RecordKey::Account {
+            jid: BareJid::parse(name).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_record_are_together() {
+        let (short, long) = (account("a@b"), account("a@b.c"));
+        let prefix = record_prefix(&short);
+        let own = row_key(&short, &RowName::Text { name: "zz".into() });
+        let other = row_key(&long, &RowName::Account);
+
+        assert!(own > prefix && own < prefix_end(&prefix));
+        assert!(other > prefix_end(&prefix));
+    }
+
+    #[test]
+    fn a_name_is_read_back() {
+        let names = [
+            RowName::Frontier,
+            RowName::Contact {
+                jid: BareJid::parse("bob@b").unwrap(),
+            },
+            RowName::Blocked {
+                jid: Jid::parse("bob@b/x").unwrap(),
+            },
+            RowName::Stream {
+                key: SmKey(7 << 99),
+            },
+            RowName::Affiliation {
+                jid: BareJid::parse("bob@b").unwrap(),
+            },
+        ];
+        let record = account("a@b");
+        let prefix = record_prefix(&record);
+        for name in names {
+            let key = row_key(&record, &name);
+            assert_eq!(read_name(key.strip_prefix(&prefix[..]).unwrap()), Ok(name));
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The tables, and the byte forms of what they hold.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `rows` | row key | cell: rows that change seldom |
+//! | `marks` | row key | cell: rows that traffic changes, close together so that few pages change |
+//! | `messages` | position | stamp, places, message |
+//! | `places` | archive, position | role, time, hashes of the correspondent, size |
+//! | `untaken` | archive, position | whether it is archived: received, above the frontier |
+//! | `archives` | archive | owner, size, up to where it was cleared |
+//! | `clock` | stretch of time | lowest and highest position of its messages |
+//! | `accounts`, `rooms` | address | flags: those that exist |
+//! | `epochs` | epoch | its record |
+//! | `work` | what is to be removed | up to where |
+//! | `meta` | 0 | format version, how far entries are applied, newest stamp |
+
+use redb::TableDefinition;
+
+use crate::base::ids::Incarnation;
+use crate::base::time::Timestamp;
+use crate::model::codec::Code;
+use crate::model::codec::CodecError;
+use crate::model::codec::Reader;
+use crate::model::codec::coded;
+use crate::model::codec::from_bytes;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Place;
+use crate::model::message::Role;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::Cell;
+use crate::model::row::RowName;
+use crate::store::error::StoreError;
+
+/// The format written by this program.
+pub(super) const FORMAT: u32 = 1;
+
+pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+pub(super) const ROWS: Bytes = TableDefinition::new("rows");
+pub(super) const MARKS: Bytes = TableDefinition::new("marks");
+pub(super) const MESSAGES: TableDefinition<'static, &'static [u8; 16], &'static [u8]> =
+    TableDefinition::new("messages");
+pub(super) const PLACES: TableDefinition<'static, &'static [u8; 24], &'static [u8; 16]> =
+    TableDefinition::new("places");
+pub(super) const UNTAKEN: TableDefinition<'static, &'static [u8; 24], bool> =
+    TableDefinition::new("untaken");
+pub(super) const ARCHIVES: TableDefinition<'static, u64, &'static [u8]> =
+    TableDefinition::new("archives");
+pub(super) const CLOCK: TableDefinition<'static, u64, &'static [u8; 32]> =
+    TableDefinition::new("clock");
+pub(super) const ACCOUNTS: TableDefinition<'static, &'static str, u8> =
+    TableDefinition::new("accounts");
+pub(super) const ROOMS: TableDefinition<'static, &'static str, u8> = TableDefinition::new("rooms");
+pub(super) const EPOCHS: Bytes = TableDefinition::new("epochs");
+pub(super) const WORK: Bytes = TableDefinition::new("work");
+pub(super) const META: TableDefinition<'static, u8, &'static [u8]> = TableDefinition::new("meta");
+
+/// Flag of an entry of `rooms`: strangers may see it in the list.
+pub(super) const ROOM_IS_PUBLIC: u8 = 1;
+
+/// The version that every value of variable form begins with.
+const VALUE_VERSION: u8 = 1;
+
+/// Rows that traffic changes. All others stay where they are between checkpoints.
+pub(super) fn is_mark(name: &RowName) -> bool {
+    matches!(
+        name,
+        RowName::Frontier | RowName::LastSeen | RowName::Stream { .. }
+    )
+}
+
+/// How far the tables go.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Meta {
+    pub(super) applied_to: Position,
+    /// The newest stamp of an applied entry.
+    pub(super) stamp: Hlc,
+}
+
+coded!(struct Meta { applied_to, stamp });
+
+impl Meta {
+    /// The version stands first and keeps its form in every format.
+    pub(super) fn to_value(self) -> Vec<u8> {
+        let mut out = FORMAT.to_be_bytes().to_vec();
+        self.encode(&mut out);
+        out
+    }
+
+    pub(super) fn from_value(value: &[u8]) -> Result<Self, StoreError> {
+        let mut input = Reader::new(value);
+        let found = u32::from_be_bytes(input.array()?);
+        if found != FORMAT {
+            return Err(StoreError::Version {
+                found,
+                known: FORMAT,
+            });
+        }
+        Ok(from_bytes(input.rest())?)
+    }
+}
+
+/// A value behind its version.
+pub(super) fn to_value<T: Code>(value: &T) -> Vec<u8> {
+    let mut out = vec![VALUE_VERSION];
+    value.encode(&mut out);
+    out
+}
+
+pub(super) fn from_value<T: Code>(bytes: &[u8]) -> Result<T, StoreError> {
+    let mut input = versioned(bytes)?;
+    let value = T::decode(&mut input)?;
+    input.end()?;
+    Ok(value)
+}
+
+fn versioned(bytes: &[u8]) -> Result<Reader<'_>, CodecError> {
+    let mut input = Reader::new(bytes);
+    if input.byte()? == VALUE_VERSION {
+        Ok(input)
+    } else {
+        Err(CodecError::Unknown)
+    }
+}
+
+/// Position and stamp of a cell, without its row.
+pub(super) fn cell_position(bytes: &[u8]) -> Result<Position, StoreError> {
+    Ok(Position::decode(&mut versioned(bytes)?)?)
+}
+
+pub(super) fn read_cell(bytes: &[u8]) -> Result<Cell, StoreError> {
+    from_value(bytes)
+}
+
+/// A message's value: version, stamp, places with their roles, message.
+pub(super) fn message_value(
+    message: &Message,
+    stamp: Hlc,
+    places: &[(Incarnation, Role)],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.payload.len() + 160);
+    out.push(VALUE_VERSION);
+    stamp.encode(&mut out);
+    places.len().encode(&mut out);
+    for (archive, role) in places {
+        out.extend_from_slice(&archive.0.to_be_bytes());
+        role.encode(&mut out);
+    }
+    message.encode(&mut out);
+    out
+}
+
+/// The head of a message's value.
+pub(super) struct MessageHead {
+    pub(super) stamp: Hlc,
+    pub(super) places: Vec<(Incarnation, Role)>,
+}
+
+pub(super) fn read_message_head(bytes: &[u8]) -> Result<MessageHead, StoreError> {
+    let mut input = versioned(bytes)?;
+    Ok(message_head(&mut input)?)
+}
+
+fn message_head(input: &mut Reader<'_>) -> Result<MessageHead, CodecError> {
+    let stamp = Hlc::decode(input)?;
+    let count = usize::decode(input)?;
+    let mut places = Vec::new();
+    for _ in 0..count {
+        let archive = Incarnation(u64::from_be_bytes(input.array()?));
+        places.push((archive, Role::decode(input)?));
+    }
+    Ok(MessageHead { stamp, places })
+}
+
+/// The first place's role, the stamp, and the message.
+pub(super) fn read_message(bytes: &[u8]) -> Result<(Role, Hlc, Message), StoreError> {
+    let mut input = versioned(bytes)?;
+    let stamp = Hlc::decode(&mut input)?;
+    let mut role = Role::Said;
+    for index in 0..usize::decode(&mut input)? {
+        input.take(8)?;
+        let next = Role::decode(&mut input)?;
+        if index == 0 {
+            role = next;
+        }
+    }
+    let message = Message::decode(&mut input)?;
+    input.end()?;
+    Ok((role, stamp, message))
+}
+
+/// What an archive knows of a message without reading it.
+///
+/// `role and flag u8 | ms u48 | bare hash u32 | resource hash u16 | bytes u24`
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct PlaceValue {
+    pub(super) role: Role,
+    pub(super) archived: bool,
+    pub(super) at: Timestamp,
+    pub(super) with: WithHash,
+    pub(super) bytes: u32,
+}
+
+/// Hashes of a correspondent's address: they tell most messages of others apart.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct WithHash {
+    pub(super) bare: u32,
+    pub(super) resource: u16,
+}
+
+impl WithHash {
+    pub(super) fn new(jid: &crate::base::jid::Jid) -> Self {
+        let resource = crc32c::crc32c(jid.resource().unwrap_or_default().as_bytes());
+        Self {
+            bare: crc32c::crc32c(jid.bare_str().as_bytes()),
+            resource: u16::try_from(resource & 0xffff).unwrap_or(0),
+        }
+    }
+}
+
+/// Sizes of messages are kept in three bytes.
+const PLACE_BYTES_MAX: u32 = 0xff_ffff;
+
+impl PlaceValue {
+    pub(super) fn new(place: &Place, stamp: Hlc, message: &Message) -> Self {
+        let text = message.from.as_str().len() + message.to.as_str().len();
+        let bytes = message
+            .payload
+            .len()
+            .saturating_add(text)
+            .saturating_add(64);
+        Self {
+            role: place.role,
+            archived: place.archived,
+            at: Timestamp::from_unix_ms(stamp.unix_ms()),
+            with: WithHash::new(&place.with),
+            bytes: u32::try_from(bytes)
+                .unwrap_or(u32::MAX)
+                .min(PLACE_BYTES_MAX),
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let role = match self.role {
+            Role::Received => 0,
+            Role::Sent => 1,
+            Role::Said => 2,
+        };
+        let flags = role | u8::from(self.archived) << 2;
+        let bits = u128::from(flags) << 120
+            | u128::from(self.at.unix_ms() & 0xffff_ffff_ffff) << 72
+            | u128::from(self.with.bare) << 40
+            | u128::from(self.with.resource) << 24
+            | u128::from(self.bytes & PLACE_BYTES_MAX);
+        bits.to_be_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+        let bits = u128::from_be_bytes(bytes);
+        let part =
+            |shift: u32, mask: u64| u64::try_from(bits >> shift & u128::from(mask)).unwrap_or(0);
+        let flags = part(120, 0xff);
+        Self {
+            role: match flags & 3 {
+                0 => Role::Received,
+                1 => Role::Sent,
+                _ => Role::Said,
+            },
+            archived: flags & 4 != 0,
+            at: Timestamp::from_unix_ms(part(72, 0xffff_ffff_ffff)),
+            with: WithHash {
+                bare: u32::try_from(part(40, 0xffff_ffff)).unwrap_or(0),
+                resource: u16::try_from(part(24, 0xffff)).unwrap_or(0),
+            },
+            bytes: u32::try_from(part(0, 0xff_ffff)).unwrap_or(0),
+        }
+    }
+}
+
+/// An archive's size, and up to where it was cleared.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Archive {
+    pub(super) owner: Owner,
+    /// Places in the table, archived or not.
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+    /// Nothing at or below is there for a reader; `MAX`: the archive is gone for good.
+    pub(super) cleared: Position,
+    /// What was cleared is not removed yet.
+    pub(super) clearing: bool,
+}
+
+coded!(struct Archive { owner, count, bytes, cleared, clearing });
+
+impl Archive {
+    pub(super) fn new(owner: Owner) -> Self {
+        Self {
+            owner,
+            count: 0,
+            bytes: 0,
+            cleared: Position::ZERO,
+            clearing: false,
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.cleared == Position::MAX
+    }
+}
+
+/// Lowest and highest position of the messages of a stretch of time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span {
+    pub(super) low: Position,
+    pub(super) high: Position,
+}
+
+/// A stretch of the clock: 2^25 ms, 9.3 hours. Shorter ones find a time more exactly, and are more.
+pub(super) fn stretch(at: Timestamp) -> u64 {
+    at.unix_ms() >> 25
+}
+
+impl Span {
+    pub(super) fn of(position: Position) -> Self {
+        Self {
+            low: position,
+            high: position,
+        }
+    }
+
+    pub(super) fn unite(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let (low, high) = bytes.split_at_mut(16);
+        low.copy_from_slice(&self.low.to_bytes());
+        high.copy_from_slice(&self.high.to_bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let half = |bytes: Option<&[u8; 16]>| {
+            bytes.map_or(Position::ZERO, |bytes| Position::from_bytes(*bytes))
+        };
+        Self {
+            low: half(bytes.first_chunk()),
+            high: half(bytes.last_chunk()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_back() {
+        let place = PlaceValue {
+            role: Role::Sent,
+            archived: true,
+            at: Timestamp::from_unix_ms(1_700_000_000_123),
+            with: WithHash {
+                bare: 0xdead_beef,
+                resource: 0x1234,
+            },
+            bytes: 70_000,
+        };
+        assert_eq!(PlaceValue::from_bytes(place.to_bytes()), place);
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let mut value = Meta::default().to_value();
+        if let Some(last) = value.get_mut(3) {
+            *last = 9;
+        }
+        assert_eq!(
+            Meta::from_value(&value),
+            Err(StoreError::Version { found: 9, known: 1 })
+        );
+    }
+}

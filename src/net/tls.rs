@@ -31,6 +31,9 @@ pub(crate) struct TlsSettings {
     pub(crate) identity: Arc<Identity>,
 }
 
+/// The library refuses the certificate or the settings.
+pub(crate) type TlsError = rustls::Error;
+
 /// How a connection comes to be encrypted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TlsStart {

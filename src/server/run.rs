@@ -35,6 +35,7 @@ use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::net::listen::Listener;
 use crate::net::tls;
+use crate::net::tls::TlsError;
 use crate::net::tls::TlsSettings;
 use crate::net::tls::TlsStart;
 use crate::net::wires::WireSettings;
@@ -73,7 +74,7 @@ pub(crate) struct NewUser {
 pub(crate) enum RunError {
     Start(StartError),
     Certificate(CertificateError),
-    Tls(rustls::Error),
+    Tls(TlsError),
     Listen {
         key: &'static str,
         address: String,

@@ -19,3 +19,13 @@ pub fn fuzz_stranger(program: &[u8]) -> Result<(), &'static str> {
 pub fn fuzz_log(input: &[u8]) -> bool {
     crate::log::fuzz::recovery(input)
 }
+
+/// Fuzz entry: a stream in pieces; `Err` names the promise that was broken.
+pub fn fuzz_xml(input: &[u8]) -> Result<(), &'static str> {
+    crate::xml::fuzz::check_stream(input)
+}
+
+/// Fuzz entry: an address; `Err` names the promise that was broken.
+pub fn fuzz_jid(input: &[u8]) -> Result<(), &'static str> {
+    crate::base::fuzz::check_address(input)
+}

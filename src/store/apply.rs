@@ -130,17 +130,18 @@ impl Apply<'_, '_> {
             }
             (RecordKey::Room { jid }, RowName::Room) => {
                 let exists = matches!(row, Some(Row::Room { row }) if !row.destroyed);
-                let flags = match exists {
-                    true => Some(self.flags_of_room(record)?),
-                    false => None,
+                let flags = if exists {
+                    Some(self.flags_of_room(record)?)
+                } else {
+                    None
                 };
                 self.changes.list_room(jid.as_str(), flags);
             }
-            (RecordKey::Room { jid }, RowName::RoomConfig) => {
-                if self.changes.room_is_listed(jid.as_str())? {
-                    let flags = self.flags_of_room(record)?;
-                    self.changes.list_room(jid.as_str(), Some(flags));
-                }
+            (RecordKey::Room { jid }, RowName::RoomConfig)
+                if self.changes.room_is_listed(jid.as_str())? =>
+            {
+                let flags = self.flags_of_room(record)?;
+                self.changes.list_room(jid.as_str(), Some(flags));
             }
             (RecordKey::Account { .. }, RowName::Frontier) => {
                 if let Some(Row::Frontier { frontier }) = row {

@@ -14,6 +14,8 @@ pub(crate) mod error;
 mod key;
 mod load;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -57,6 +59,8 @@ const FILE_NAME: &str = "tables";
 pub(crate) struct Store {
     disk: Arc<dyn Disk>,
     cache_bytes: usize,
+    /// Rows that a checkpoint removes at most.
+    clears_max: usize,
     /// Exchanged when a full disk has made the one before unusable.
     database: RwLock<Database>,
     book: Mutex<Book>,
@@ -78,6 +82,7 @@ impl Store {
         let mut store = Self {
             disk,
             cache_bytes,
+            clears_max: CHECKPOINT_CLEARS_MAX,
             database: RwLock::new(database),
             book: Mutex::new(Book::default()),
         };
@@ -126,7 +131,7 @@ impl Store {
             let key = to_bytes(&record.epoch);
             changes.epochs.insert(key, schema::to_value(record));
         }
-        clear::clear(&mut changes, CHECKPOINT_CLEARS_MAX)?;
+        clear::clear(&mut changes, self.clears_max)?;
         let now = Timestamp::from_unix_ms(meta.stamp.unix_ms());
         let looks = CHECKPOINT_LOOKS.saturating_add(entries.len());
         let looked_to = clear::drop_old_streams(&mut changes, &book.looked_to, now, looks)?;

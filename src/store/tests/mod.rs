@@ -1,0 +1,5 @@
+//! The tables against a plain model of them.
+
+mod apply;
+mod oracle;
+mod script;

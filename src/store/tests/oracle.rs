@@ -1,0 +1,188 @@
+//! What the tables should hold, computed in the plainest way: maps, scans, no checkpoints.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::limits::STREAM_ROW_MS;
+use crate::base::time::Timestamp;
+use crate::effect::state::record_of;
+use crate::model::account::StreamRow;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::epochs::Epochs;
+use crate::model::frontier::Frontier;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Place;
+use crate::model::message::Role;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::Cell;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+
+#[derive(Clone, Default)]
+pub(super) struct Oracle {
+    pub(super) epochs: Epochs,
+    records: BTreeMap<RecordKey, Rows>,
+    pub(super) messages: BTreeMap<Position, (Hlc, Arc<Message>)>,
+    pub(super) places: BTreeMap<(Incarnation, Position), Place>,
+    pub(super) untaken: BTreeSet<(Incarnation, Position)>,
+    stamp: Hlc,
+}
+
+impl Oracle {
+    pub(super) fn begin_epoch(&mut self, record: &EpochRecord) {
+        self.epochs.add(record);
+    }
+
+    pub(super) fn apply(&mut self, entry: &Entry) {
+        self.stamp = self.stamp.max(entry.stamp);
+        if let Some(origin) = &entry.origin {
+            let record = RecordKey::Account {
+                jid: origin.jid.bare(),
+            };
+            let stream = StreamRow {
+                h: origin.h,
+                iq: origin.iq.clone(),
+                at: Timestamp::from_unix_ms(entry.stamp.unix_ms()),
+            };
+            let row = Row::Stream {
+                stream: Arc::new(stream),
+            };
+            let name = RowName::Stream { key: origin.key };
+            self.put(entry, 0, &record, name, Some(row));
+        }
+        for (sub, op) in (0_u8..).zip(&entry.ops) {
+            let Op::Durable { op } = op else { continue };
+            self.apply_op(entry, sub, op);
+        }
+    }
+
+    fn apply_op(&mut self, entry: &Entry, sub: u8, op: &Durable) {
+        match op {
+            Durable::Row { record, name, row } => {
+                self.put(entry, sub, record, name.clone(), row.clone());
+                if let Some(Row::Frontier { frontier }) = row
+                    && let Some(own) = self.incarnation(record)
+                {
+                    self.take(own, frontier);
+                }
+            }
+            Durable::Message { message, places } => {
+                let position = entry.position.with_sub(sub);
+                for place in places {
+                    if place.role == Role::Sent && !place.archived {
+                        continue;
+                    }
+                    let key = (place.incarnation, position);
+                    self.places.insert(key, place.clone());
+                    if place.role == Role::Received {
+                        self.untaken.insert(key);
+                    }
+                }
+                self.messages
+                    .insert(position, (entry.stamp, Arc::clone(message)));
+            }
+            Durable::Expire { owner, upto } => {
+                if let Some(own) = self.incarnation(&record_of(owner)) {
+                    self.clear(own, *upto);
+                }
+            }
+            Durable::Sweep { record } => {
+                if let Some(own) = self.incarnation(record) {
+                    self.clear(own, Position::MAX);
+                }
+                let rows = self.records.entry(record.clone()).or_default();
+                let names: Vec<RowName> = rows.iter().map(|(name, _)| name.clone()).collect();
+                for name in names {
+                    if !matches!(name, RowName::Account | RowName::Room) {
+                        rows.forget(&name);
+                    }
+                }
+            }
+        }
+        let kept: BTreeSet<Position> = self.places.keys().map(|(_, position)| *position).collect();
+        self.messages.retain(|position, _| kept.contains(position));
+    }
+
+    fn take(&mut self, own: Incarnation, frontier: &Frontier) {
+        for position in self.untaken_of(own) {
+            if !frontier.covers(position, |a, b| self.epochs.follows(a, b)) {
+                continue;
+            }
+            self.untaken.remove(&(own, position));
+            if !self.places[&(own, position)].archived {
+                self.places.remove(&(own, position));
+            }
+        }
+    }
+
+    fn put(&mut self, entry: &Entry, sub: u8, record: &RecordKey, name: RowName, row: Option<Row>) {
+        let cell = Cell {
+            at: entry.position.with_sub(sub),
+            stamp: entry.stamp,
+            row,
+        };
+        let rows = self.records.entry(record.clone()).or_default();
+        rows.put(name, cell);
+    }
+
+    fn clear(&mut self, archive: Incarnation, upto: Position) {
+        let is_left = |own: Incarnation, position| own != archive || position > upto;
+        self.places
+            .retain(|(own, position), _| is_left(*own, *position));
+        self.untaken
+            .retain(|(own, position)| is_left(*own, *position));
+    }
+
+    /// The record's rows, without counts of streams that are a day old.
+    pub(super) fn rows(&self, record: &RecordKey) -> Rows {
+        let now = Timestamp::from_unix_ms(self.stamp.unix_ms());
+        let mut rows = Rows::default();
+        for (name, cell) in self.records.get(record).iter().flat_map(|rows| rows.iter()) {
+            let is_old = matches!(&cell.row, Some(Row::Stream { stream })
+                if stream.at.plus_ms(STREAM_ROW_MS) < now);
+            if !is_old {
+                rows.put(name.clone(), cell.clone());
+            }
+        }
+        rows
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &RecordKey> {
+        self.records.keys()
+    }
+
+    pub(super) fn incarnation(&self, record: &RecordKey) -> Option<Incarnation> {
+        let rows = self.records.get(record)?;
+        match (rows.row(&RowName::Account), rows.row(&RowName::Room)) {
+            (Some(Row::Account { row }), _) => Some(row.incarnation),
+            (_, Some(Row::Room { row })) => Some(row.incarnation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn untaken_of(&self, archive: Incarnation) -> BTreeSet<Position> {
+        let all = (archive, Position::ZERO)..=(archive, Position::MAX);
+        self.untaken.range(all).map(|key| key.1).collect()
+    }
+
+    /// An archive in its order, with what is only waiting to be taken.
+    pub(super) fn archive(&self, owner: &Owner) -> Vec<(Position, &Place)> {
+        let Some(own) = self.incarnation(&record_of(owner)) else {
+            return Vec::new();
+        };
+        let all = (own, Position::ZERO)..=(own, Position::MAX);
+        self.places
+            .range(all)
+            .map(|((_, position), place)| (*position, place))
+            .collect()
+    }
+}

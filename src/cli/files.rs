@@ -9,7 +9,7 @@ use crate::cli::arguments::Import;
 use crate::cli::arguments::Restore;
 use crate::cli::output;
 use crate::cli::settings;
-use crate::cli::socket::Socket;
+use crate::cli::socket;
 use crate::config::settings::Settings;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
@@ -24,7 +24,7 @@ pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
         )));
     }
     let path = absolute(&arguments.file)?;
-    ask(&settings, &Request::Backup { path }, "backup")
+    ask(&settings, Request::Backup { path }, "backup")
 }
 
 pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {
@@ -35,29 +35,23 @@ pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {
 pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
     let path = absolute(&arguments.folder)?;
-    ask(&settings, &Request::Export { path }, "export")
+    ask(&settings, Request::Export { path }, "export")
 }
 
 pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
     let path = absolute(&arguments.file)?;
-    ask(&settings, &Request::Import { path }, "import")
+    ask(&settings, Request::Import { path }, "import")
 }
 
-fn ask(settings: &Settings, request: &Request, what: &str) -> Result<(), Failure> {
-    let mut socket = Socket::ask(&settings.data, request).map_err(Failure::because)?;
-    loop {
-        let reply = socket.next().map_err(Failure::because)?;
-        if matches!(reply, Reply::Done | Reply::Failed { .. }) {
-            output::progress_ends();
+fn ask(settings: &Settings, request: Request, what: &str) -> Result<(), Failure> {
+    let done = socket::ask(settings, request, &mut |reply| {
+        if let Reply::Progress { done, total } = reply {
+            output::progress(what, done, total);
         }
-        match reply {
-            Reply::Progress { done, total } => output::progress(what, done, total),
-            Reply::Failed { reason } => return Err(Failure::Because(reason)),
-            Reply::Done => return Ok(()),
-            Reply::User(_) | Reply::Status(_) => {}
-        }
-    }
+    });
+    output::progress_ends();
+    done
 }
 
 /// The server has a working folder of its own.

@@ -1,4 +1,4 @@
-//! Asks a running server through its socket.
+//! Asks the server: through its socket while it runs, by opening its data where it is stopped.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,13 @@ use std::time::Duration;
 
 use crate::base::limits::ADMIN_LINE_BYTES_MAX;
 use crate::base::limits::ADMIN_SILENCE_SECONDS_MAX;
+use crate::cli::Failure;
+use crate::config::settings::Settings;
 use crate::server::admin::LineError;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::admin::SOCKET_FILE;
+use crate::server::run;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -30,6 +33,35 @@ pub(super) enum SocketError {
     Unclear(LineError),
     /// The server went away before it had finished.
     CutOff,
+}
+
+/// Has a request performed and hands over what is said about it, up to the end.
+pub(super) fn ask(
+    settings: &Settings,
+    request: Request,
+    say: &mut dyn FnMut(Reply),
+) -> Result<(), Failure> {
+    let mut reason = None;
+    let mut hear = |reply| match reply {
+        Reply::Failed { reason: why } => reason = Some(why),
+        Reply::Done => {}
+        reply => say(reply),
+    };
+    match Socket::ask(&settings.data, &request) {
+        Ok(mut socket) => loop {
+            let reply = socket.next().map_err(Failure::because)?;
+            let is_last = matches!(reply, Reply::Done | Reply::Failed { .. });
+            hear(reply);
+            if is_last {
+                break;
+            }
+        },
+        Err(SocketError::NotRunning) => {
+            run::perform(settings, request, &mut hear).map_err(Failure::because)?;
+        }
+        Err(error) => return Err(Failure::because(error)),
+    }
+    reason.map_or(Ok(()), |reason| Err(Failure::Because(reason)))
 }
 
 /// A connection with one request on it.
@@ -58,7 +90,7 @@ impl Socket {
         })
     }
 
-    pub(super) fn next(&mut self) -> Result<Reply, SocketError> {
+    fn next(&mut self) -> Result<Reply, SocketError> {
         let mut line = String::new();
         let bytes = (&mut self.lines)
             .take(ADMIN_LINE_BYTES_MAX)

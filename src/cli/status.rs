@@ -6,27 +6,22 @@ use crate::cli::Failure;
 use crate::cli::arguments::Status as Arguments;
 use crate::cli::output;
 use crate::cli::settings;
-use crate::cli::socket::Socket;
+use crate::cli::socket;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::admin::Status;
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
-    let mut socket = Socket::ask(&settings.data, &Request::Status).map_err(Failure::because)?;
-    loop {
-        match socket.next().map_err(Failure::because)? {
-            Reply::Status(status) if arguments.json => output::tell(json::to_string(&status)),
-            Reply::Status(status) => {
-                for (what, value) in lines(&status) {
-                    output::tell(format_args!("{what:<14}{value}"));
-                }
+    socket::ask(&settings, Request::Status, &mut |reply| match reply {
+        Reply::Status(status) if arguments.json => output::tell(json::to_string(&status)),
+        Reply::Status(status) => {
+            for (what, value) in lines(&status) {
+                output::tell(format_args!("{what:<14}{value}"));
             }
-            Reply::Failed { reason } => return Err(Failure::Because(reason)),
-            Reply::Done => return Ok(()),
-            Reply::Progress { .. } | Reply::User(_) => {}
         }
-    }
+        _ => {}
+    })
 }
 
 fn lines(status: &Status) -> [(&'static str, String); 9] {

@@ -15,7 +15,7 @@ use crate::cli::arguments::User as Arguments;
 use crate::cli::arguments::UserAction;
 use crate::cli::output;
 use crate::cli::settings;
-use crate::cli::socket::Socket;
+use crate::cli::socket;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::admin::User;
@@ -58,15 +58,11 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         UserAction::Delete => Request::UserDelete { name },
     };
-    let mut socket = Socket::ask(&settings.data, &request).map_err(Failure::because)?;
-    loop {
-        match socket.next().map_err(Failure::because)? {
-            Reply::User(user) => output::tell(line(&user)),
-            Reply::Failed { reason } => return Err(Failure::Because(reason)),
-            Reply::Done => break,
-            Reply::Progress { .. } | Reply::Status(_) => {}
+    socket::ask(&settings, request, &mut |reply| {
+        if let Reply::User(user) = reply {
+            output::tell(line(&user));
         }
-    }
+    })?;
     if let Some(password) = made_up {
         output::tell(password);
     }

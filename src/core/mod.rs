@@ -40,6 +40,7 @@ use std::sync::Arc;
 use crate::archive::id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
@@ -53,12 +54,31 @@ use crate::core::tail::Tail;
 use crate::core::taken::Taken;
 use crate::effect::query::Query;
 use crate::effect::settings::Settings;
+use crate::model::account::AccountRow;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
+use crate::model::op::Durable;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
 use crate::stanza::Condition;
+
+/// What an operator may want to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CoreFacts {
+    /// Bound sessions, sleeping ones included.
+    pub(crate) sessions: usize,
+    /// Waiting to be resumed.
+    pub(crate) sleeping: usize,
+    /// Rooms in memory.
+    pub(crate) rooms: usize,
+    /// Entries of this epoch that are committed.
+    pub(crate) entries: u64,
+    /// Not in the tables yet.
+    pub(crate) tail_entries: usize,
+}
 
 /// Bounds of the core itself.
 #[derive(Clone, Debug)]
@@ -291,6 +311,42 @@ impl Core {
             });
         }
         self.evict();
+    }
+
+    /// Accounts that changed since the tables were written, with their state.
+    pub(crate) fn tail_accounts(&self) -> BTreeMap<BareJid, AccountRow> {
+        let ops = self.tail.entries().flat_map(|entry| entry.durable_ops());
+        let rows = ops.filter_map(|op| match op {
+            Durable::Row {
+                record: RecordKey::Account { jid },
+                row: Some(Row::Account { row }),
+                ..
+            } => Some((jid.clone(), *row)),
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    /// Figures for an operator.
+    pub(crate) fn facts(&self) -> CoreFacts {
+        let sleeping = self
+            .sessions
+            .values()
+            .filter(|session| session.link.is_none())
+            .count();
+        CoreFacts {
+            sessions: self.sessions.len(),
+            sleeping,
+            rooms: self
+                .states
+                .delivered
+                .rooms
+                .values()
+                .filter(|room| room.exists())
+                .count(),
+            entries: self.order.committed.seq(),
+            tail_entries: self.tail.entries().count(),
+        }
     }
 
     /// A fresh salt for somebody's password.

@@ -43,6 +43,10 @@ use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
 use crate::sasl::Fakes;
+use crate::server::admin::Reply;
+use crate::server::admin::Request;
+use crate::server::control;
+use crate::server::control::Site;
 use crate::server::hub::Node;
 use crate::server::start;
 use crate::server::start::StartError;
@@ -83,6 +87,7 @@ pub(crate) enum RunError {
     Name(String),
     Failed(EngineError),
     Signals(std::io::Error),
+    AdminSocket(std::io::Error),
 }
 
 impl std::fmt::Display for RunError {
@@ -111,13 +116,24 @@ impl std::fmt::Display for RunError {
                 "the disk has failed ({error:?}); what was acknowledged is safe: \
                  check the disk and start again"
             ),
+            Self::AdminSocket(error) => write!(
+                out,
+                "the socket for administration in the data folder cannot be made: {error}; \
+                 the folder has to be writable, and its path short"
+            ),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
     }
 }
 
-/// Serves until it is told to stop.
-pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> {
+/// A node with its disk, ready for listeners.
+struct Opened {
+    node: Rc<Node>,
+    login_secret: [u8; 32],
+    users: Vec<NewUser>,
+}
+
+fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
     let executor = Rc::new(LocalExecutor::new());
     let clock = Clock::start();
     let (disk, users): (Arc<dyn Disk>, _) = match home {
@@ -134,19 +150,81 @@ pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> 
     let started =
         start::start(clock, &executor, (disk, store), policies, limits).map_err(RunError::Start)?;
     let (node, secrets) = started.run_disk();
+    Ok(Opened {
+        node,
+        login_secret: secrets.login,
+        users,
+    })
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> {
+    let opened = open(settings, home)?;
     let tls = identity(settings, home)?;
+    let certificate = (
+        tls.identity.fingerprint.to_string(),
+        tls.identity.facts.not_after.to_xep0082(),
+    );
+    let is_dev = matches!(home, Home::Memory(_));
     let wires = Wires::new(
-        clock,
-        wire_settings(
-            settings,
-            tls,
-            secrets.login,
-            matches!(home, Home::Memory(_)),
-        )?,
+        opened.node.clock,
+        wire_settings(settings, tls, opened.login_secret, is_dev)?,
         Box::new(SystemEntropy::new()),
     );
     let listeners = listen(settings)?;
-    smol::block_on(executor.run(serve(node, wires, listeners, users, settings)))
+    let site = Rc::new(Site {
+        node: Rc::clone(&opened.node),
+        domain: settings.domain.clone(),
+        wires: Some(Rc::clone(&wires)),
+        certificate: Some(certificate),
+    });
+    let executor = Rc::clone(&opened.node.executor);
+    let admin = match home {
+        Home::Folder(path) => {
+            Some(smol::block_on(async { control::bind(path) }).map_err(RunError::AdminSocket)?)
+        }
+        Home::Memory(_) => None,
+    };
+    let serving = async {
+        if let Some(listener) = admin {
+            executor.spawn(site.serve(listener)).detach();
+        }
+        serve(opened, wires, listeners, settings).await
+    };
+    smol::block_on(executor.run(serving))
+}
+
+/// Performs one request on the data of a server that is stopped.
+pub(crate) fn perform(
+    settings: &Settings,
+    request: Request,
+    say: &mut dyn FnMut(Reply),
+) -> Result<(), RunError> {
+    let opened = open(settings, &Home::Folder(&settings.data))?;
+    let executor = Rc::clone(&opened.node.executor);
+    let site = Site {
+        node: Rc::clone(&opened.node),
+        domain: settings.domain.clone(),
+        wires: None,
+        certificate: None,
+    };
+    smol::block_on(executor.run(async {
+        let core = executor.spawn(Rc::clone(&opened.node).run());
+        let asked = async {
+            site.perform(request, say).await;
+            stop(&opened.node).await;
+            Ok(())
+        };
+        asked.or(async { Err(RunError::Failed(core.await)) }).await
+    }))
+}
+
+/// Everything that may be saved late is saved, and durable.
+async fn stop(node: &Rc<Node>) {
+    node.begin_stop();
+    while !node.is_settled() {
+        Timer::after(Duration::from_millis(1)).await;
+    }
 }
 
 fn disk_error(error: DiskError) -> RunError {
@@ -158,12 +236,12 @@ fn store_error(error: StoreError) -> RunError {
 }
 
 async fn serve(
-    node: Rc<Node>,
+    opened: Opened,
     wires: Rc<Wires>,
     listeners: Vec<Listener>,
-    users: Vec<NewUser>,
     settings: &Settings,
 ) -> Result<(), RunError> {
+    let Opened { node, users, .. } = opened;
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
     let executor = Rc::clone(&node.executor);
@@ -202,10 +280,7 @@ async fn serve(
     observe::emit(&Event::Stopping {
         connections: wires.connections(),
     });
-    node.begin_stop();
-    while !node.is_settled() {
-        Timer::after(Duration::from_millis(1)).await;
-    }
+    stop(&node).await;
     Ok(())
 }
 

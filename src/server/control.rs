@@ -1,0 +1,281 @@
+//! What an operator asks of a node, through the socket of a running server or in a process of its
+//! own where the server is stopped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::rc::Rc;
+
+use async_io::Async;
+use futures_lite::AsyncBufReadExt as _;
+use futures_lite::AsyncReadExt as _;
+use futures_lite::AsyncWriteExt as _;
+use futures_lite::io::BufReader;
+
+use crate::base::jid::BareJid;
+use crate::base::limits::ADMIN_LINE_BYTES_MAX;
+use crate::base::secret::Secret;
+use crate::effect::query::Found;
+use crate::effect::query::Purpose;
+use crate::effect::query::Query;
+use crate::effect::query::Question;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::record::Record;
+use crate::model::row::RecordKey;
+use crate::net::wires::Wires;
+use crate::observe;
+use crate::observe::event::Event;
+use crate::server::admin::Reply;
+use crate::server::admin::Request;
+use crate::server::admin::SOCKET_FILE;
+use crate::server::admin::Status;
+use crate::server::admin::User;
+use crate::server::hub::Node;
+use crate::server::run;
+
+/// Accounts read from the tables in one go.
+const LIST_PAGE: usize = 200;
+
+/// What a node knows of itself beyond its core.
+pub(crate) struct Site {
+    pub(crate) node: Rc<Node>,
+    pub(crate) domain: String,
+    /// `None`: nobody can connect, the server is stopped.
+    pub(crate) wires: Option<Rc<Wires>>,
+    pub(crate) certificate: Option<(String, String)>,
+}
+
+/// The socket in the data folder, for this user alone.
+pub(crate) fn bind(folder: &Path) -> io::Result<Async<UnixListener>> {
+    let path = folder.join(SOCKET_FILE);
+    // The folder is locked by this process: whoever made the socket is gone.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Async::new(listener)
+}
+
+impl Site {
+    /// Answers one request after the other, for ever.
+    pub(crate) async fn serve(self: Rc<Self>, listener: Async<UnixListener>) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, _)) => {
+                    let site = Rc::clone(&self);
+                    let talk = async move {
+                        if let Err(error) = site.talk(socket).await {
+                            observe::emit(&Event::AdminFailed { error: &error });
+                        }
+                    };
+                    self.node.executor.spawn(talk).detach();
+                }
+                Err(error) => {
+                    observe::emit(&Event::AdminFailed { error: &error });
+                    async_io::Timer::after(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    async fn talk(&self, socket: Async<std::os::unix::net::UnixStream>) -> io::Result<()> {
+        let mut line = String::new();
+        let mut input = BufReader::new(&socket).take(ADMIN_LINE_BYTES_MAX);
+        input.read_line(&mut line).await?;
+        let mut replies = Vec::new();
+        match Request::parse(line.trim_end()) {
+            Ok(request) => {
+                self.perform(request, &mut |reply| replies.push(reply))
+                    .await
+            }
+            Err(error) => replies.push(Reply::Failed {
+                reason: format!("the request is unclear ({error:?}); is it of the same version?"),
+            }),
+        }
+        let text: String = replies.iter().map(|reply| reply.write() + "\n").collect();
+        (&socket).write_all(text.as_bytes()).await
+    }
+
+    /// Does what is asked; the last reply says whether it is done.
+    pub(crate) async fn perform(&self, request: Request, say: &mut dyn FnMut(Reply)) {
+        let done = match request {
+            Request::UserAdd {
+                name,
+                password,
+                is_admin,
+            } => {
+                let add = |jid| Command::AddUser {
+                    jid,
+                    password: secret(password),
+                    admin: is_admin,
+                };
+                self.command(&name, add).await
+            }
+            Request::UserPassword { name, password } => {
+                let set = |jid| Command::SetPassword {
+                    jid,
+                    password: secret(password),
+                };
+                self.command(&name, set).await
+            }
+            Request::UserEnable { name, is_enabled } => {
+                let set = |jid| Command::SetEnabled {
+                    jid,
+                    enabled: is_enabled,
+                };
+                self.command(&name, set).await
+            }
+            Request::UserDelete { name } => {
+                self.command(&name, |jid| Command::DeleteUser { jid }).await
+            }
+            Request::UserList => self.list_users(say).await,
+            Request::Status => self.status(say).await,
+            Request::Backup { .. } | Request::Export { .. } | Request::Import { .. } => {
+                Err("this version cannot do that yet".to_owned())
+            }
+        };
+        say(match done {
+            Ok(()) => Reply::Done,
+            Err(reason) => Reply::Failed { reason },
+        });
+    }
+
+    async fn command(
+        &self,
+        name: &str,
+        command: impl FnOnce(BareJid) -> Command,
+    ) -> Result<(), String> {
+        let jid = self.address(name)?;
+        match run::command(&self.node, command(jid.clone())).await {
+            Some(Outcome::Done) => Ok(()),
+            Some(Outcome::UserExists) => Err(format!(
+                "{jid} exists already; change the password with: meerkat user password {name}"
+            )),
+            Some(Outcome::NoSuchUser) => Err(format!("there is no {jid}; see: meerkat user list")),
+            Some(Outcome::BadPassword) => {
+                Err("nobody can type this password (RFC 4013); choose another".to_owned())
+            }
+            Some(Outcome::Full) => Err("the disk is full; make room and try again".to_owned()),
+            None => Err("the server is stopping; try again when it runs".to_owned()),
+        }
+    }
+
+    /// `NAME`, or `NAME@DOMAIN` of this server.
+    fn address(&self, name: &str) -> Result<BareJid, String> {
+        let text = if name.contains('@') {
+            name.to_owned()
+        } else {
+            format!("{name}@{}", self.domain)
+        };
+        let unusable = || format!("{name} is no name for a user of {}", self.domain);
+        let jid = BareJid::parse(&text).map_err(|_| unusable())?;
+        let is_ours = jid.domain() == self.domain && jid.local().is_some();
+        is_ours.then_some(jid).ok_or_else(unusable)
+    }
+
+    async fn list_users(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+        for (jid, row) in self.users().await? {
+            say(Reply::User(User {
+                name: jid.local().unwrap_or_default().to_owned(),
+                is_admin: row.admin,
+                is_enabled: row.state == AccountState::Enabled,
+            }));
+        }
+        Ok(())
+    }
+
+    /// All accounts: those of the tables, and what has changed since.
+    pub(crate) async fn users(&self) -> Result<BTreeMap<BareJid, AccountRow>, String> {
+        let newer = self.node.engine.borrow().core.tail_accounts();
+        let mut users = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let store = std::sync::Arc::clone(&self.node.store);
+            let purpose = Purpose {
+                name: "users".into(),
+                memo: "".into(),
+            };
+            let question = Question::Accounts {
+                after,
+                count_max: LIST_PAGE,
+                purpose,
+            };
+            let from = BareJid::parse(&self.domain).map_err(|_| "the domain is none".to_owned())?;
+            let query = Query {
+                iq: "".into(),
+                from: from.to_jid(),
+                question,
+            };
+            let page = smol::unblock(move || {
+                let Found::List { jids, .. } = store.ask(&query)? else {
+                    return Ok(Vec::new());
+                };
+                let row = |jid: BareJid| {
+                    let key = RecordKey::Account { jid: jid.clone() };
+                    let Record::Account { account } = store.load(&key)? else {
+                        return Ok(None);
+                    };
+                    Ok(account.row().map(|row| (jid, row)))
+                };
+                jids.into_iter()
+                    .map(row)
+                    .collect::<Result<Vec<_>, crate::store::StoreError>>()
+            });
+            let page = page.await.map_err(|error| error.to_string())?;
+            after = page.iter().flatten().last().map(|(jid, _)| jid.clone());
+            users.extend(page.into_iter().flatten());
+            if after.is_none() {
+                break;
+            }
+        }
+        users.extend(newer);
+        users.retain(|_, row| row.state != AccountState::Deleted);
+        Ok(users)
+    }
+
+    async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+        let users = self.users().await?.len();
+        let facts = self.node.engine.borrow().core.facts();
+        let connections = self.wires.as_ref().map_or(0, |wires| wires.connections());
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (fingerprint, expires) = self.certificate.clone().unwrap_or_default();
+        say(Reply::Status(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            domain: self.domain.clone(),
+            state: "single".to_owned(),
+            uptime_seconds: self.node.clock.steady().0 / 1_000,
+            connections: wide(connections),
+            sessions: wide(facts.sessions),
+            sessions_waiting: wide(facts.sleeping),
+            accounts: wide(users),
+            rooms: wide(facts.rooms),
+            log_entries: facts.entries,
+            log_entries_since_checkpoint: wide(facts.tail_entries),
+            disk_bytes: self.node.engine.borrow().log.totals().batch_bytes,
+            resident_bytes: resident_bytes(),
+            certificate_fingerprint: fingerprint,
+            certificate_expires: expires,
+        }));
+        Ok(())
+    }
+}
+
+fn secret(text: String) -> Secret {
+    Secret::new(text.into_bytes().into())
+}
+
+/// Memory of this process, as the system counts it; 0 where it does not say.
+fn resident_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0).saturating_mul(1_024)
+}

@@ -1,0 +1,77 @@
+//! Which client runs which scenario over which wire. Every line is a test.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::harness::SCENARIO_MAX;
+use crate::harness::Server;
+use crate::harness::Wire;
+
+const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Runs one scenario, a file of `tests/e2e/clients`, with the program its ending asks for.
+fn play(scenario: &str, wire: Wire) {
+    let script = Path::new(MANIFEST).join("tests/e2e/clients").join(scenario);
+    let program = if script.extension().is_some_and(|it| it == "mjs") {
+        PathBuf::from("node")
+    } else {
+        Path::new(MANIFEST).join("target/clients/venv/bin/python")
+    };
+    let server = Server::start(wire);
+    server.assert_passes(&program, &[script.to_str().unwrap()], SCENARIO_MAX);
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $file:literal;)*) => {$(
+        mod $name {
+            use super::Wire;
+
+            #[test]
+            #[ignore = "needs the clients that tests/e2e/clients/install installs"]
+            fn in_the_clear() {
+                super::play($file, Wire::Plain);
+            }
+
+            #[test]
+            #[ignore = "needs the clients that tests/e2e/clients/install installs"]
+            fn inside_tls() {
+                super::play($file, Wire::Tls);
+            }
+        }
+    )*};
+}
+
+scenarios! {
+    slixmpp_logs_in: "slixmpp/login.py";
+    slixmpp_chats: "slixmpp/chat.py";
+    slixmpp_keeps_a_roster: "slixmpp/roster.py";
+    slixmpp_copies_to_all_devices: "slixmpp/carbons.py";
+    slixmpp_resumes_a_cut_stream: "slixmpp/resume.py";
+    slixmpp_meets_in_rooms: "slixmpp/rooms.py";
+    slixmpp_reads_the_archive: "slixmpp/archive.py";
+    slixmpp_finds_what_came_while_away: "slixmpp/offline.py";
+    xmppjs_logs_in: "xmppjs/login.mjs";
+    xmppjs_chats: "xmppjs/chat.mjs";
+    xmppjs_resumes_a_cut_stream: "xmppjs/resume.mjs";
+    xmppjs_meets_in_rooms: "xmppjs/rooms.mjs";
+    xmppjs_finds_what_came_while_away: "xmppjs/offline.mjs";
+    profanity_spends_an_evening: "profanity/evening.py";
+}
+
+/// Smack's integration tests know no other port than 5222, but any address.
+const SMACK_HOST: &str = "127.0.0.52";
+/// Two minutes of tests, and on a first run as long for Maven's downloads; some hosts are slow.
+const SMACK_MAX: Duration = Duration::from_mins(15);
+
+#[test]
+#[ignore = "needs Maven and Java, and several minutes; tests/run has a stage for it"]
+fn smack_passes_all_but_the_listed_tests() {
+    let server = Server::dev(&format!("{SMACK_HOST}:5222"));
+    let script = Path::new(MANIFEST).join("tests/smack/run");
+    server.assert_passes(
+        &script,
+        &[SMACK_HOST, "localhost", "admin", "admin"],
+        SMACK_MAX,
+    );
+}

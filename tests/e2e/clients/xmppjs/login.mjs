@@ -1,0 +1,35 @@
+// Every mechanism that @xmpp/client and the server share logs in; a wrong password and an unknown account do not.
+
+import { ENCRYPTED, Session, check, equal, run, step } from "./session.mjs";
+
+async function refused(user, password, mechanism, what) {
+  const session = new Session(user, { password, mechanism });
+  try {
+    await session.xmpp.start();
+  } catch (error) {
+    equal(error.condition, "not-authorized", `condition for ${what}`);
+    step(`${what} is refused`);
+    await session.cut();
+    return;
+  }
+  throw new Error(`${what} was let in`);
+}
+
+await run(async () => {
+  const alice = await new Session("alice").login();
+  const offered = alice.offered;
+  equal(alice.xmpp.isSecure(), ENCRYPTED, "encryption");
+  step(`logged in with ${alice.mechanism} of ${offered.join(", ")}`);
+  await alice.logout();
+
+  check(offered.includes("SCRAM-SHA-1"), "SCRAM-SHA-1 is not offered");
+  check(!ENCRYPTED || offered.includes("PLAIN"), "PLAIN is not offered inside TLS");
+  for (const mechanism of offered.filter((name) => name !== "ANONYMOUS")) {
+    const session = await new Session("alice", { mechanism, resource: "desk" }).login();
+    equal(session.jid.getResource(), "desk", "resource");
+    await session.logout();
+    step(`${mechanism} logs in`);
+    await refused("alice", "not-alice", mechanism, `a wrong password with ${mechanism}`);
+    await refused("nobody-of-that-name", "alice", mechanism, `an unknown account with ${mechanism}`);
+  }
+});

@@ -1,0 +1,207 @@
+//! A running server, and client programs that are pointed at it.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Output;
+use std::process::Stdio;
+use std::time::Duration;
+
+use smol::future::FutureExt as _;
+use smol::io::AsyncBufReadExt as _;
+use smol::io::BufReader;
+use smol::process::Child;
+use smol::process::Command;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_meerkat");
+/// Longest time until `ready`. A debug build on a loaded machine needs a second or two.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Longest time for one scenario. Its own waits end after 10 to 20 s each.
+pub(crate) const SCENARIO_MAX: Duration = Duration::from_mins(2);
+/// Accounts of every server here; the password is the name.
+const USERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// How a client's bytes travel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wire {
+    /// `meerkat dev`: in memory, logins in the clear.
+    Plain,
+    /// `meerkat serve`: durable, STARTTLS required, with a certificate that the clients check.
+    Tls,
+}
+
+/// One server, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    _process: Child,
+    c2s: SocketAddr,
+    /// The certificate that clients must check, if they have to encrypt.
+    certificate: Option<PathBuf>,
+    folder: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(wire: Wire) -> Self {
+        match wire {
+            Wire::Plain => Self::dev("127.0.0.1:0"),
+            Wire::Tls => Self::serve(),
+        }
+    }
+
+    /// `meerkat dev`, listening at `address`.
+    pub(crate) fn dev(address: &str) -> Self {
+        let mut command = Command::new(BINARY);
+        command
+            .arg("dev")
+            .args(["--set", &format!("listen.c2s=[\"{address}\"]")])
+            .args(["--set", "listen.c2s_tls=[]"])
+            .args(["--set", "limits.login_failures=100"]);
+        Self::launch(command, None, tempfile::tempdir().unwrap())
+    }
+
+    fn serve() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (
+            folder.path().join("cert.pem"),
+            folder.path().join("key.pem"),
+        );
+        fs::write(&certificate, made.cert.pem()).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let settings = folder.path().join("meerkat.toml");
+        let text = format!(
+            r#"domain = "localhost"
+data = "{data}"
+
+[listen]
+c2s = ["127.0.0.1:0"]
+c2s_tls = []
+
+[tls]
+certificate = "{certificate}"
+key = "{key}"
+
+[limits]
+login_failures = 100
+"#,
+            data = folder.path().join("data").display(),
+            certificate = certificate.display(),
+            key = key.display(),
+        );
+        fs::write(&settings, text).unwrap();
+        for user in USERS {
+            add_user(&settings, user);
+        }
+        let mut command = Command::new(BINARY);
+        command.arg("serve").arg("--config").arg(&settings);
+        Self::launch(command, Some(certificate), folder)
+    }
+
+    fn launch(mut command: Command, certificate: Option<PathBuf>, folder: TempDir) -> Self {
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        let read = async {
+            lines
+                .read_line(&mut line)
+                .await
+                .map_err(|error| error.to_string())
+        };
+        let outcome = smol::block_on(read.or(async {
+            smol::Timer::after(START_MAX).await;
+            Err(format!("not ready after {START_MAX:?}"))
+        }));
+        let told = fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(
+            outcome.is_ok() && line.starts_with("ready"),
+            "{outcome:?} {line:?}\n{told}"
+        );
+        let c2s = first_address(&line);
+        process.stdout = Some(lines.into_inner());
+        Self {
+            _process: process,
+            c2s,
+            certificate,
+            folder,
+        }
+    }
+
+    /// Runs a client program, for `limit` at most; whatever it and the server said belongs to the failure.
+    pub(crate) fn assert_passes(&self, program: &Path, arguments: &[&str], limit: Duration) {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("XMPP_HOST", self.c2s.ip().to_string())
+            .env("XMPP_PORT", self.c2s.port().to_string())
+            .env("XMPP_DOMAIN", "localhost")
+            .env("XMPP_ROOMS", "rooms.localhost")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(certificate) = &self.certificate {
+            command
+                .env("XMPP_CA", certificate)
+                .env("NODE_EXTRA_CA_CERTS", certificate);
+        }
+        let output = run(command, limit);
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        assert!(
+            output.status.success(),
+            "{} {arguments:?}: {}\n{}{}\n--- the server\n{log}",
+            program.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+}
+
+/// Runs a command to its end, which must come within `limit`.
+fn run(mut command: Command, limit: Duration) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let ended = async { child.output().await.map_err(|error| error.to_string()) };
+    smol::block_on(ended.or(async {
+        smol::Timer::after(limit).await;
+        Err(format!("{command:?} still runs after {limit:?}"))
+    }))
+    .unwrap()
+}
+
+/// Adds an account to a stopped server.
+fn add_user(settings: &Path, user: &str) {
+    let mut child = std::process::Command::new(BINARY)
+        .args(["user", "add", user, "--password-stdin", "--config"])
+        .arg(settings)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut password = child.stdin.take().unwrap();
+    writeln!(password, "{user}").unwrap();
+    drop(password);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "user add {user}: {output:?}");
+}
+
+/// The first address of a `ready` line, which is that of the first listener for clients.
+fn first_address(ready: &str) -> SocketAddr {
+    ready
+        .split([' ', ',', '=', '\n'])
+        .find_map(|word| word.parse().ok())
+        .unwrap()
+}

@@ -1,0 +1,15 @@
+//! Real clients against the real program, each test with a server of its own.
+//!
+//! The clients are other people's programs: slixmpp (Python), @xmpp/client (Node.js), profanity (a terminal) and
+//! Smack's integration tests (Java). `tests/run` installs them and runs these tests; by hand it is
+//!
+//! ```text
+//! tests/e2e/clients/install && cargo test --test e2e -- --include-ignored
+//! ```
+//!
+//! What a client does and expects stands in its own language in `tests/e2e/clients`, and runs without Rust as well.
+
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+mod clients;
+mod harness;

@@ -67,33 +67,15 @@ impl Bindings {
     ) -> Result<u8, XmlError> {
         let mut flags = 0;
         for attribute in attributes.as_slice() {
-            let (prefix, local) = (
-                attribute.name.prefix_of(bytes),
-                attribute.name.local_of(bytes),
-            );
-            let (prefix_at, prefix) = match (prefix, local) {
-                (b"", b"xmlns") => (attribute.name.start, &b""[..]),
-                (b"xmlns", local) => (
-                    attribute.name.start + u32::from(attribute.name.prefix_length),
-                    local,
-                ),
+            let name = attribute.name;
+            let (prefix_at, prefix) = match (name.prefix_of(bytes), name.local_of(bytes)) {
+                (b"", b"xmlns") => (name.start, &b""[..]),
+                (b"xmlns", local) => (name.start + u32::from(name.prefix_length), local),
                 _ => continue,
             };
             let raw = attribute.value_of(bytes);
             let namespace = self.declared_namespace(raw, attribute.value_start)?;
-            let name = self.namespace_name(bytes, namespace);
-            // Namespaces in XML, section 3: two names are reserved, and a prefix is never undeclared.
-            let is_right = match prefix {
-                b"xmlns" => false,
-                b"xml" => name == XML_NAMESPACE.as_bytes(),
-                b"" => ![XML_NAMESPACE, XMLNS_NAMESPACE]
-                    .map(str::as_bytes)
-                    .contains(&name),
-                _ => !["", XML_NAMESPACE, XMLNS_NAMESPACE]
-                    .map(str::as_bytes)
-                    .contains(&name),
-            };
-            if !is_right {
+            if !is_declarable(prefix, self.namespace_name(bytes, namespace)) {
                 return Err(XmlError::Malformed);
             }
             if prefix.is_empty() {
@@ -106,7 +88,7 @@ impl Bindings {
             }
             self.stack.push(Binding {
                 prefix_at,
-                prefix_length: short(prefix.len())?,
+                prefix_length: short(prefix.len()),
                 depth,
                 namespace,
             });
@@ -133,7 +115,7 @@ impl Bindings {
         }
         Ok(Namespace {
             at,
-            length: short(raw.len())?,
+            length: short(raw.len()),
         })
     }
 
@@ -146,8 +128,8 @@ impl Bindings {
         let at = self.extra.len();
         self.extra.push_str(name);
         Ok(Namespace {
-            at: Namespace::EXTRA + offset(at)?,
-            length: short(name.len())?,
+            at: Namespace::EXTRA + offset(at),
+            length: short(name.len()),
         })
     }
 
@@ -231,5 +213,17 @@ impl Bindings {
             resolved.push((name, namespace));
         }
         Ok(())
+    }
+}
+
+/// Namespaces in XML, section 3: two names are reserved, and a prefix is never undeclared.
+fn is_declarable(prefix: &[u8], name: &[u8]) -> bool {
+    let is_xml = name == XML_NAMESPACE.as_bytes();
+    let is_reserved = is_xml || name == XMLNS_NAMESPACE.as_bytes();
+    match prefix {
+        b"xmlns" => false,
+        b"xml" => is_xml,
+        b"" => !is_reserved,
+        _ => !is_reserved && !name.is_empty(),
     }
 }

@@ -8,26 +8,36 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// A byte that a name may hold, if what it is part of holds; `:` is left to the caller.
-pub(super) fn is_name_byte(byte: u8) -> bool {
-    NAME_BYTES
-        .get(usize::from(byte))
-        .is_some_and(|is_name| *is_name)
+/// How a byte may stand in a name: at its start and inside, only inside, between prefix and rest.
+pub(super) const NAME_START: u8 = 1;
+pub(super) const NAME_INSIDE: u8 = 2;
+pub(super) const NAME_COLON: u8 = 4;
+/// A byte beyond ASCII: right so far, to be checked once the bytes are known to be UTF-8.
+pub(super) const NAME_WIDE: u8 = 8;
+
+/// What a byte may do in a name; 0 for a byte that ends it.
+pub(super) fn name_class(byte: u8) -> u8 {
+    NAME_CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// A table, since this is asked of most bytes outside of text.
-const NAME_BYTES: [bool; 256] = name_bytes();
+const NAME_CLASSES: [u8; 256] = name_classes();
 
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler; a byte is below 256"
 )]
-const fn name_bytes() -> [bool; 256] {
-    let mut table = [false; 256];
+const fn name_classes() -> [u8; 256] {
+    let mut table = [0; 256];
     let mut byte = 0_u8;
     loop {
-        let is_mark = matches!(byte, b'-' | b'.' | b'_');
-        table[widen(byte)] = byte.is_ascii_alphanumeric() || is_mark || !byte.is_ascii();
+        table[widen(byte)] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => NAME_START,
+            b'0'..=b'9' | b'-' | b'.' => NAME_INSIDE,
+            b':' => NAME_COLON,
+            0x80.. => NAME_WIDE,
+            _ => 0,
+        };
         if byte == u8::MAX {
             return table;
         }
@@ -40,9 +50,14 @@ const fn widen(byte: u8) -> usize {
     byte as usize
 }
 
+/// A byte that a name may hold, if what it is part of holds; `:` is not among them.
+fn is_name_byte(byte: u8) -> bool {
+    name_class(byte) & (NAME_START | NAME_INSIDE | NAME_WIDE) != 0
+}
+
 /// A byte that a name may begin with.
 pub(super) fn is_name_start_byte(byte: u8) -> bool {
-    is_name_byte(byte) && !matches!(byte, b'0'..=b'9' | b'-' | b'.')
+    name_class(byte) & (NAME_START | NAME_WIDE) != 0
 }
 
 /// The full check of a name without colon, for names beyond ASCII.

@@ -2,7 +2,6 @@
 
 use crate::xml::HOME_NAMESPACE;
 use crate::xml::XML_NAMESPACE;
-use crate::xml::XmlError;
 
 /// One element of a tree. Offsets count from the start of the text.
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +91,12 @@ impl Namespace {
     }
 }
 
+/// More than what an offset can name; texts of this length are refused before they are parsed.
+pub(super) const TEXT_BYTES_MAX: usize = 1 << 30;
+
 /// An offset as records keep it.
-pub(super) fn offset(at: usize) -> Result<u32, XmlError> {
-    u32::try_from(at)
-        .ok()
-        .filter(|at| *at < Namespace::EXTRA)
-        .ok_or(XmlError::TooLarge { bytes_max: 1 << 30 })
+pub(super) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// An offset as slices want it.
@@ -105,9 +104,7 @@ pub(super) fn place(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-/// A length as records keep it.
-pub(super) fn short(length: usize) -> Result<u16, XmlError> {
-    u16::try_from(length).map_err(|_| XmlError::TooMuch {
-        max: usize::from(u16::MAX),
-    })
+/// A length as records keep it: of names, which are limited far below 2^16.
+pub(super) fn short(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or(u16::MAX)
 }

@@ -85,6 +85,10 @@ pub(super) struct Tag {
     pub(super) is_empty_element: bool,
     /// Some name in it is not ASCII and needs the full check once the bytes are known to be UTF-8.
     pub(super) has_wide_name: bool,
+    /// Some attribute may declare a namespace: it begins with `xmlns`.
+    pub(super) has_declarations: bool,
+    /// Some attribute has a prefix.
+    pub(super) has_prefixed_attributes: bool,
 }
 
 /// Reads the start tag whose `<` is at `start`, and its attributes into `attributes`.
@@ -95,37 +99,43 @@ pub(super) fn read_tag(
 ) -> Result<Tag, Stop> {
     let mut cursor = Cursor::new(bytes, start + 1);
     let name = cursor.read_name()?;
-    loop {
+    let (mut has_declarations, mut has_prefixed_attributes) = (false, false);
+    let is_empty_element = loop {
         let has_space = cursor.skip_space();
         match cursor.peek()? {
-            b'>' => return Ok(cursor.finish(name, 1, false)),
+            b'>' => break false,
             b'/' => {
                 cursor.at += 1;
-                return match cursor.peek()? {
-                    b'>' => Ok(cursor.finish(name, 1, true)),
-                    _ => Err(XmlError::Malformed.into()),
-                };
+                if cursor.peek()? != b'>' {
+                    return Err(XmlError::Malformed.into());
+                }
+                break true;
             }
             _ if !has_space => return Err(XmlError::Malformed.into()),
             _ => {}
         }
         let attribute = cursor.read_attribute()?;
-        if attributes.len() == XML_ATTRIBUTES_MAX {
-            return Err(XmlError::TooMuch {
-                max: XML_ATTRIBUTES_MAX,
-            }
-            .into());
-        }
         let new = attribute.name.of(bytes);
-        if attributes
-            .as_slice()
-            .iter()
-            .any(|old| old.name.of(bytes) == new)
-        {
+        has_declarations |= new.starts_with(b"xmlns");
+        has_prefixed_attributes |= attribute.name.prefix_length > 0;
+        let mut old = attributes.as_slice().iter();
+        if old.any(|old| old.name.length == attribute.name.length && old.name.of(bytes) == new) {
             return Err(XmlError::Malformed.into());
         }
+        if attributes.len() == XML_ATTRIBUTES_MAX {
+            let max = XML_ATTRIBUTES_MAX;
+            return Err(XmlError::TooMuch { max }.into());
+        }
         attributes.push(attribute);
-    }
+    };
+    Ok(Tag {
+        name,
+        end: cursor.at + 1,
+        is_empty_element,
+        has_wide_name: cursor.has_wide_name,
+        has_declarations,
+        has_prefixed_attributes,
+    })
 }
 
 /// A place in the bytes of a start tag.
@@ -152,15 +162,6 @@ impl<'a> Cursor<'a> {
             return None;
         }
         self.read_attribute().ok()
-    }
-
-    fn finish(&self, name: NameSpan, rest: usize, is_empty_element: bool) -> Tag {
-        Tag {
-            name,
-            end: self.at + rest,
-            is_empty_element,
-            has_wide_name: self.has_wide_name,
-        }
     }
 
     fn peek(&self) -> Result<u8, Stop> {
@@ -197,8 +198,8 @@ impl<'a> Cursor<'a> {
         self.at = value_end + 1;
         Ok(AttributeSpan {
             name,
-            value_start: offset(value_start)?,
-            value_end: offset(value_end)?,
+            value_start: offset(value_start),
+            value_end: offset(value_end),
         })
     }
 
@@ -219,43 +220,47 @@ impl<'a> Cursor<'a> {
     }
 
     fn read_name(&mut self) -> Result<NameSpan, Stop> {
-        let start = self.at;
-        let first = self.read_name_part()?;
-        let mut prefix_length = 0;
-        if self.peek()? == b':' {
-            self.at += 1;
-            prefix_length = first + 1;
-            self.read_name_part()?;
-        }
-        let length = self.at - start;
-        if length > XML_NAME_BYTES_MAX {
-            return Err(XmlError::TooMuch {
-                max: XML_NAME_BYTES_MAX,
-            }
-            .into());
-        }
-        Ok(NameSpan {
-            start: offset(start)?,
-            prefix_length: short(prefix_length)?,
-            length: short(length)?,
-        })
-    }
-
-    fn read_name_part(&mut self) -> Result<usize, Stop> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let first = rest.first().ok_or(Stop::Incomplete)?;
-        if !chars::is_name_start_byte(*first) {
-            return Err(XmlError::Malformed.into());
-        }
+        let mut classes = 0;
         let mut length = 0;
         for byte in rest {
-            if !chars::is_name_byte(*byte) {
+            let class = chars::name_class(*byte);
+            if class == 0 {
                 break;
             }
-            self.has_wide_name |= !byte.is_ascii();
+            classes |= class;
             length += 1;
         }
+        let name = rest.get(..length).unwrap_or_default();
+        let mut prefix_length = 0;
+        if classes & chars::NAME_COLON != 0 {
+            prefix_length = memchr::memchr(b':', name).map_or(0, |colon| colon + 1);
+        }
+        let local = name.get(prefix_length..).unwrap_or_default();
+        let is_right = starts_name(name)
+            && (prefix_length == 0 || starts_name(local) && !local.contains(&b':'));
+        if length == rest.len() {
+            return Err(Stop::Incomplete);
+        }
+        if !is_right {
+            return Err(XmlError::Malformed.into());
+        }
+        if length > XML_NAME_BYTES_MAX {
+            let max = XML_NAME_BYTES_MAX;
+            return Err(XmlError::TooMuch { max }.into());
+        }
+        self.has_wide_name |= classes & chars::NAME_WIDE != 0;
+        let start = self.at;
         self.at += length;
-        Ok(length)
+        Ok(NameSpan {
+            start: offset(start),
+            prefix_length: short(prefix_length),
+            length: short(length),
+        })
     }
+}
+
+fn starts_name(name: &[u8]) -> bool {
+    name.first()
+        .is_some_and(|first| chars::is_name_start_byte(*first))
 }

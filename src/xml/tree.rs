@@ -12,6 +12,7 @@ use crate::xml::chars;
 use crate::xml::record::HAS_PREFIXES;
 use crate::xml::record::Namespace;
 use crate::xml::record::NodeRecord;
+use crate::xml::record::TEXT_BYTES_MAX;
 use crate::xml::record::offset;
 use crate::xml::record::place;
 use crate::xml::scope::Scope;
@@ -76,6 +77,11 @@ impl Tree {
 
     /// Goes on over `bytes`, which begin with what they were at the last call.
     pub(super) fn advance(&mut self, bytes: &[u8], scope: &Scope) -> Result<Progress, XmlError> {
+        if bytes.len() >= TEXT_BYTES_MAX {
+            return Err(XmlError::TooLarge {
+                bytes_max: TEXT_BYTES_MAX,
+            });
+        }
         match self.read_tokens(bytes, scope) {
             Ok(()) => Ok(Progress::Complete),
             Err(Stop::Incomplete) => Ok(Progress::Incomplete),
@@ -145,7 +151,7 @@ impl Tree {
         let end = self.find_end(bytes, start + 2, b">")?;
         let tag = bytes.get(start + 2..end - 1).unwrap_or_default();
         let index = place(self.open);
-        let after_last = offset(self.nodes.len())?;
+        let after_last = offset(self.nodes.len());
         let record = self
             .nodes
             .as_mut_slice()
@@ -159,8 +165,8 @@ impl Tree {
         if !spaces.iter().all(|byte| chars::is_space(*byte)) {
             return Err(XmlError::Malformed.into());
         }
-        record.inner_end = offset(start)?;
-        record.end = offset(end)?;
+        record.inner_end = offset(start);
+        record.end = offset(end);
         self.open = record.parent;
         record.next = after_last;
         self.leave(end);
@@ -256,14 +262,19 @@ impl Tree {
         }
         self.depth += 1;
         self.has_wide_names |= tag.has_wide_name;
-        let flags = self.bindings.declare(bytes, attributes, self.depth)?;
-        self.bindings
-            .check_prefixed_attributes(bytes, scope, attributes, self.depth)?;
+        let mut flags = 0;
+        if tag.has_declarations {
+            flags = self.bindings.declare(bytes, attributes, self.depth)?;
+        }
+        if tag.has_prefixed_attributes {
+            self.bindings
+                .check_prefixed_attributes(bytes, scope, attributes, self.depth)?;
+        }
         let namespace = self.bindings.resolve(bytes, scope, tag.name, self.depth)?;
-        let end = offset(tag.end)?;
-        let index = offset(self.nodes.len())?;
+        let end = offset(tag.end);
+        let index = offset(self.nodes.len());
         self.nodes.push(NodeRecord {
-            start: offset(self.at)?,
+            start: offset(self.at),
             inner_start: end,
             inner_end: end,
             end,
@@ -307,7 +318,7 @@ impl Tree {
 
     /// The records, and the names to append to the text that they describe.
     pub(super) fn finish(&mut self) -> Result<(&[NodeRecord], &str), XmlError> {
-        let text_length = offset(self.at)?;
+        let text_length = offset(self.at);
         let has_prefixes = self.bindings.has_prefixes;
         let nodes = self.nodes.as_mut_slice();
         if let Some(root) = nodes.first_mut()

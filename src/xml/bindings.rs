@@ -111,7 +111,7 @@ impl Bindings {
         if escape::has_special(raw) {
             let raw = std::str::from_utf8(raw).map_err(|_| XmlError::Encoding)?;
             let name = escape::decode_attribute(raw);
-            return self.extra_namespace(&name);
+            return Ok(self.extra_namespace(&name));
         }
         Ok(Namespace {
             at,
@@ -119,18 +119,18 @@ impl Bindings {
         })
     }
 
-    fn extra_namespace(&mut self, name: &str) -> Result<Namespace, XmlError> {
+    fn extra_namespace(&mut self, name: &str) -> Namespace {
         match name {
-            "" => return Ok(Namespace::NONE),
-            HOME_NAMESPACE => return Ok(Namespace::HOME),
+            "" => return Namespace::NONE,
+            HOME_NAMESPACE => return Namespace::HOME,
             _ => {}
         }
         let at = self.extra.len();
         self.extra.push_str(name);
-        Ok(Namespace {
+        Namespace {
             at: Namespace::EXTRA + offset(at),
             length: short(name.len()),
-        })
+        }
     }
 
     fn namespace_name<'a>(&'a self, bytes: &'a [u8], namespace: Namespace) -> &'a [u8] {
@@ -183,7 +183,7 @@ impl Bindings {
         let text = std::str::from_utf8(prefix).map_err(|_| XmlError::Encoding)?;
         let name = scope.namespace_of(text).ok_or(XmlError::Malformed)?;
         self.is_dependent |= !prefix.is_empty() || !name.is_empty();
-        let namespace = self.extra_namespace(name)?;
+        let namespace = self.extra_namespace(name);
         self.outside.push((prefix.into(), namespace));
         Ok(namespace)
     }

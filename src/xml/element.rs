@@ -78,7 +78,7 @@ impl Element {
             return Err(XmlError::Malformed);
         }
         let has_wide_names = tree.has_wide_names();
-        let (nodes, extra) = tree.finish()?;
+        let (nodes, extra) = tree.finish();
         let element = Self {
             text: if extra.is_empty() {
                 text.into()

@@ -317,7 +317,7 @@ impl Tree {
     }
 
     /// The records, and the names to append to the text that they describe.
-    pub(super) fn finish(&mut self) -> Result<(&[NodeRecord], &str), XmlError> {
+    pub(super) fn finish(&mut self) -> (&[NodeRecord], &str) {
         let text_length = offset(self.at);
         let has_prefixes = self.bindings.has_prefixes;
         let nodes = self.nodes.as_mut_slice();
@@ -335,6 +335,6 @@ impl Tree {
                 }
             }
         }
-        Ok((self.nodes.as_slice(), &self.bindings.extra))
+        (self.nodes.as_slice(), &self.bindings.extra)
     }
 }

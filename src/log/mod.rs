@@ -408,6 +408,11 @@ impl Log {
         self.durable
     }
 
+    /// Everything found and appended is on the disk. What is still to do is making segments ready.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable == self.appended
+    }
+
     /// What can be appended for sure, each record at its [`cost`].
     pub(crate) fn credit(&self) -> u64 {
         self.segments.promise().saturating_sub(self.pending_cost)

@@ -171,8 +171,14 @@ impl Segments {
             self.filling = Some((Spare { id, bytes }, 0));
         }
         let (file, filled) = self.filling?;
-        let bytes = (file.bytes - filled).min(wide(LOG_FILL_BYTES));
-        let bytes = usize::try_from(bytes).unwrap_or(LOG_FILL_BYTES);
+        // A start waits for the first one, so that is filled in one go.
+        let is_awaited = self.current.is_none() && self.spares.is_empty();
+        let at_once = if is_awaited {
+            file.bytes
+        } else {
+            wide(LOG_FILL_BYTES)
+        };
+        let bytes = usize::try_from((file.bytes - filled).min(at_once)).unwrap_or(LOG_FILL_BYTES);
         Some(Fill {
             id: file.id,
             offset: filled,

@@ -1,8 +1,12 @@
 //! What a record costs on the medium.
 
+use crate::log::Kind;
+use crate::log::Log;
+use crate::log::Request;
 use crate::log::Settings;
 use crate::log::Totals;
 use crate::log::tests::script::Script;
+use crate::log::tests::script::recover;
 use crate::store::disk::model::Model;
 
 /// Batches and bytes for 1,000 records of 300 bytes, so many at a time.
@@ -52,4 +56,23 @@ fn what_arrives_during_a_sync_is_one_batch() {
 
     assert_eq!(script.log.totals().batches, 2);
     assert_eq!(script.log.durable(), script.position);
+}
+
+/// The first start should take 20 ms; what a full segment takes comes later.
+#[test]
+fn a_new_log_is_ready_after_a_mebibyte() {
+    let (_, recovered, mut files) = recover(Model::new(1).disk(), 0).unwrap();
+    let mut log = Log::open(Settings::default(), recovered);
+
+    let request = log.poll_output().unwrap();
+    files.perform(&request).unwrap();
+    log.handle_synced();
+
+    assert!(matches!(&request, Request::Create { bytes, .. } if bytes.len() == 1 << 20));
+    assert!(log.credit() > 1_000_000);
+    log.append(1, Kind::Epoch, b"first").unwrap();
+    let request = log.poll_output().unwrap();
+    files.perform(&request).unwrap();
+    log.handle_synced();
+    assert!(log.is_durable());
 }

@@ -95,16 +95,32 @@ struct Search {
     from: u64,
     offset: u64,
     above: u64,
+    sequence: Option<u64>,
     then: Then,
 }
 
 impl Search {
-    fn new(file: usize, from: u64, above: u64, then: Then) -> Self {
+    /// In a segment of the chain, where what an earlier use of the file left behind proves nothing.
+    fn segment((file, start): (usize, Start), from: u64, above: u64, then: Then) -> Self {
+        let sequence = Some(start.sequence);
         Self {
             file,
             from,
             offset: from,
             above,
+            sequence,
+            then,
+        }
+    }
+
+    fn leftover(file: usize, above: u64) -> Self {
+        let then = Then::Leftovers(file + 1);
+        Self {
+            file,
+            from: 0,
+            offset: 0,
+            above,
+            sequence: None,
             then,
         }
     }
@@ -304,7 +320,8 @@ impl Recovery {
             Taken::Bad => {
                 let above = start.first;
                 let then = Then::DropNewest(start);
-                self.phase = Phase::Search(Search::new(file, from, above, then));
+                let search = Search::segment((file, start), from, above, then);
+                self.phase = Phase::Search(search);
                 Ok(None)
             }
         }
@@ -364,7 +381,8 @@ impl Recovery {
             Taken::Bad => {
                 let above = self.chain.number;
                 let then = Then::Leftovers(0);
-                self.phase = Phase::Search(Search::new(file, offset, above, then));
+                let search = Search::segment((file, start), offset, above, then);
+                self.phase = Phase::Search(search);
             }
         }
         Ok(None)
@@ -407,14 +425,6 @@ impl Recovery {
     /// A header with a number above the expected one proves that something durable is missing.
     fn search(&mut self, mut search: Search) -> Result<Option<Step>, RecoverError> {
         let end = self.file_bytes(search.file);
-        // What an earlier use of the file left behind proves nothing.
-        let sequence = self
-            .files
-            .get(search.file)
-            .and_then(|file| match file.head {
-                Head::Active(start) => Some(start.sequence),
-                Head::Garbage | Head::Spare => None,
-            });
         while search.offset + SECTOR <= end {
             let Some(sector) = self.window.get(search.file, search.offset, SECTOR_BYTES) else {
                 self.phase = Phase::Search(search);
@@ -422,7 +432,9 @@ impl Recovery {
             };
             if let Some((header, _)) = BatchHeader::parse(sector)
                 && self.log.is_none_or(|log| log == header.log)
-                && sequence.is_none_or(|sequence| sequence == header.sequence)
+                && search
+                    .sequence
+                    .is_none_or(|sequence| sequence == header.sequence)
                 && header.number > search.above
             {
                 return self.damaged(search.file, search.from);
@@ -447,21 +459,16 @@ impl Recovery {
         };
         let above = self.chain.number;
         let is_walked = self.walks.iter().any(|walk| walk.file == index);
-        self.phase = Phase::Leftovers(index + 1);
-        match file.head {
-            _ if is_walked => {}
-            Head::Garbage => {
-                let then = Then::Leftovers(index + 1);
-                self.phase = Phase::Search(Search::new(index, 0, above, then));
-            }
-            // Its first sector did not reach the disk, but what was reported after it did.
-            Head::Spare | Head::Active(_)
-                if file.first.is_some_and(|first| first.number > above) =>
-            {
-                return self.damaged(index, 0);
-            }
-            Head::Spare | Head::Active(_) => {}
-        }
+        // With a good header of an earlier use, the new one may have been lost, but not what came after.
+        let is_suspect = match file.head {
+            Head::Garbage => true,
+            Head::Spare | Head::Active(_) => file.first.is_some_and(|first| first.number >= above),
+        };
+        self.phase = if is_suspect && !is_walked {
+            Phase::Search(Search::leftover(index, above))
+        } else {
+            Phase::Leftovers(index + 1)
+        };
         Ok(None)
     }
 

@@ -175,15 +175,14 @@ fn positions_only_grow_and_records_have_a_largest_size() {
 #[test]
 fn a_busy_log_still_prepares_segments() {
     let mut script = Script::start(&Model::new(1));
-    for _ in 0..40 {
-        script.append(5_000);
-        for _ in 0..2 {
-            if let Some(request) = script.log.poll_output() {
-                script.files.perform(&request).unwrap();
-                script.log.handle_synced();
-            }
+    for _ in 0..100 {
+        while script.log.pending_bytes() < 6_000 {
+            assert!(script.log.credit() >= cost(5_000));
+            script.append(5_000);
         }
+        let request = script.log.poll_output().unwrap();
+        script.files.perform(&request).unwrap();
+        script.log.handle_synced();
         script.log.release(script.log.durable());
-        assert!(script.log.credit() >= cost(5_000));
     }
 }

@@ -6,6 +6,8 @@ use crate::base::random::Entropy as _;
 use crate::base::random::Rng;
 use crate::log::frame::BatchHeader;
 use crate::log::frame::SECTOR_BYTES;
+use crate::log::frame::SegmentHeader;
+use crate::log::frame::Usage;
 use crate::log::recover::RecoverError;
 use crate::log::tests::script::Rows;
 use crate::log::tests::script::Script;
@@ -167,6 +169,30 @@ fn without(image: &Image, name: &str) -> Image {
         .collect()
 }
 
+/// The device has lost one write, of a first sector: what it had there before looks fine.
+#[test]
+fn a_lost_header_of_a_segment_is_found() {
+    let mut written = write();
+    let (name, last) = &written.last_batch;
+    assert!(
+        last.start > SECTOR_BYTES,
+        "nothing follows the first batch of the segment"
+    );
+    let spare = SegmentHeader {
+        log: 7,
+        usage: Usage::Spare,
+    }
+    .write();
+    written.image.get_mut(name).unwrap()[..SECTOR_BYTES].copy_from_slice(&spare);
+
+    let result = recover_image(&written.image);
+
+    assert!(
+        matches!(result, Err(RecoverError::Damaged { offset: 0, .. })),
+        "{result:?}"
+    );
+}
+
 #[test]
 fn a_log_that_ends_below_the_tables_is_found() {
     let written = write();
@@ -224,9 +250,9 @@ fn a_file_of_another_log_is_refused() {
     let written = write();
     let mut image = written.image.clone();
     let (name, last) = &written.last_batch;
-    let header = crate::log::frame::SegmentHeader {
+    let header = SegmentHeader {
         log: 8,
-        usage: crate::log::frame::Usage::Spare,
+        usage: Usage::Spare,
     };
     image.insert("log-000000ff".to_owned(), header.write().repeat(3));
 

@@ -288,6 +288,10 @@ impl Run {
                 log.handle_synced();
                 self.report(log);
             }
+            // While the disk works, the core goes on.
+            if self.rng.one_in(4) {
+                self.checkpoint(log);
+            }
             let result = files.perform(&request);
             if self.model.is_down() {
                 return Ok(false);

@@ -1,11 +1,5 @@
 //! The vocabulary of XMPP, typed; no behaviour.
 
-#![allow(
-    clippy::allow_attributes,
-    unused_imports,
-    reason = "the parts are wired step by step"
-)]
-
 pub(crate) mod delay;
 mod envelope;
 mod error;

@@ -12,7 +12,6 @@ use crate::xml::HOME_NAMESPACE;
 use crate::xml::Node;
 use crate::xml::XML_NAMESPACE;
 use crate::xml::XmlError;
-use crate::xml::escape;
 use crate::xml::node::RawAttribute;
 use crate::xml::scope::Scope;
 use crate::xml::writer::append_attribute_named;

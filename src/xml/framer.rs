@@ -80,10 +80,15 @@ pub(crate) struct Framer {
     pending: Option<Box<Pending>>,
 }
 
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Framer>() <= 144);
+
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Nothing has come; an XML declaration may.
     Start,
+    /// As `Start`, but what was sent to keep the old stream alive may still come.
+    Restarted,
     /// The root's start tag is next.
     Prolog,
     Open,
@@ -126,6 +131,7 @@ impl Framer {
     /// forgotten.
     pub(crate) fn restart(&mut self) {
         *self = Self::new(self.limits);
+        self.state = State::Restarted;
     }
 
     /// How many bytes of an unfinished element are kept.
@@ -238,14 +244,16 @@ impl Framer {
     ) -> Result<Option<(Token, usize)>, XmlError> {
         match (self.state, bytes) {
             (State::Closed, _) => Err(XmlError::Closed),
-            (State::Start | State::Open, [b'<']) => Ok(None),
-            (State::Start, [b'<', b'?', ..]) => self.read_declaration(bytes),
+            (State::Start | State::Restarted | State::Open, [b'<']) => Ok(None),
+            (State::Start | State::Restarted, [b'<', b'?', ..]) => self.read_declaration(bytes),
             (State::Start, [first, ..]) if chars::is_space(*first) => {
                 // Whitespace before the root is fine, an XML declaration behind it is not.
                 self.state = State::Prolog;
                 Ok(Some((Token::Declaration, 1)))
             }
-            (State::Start | State::Prolog, [b'<', ..]) => self.read_root(tree, bytes),
+            (State::Start | State::Restarted | State::Prolog, [b'<', ..]) => {
+                self.read_root(tree, bytes)
+            }
             (State::Open, [b'<', b'/', ..]) => self.read_close(bytes),
             (State::Open, [b'<', ..]) => self.read_element(tree, bytes),
             (State::Open, _) => Err(XmlError::StrayText),

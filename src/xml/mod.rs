@@ -8,12 +8,6 @@
 //! no processing instructions, no document type. The only names of XMPP known here are [`HOME_NAMESPACE`] and
 //! the stream's own, since they stand around every element.
 
-#![allow(
-    clippy::allow_attributes,
-    unused_imports,
-    reason = "the parts are wired step by step"
-)]
-
 mod bindings;
 mod chars;
 mod declaration;
@@ -34,14 +28,11 @@ mod writer;
 pub(crate) use element::Element;
 pub(crate) use error::XmlError;
 pub(crate) use escape::append_attribute;
-pub(crate) use escape::append_text;
 pub(crate) use framer::Frame;
 pub(crate) use framer::Framer;
 pub(crate) use framer::FramerLimits;
 pub(crate) use framer::StreamHeader;
 pub(crate) use node::Attribute;
-pub(crate) use node::Attributes;
-pub(crate) use node::Children;
 pub(crate) use node::Node;
 pub(crate) use writer::Writer;
 

@@ -243,7 +243,7 @@ fn a_declaration_comes_first_or_not_at_all() {
 #[test]
 fn a_restarted_framer_wants_a_new_header() {
     let mut framer = Framer::new(FramerLimits::STRANGER);
-    let text = format!("{HEADER}<auth/>{HEADER}<iq/>");
+    let text = format!("{HEADER}<auth/>\n <?xml version='1.0'?>{HEADER}<iq/>");
     let mut input = text.as_bytes();
     for _ in 0..2 {
         assert!(framer.next(&mut input).unwrap().is_some());

@@ -273,3 +273,8 @@ pub(crate) const CHECKPOINT_CLEARS_MAX: usize = 1_024;
 
 /// Rows that one checkpoint looks at for counts of old streams, beside as many as it writes.
 pub(crate) const CHECKPOINT_LOOKS: usize = 128;
+
+/// Messages of an archive that are looked at to tell how many match a query.
+///
+/// Some 100 us. With more of them the answer has no count, as XEP-0059 section 2.6 allows.
+pub(crate) const ARCHIVE_COUNT_MAX: usize = 2_000;

@@ -14,6 +14,7 @@ use crate::core::order::Bind;
 use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
 use crate::effect::query::Found;
+use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::request::Command;
@@ -175,7 +176,7 @@ pub(crate) enum Output {
     Ask {
         query: u64,
         asked: Arc<Query>,
-        upto: Position,
+        horizon: Horizon,
     },
     /// Kept messages by position.
     Fetch {

@@ -164,6 +164,8 @@ pub(crate) struct Core {
 struct Asking {
     session: SessionId,
     query: Arc<Query>,
+    /// Up to here the tables answer, from there on the tail.
+    tables_upto: Position,
     upto: Position,
 }
 

@@ -365,19 +365,21 @@ impl Core {
         }
         let query = Arc::new(query);
         let upto = self.order.delivered;
+        let horizon = self.tail.horizon(&query.question, upto);
         self.tail.hold(Hold::Query(number));
         self.queries.insert(
             number,
             Asking {
                 session,
                 query: Arc::clone(&query),
+                tables_upto: horizon.upto,
                 upto,
             },
         );
         self.outputs.push_back(Output::Ask {
             query: number,
             asked: query,
-            upto,
+            horizon,
         });
     }
 
@@ -385,7 +387,8 @@ impl Core {
         let Some(asking) = self.queries.remove(&number) else {
             return;
         };
-        let found = self.tail.unite(&asking.query.question, found, asking.upto);
+        let above = (asking.tables_upto, asking.upto);
+        let found = self.tail.unite(&asking.query.question, found, above);
         self.tail.let_go(&Hold::Query(number));
         let facts = Facts {
             now: self.now.wall,

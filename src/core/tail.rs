@@ -12,8 +12,12 @@ use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
+use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
+use crate::effect::query::Listed;
 use crate::effect::query::Question;
+use crate::effect::query::fit_history;
+use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::message::Message;
 use crate::model::message::Owner;
@@ -22,6 +26,8 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
+use crate::model::row::Row as StateRow;
+use crate::model::row::RowName;
 
 /// Between two checkpoints, also where memory asks for one: after one that failed for want of
 /// space, trying again at once would only keep the disk busy.
@@ -173,25 +179,99 @@ impl Tail {
         }
     }
 
-    /// Unites what the tables found with what they do not hold yet, up to `upto`.
-    pub(crate) fn unite(&self, question: &Question, found: Found, upto: Position) -> Found {
+    /// Where the tables shall end for a question that is asked now, and what they cannot know. The
+    /// tail has everything above as long as it is held.
+    pub(crate) fn horizon(&self, question: &Question, delivered: Position) -> Horizon {
+        let below = |entry: &Arc<Entry>| entry.position.to_u128().saturating_sub(1);
+        let front = self.entries.front().map(below);
+        let known = front.map_or(Position::MAX, Position::from_u128);
+        let upto = known.max(self.applied.last_sub()).min(delivered.last_sub());
+        let is_list = matches!(question, Question::Accounts { .. } | Question::Rooms { .. });
+        let changed = if is_list {
+            self.changed_since(upto)
+        } else {
+            Vec::new()
+        };
+        Horizon { upto, changed }
+    }
+
+    /// Accounts and rooms that began, ended or changed their place in lists.
+    fn changed_since(&self, upto: Position) -> Vec<Listed> {
+        let mut changed: BTreeMap<&RecordKey, Listed> = BTreeMap::new();
+        let entries = self.entries.iter().filter(|entry| entry.position > upto);
+        for op in entries.flat_map(|entry| entry.durable_ops()) {
+            let Durable::Row { record, name, row } = op else {
+                continue;
+            };
+            let (exists, public) = match (name, row) {
+                (RowName::Account, Some(StateRow::Account { row })) => {
+                    (Some(row.state != AccountState::Deleted), None)
+                }
+                // A room that begins is hidden until it is configured.
+                (RowName::Room, Some(StateRow::Room { row })) if row.destroyed => {
+                    (Some(false), Some(false))
+                }
+                (RowName::Room, Some(StateRow::Room { .. })) => (Some(true), None),
+                (RowName::RoomConfig, Some(StateRow::RoomConfig { config })) => {
+                    (None, Some(config.public))
+                }
+                _ => continue,
+            };
+            let listed = changed.entry(record).or_insert_with(|| Listed {
+                record: record.clone(),
+                exists: None,
+                public: None,
+            });
+            listed.exists = exists.or(listed.exists);
+            listed.public = public.or(listed.public);
+        }
+        changed.into_values().collect()
+    }
+
+    /// Unites what the tables found with what stands in the tail above `from`, where they ended,
+    /// up to `upto`.
+    pub(crate) fn unite(
+        &self,
+        question: &Question,
+        found: Found,
+        (from, upto): (Position, Position),
+    ) -> Found {
         match (question, found) {
             (
-                Question::Archive { page, .. } | Question::RoomHistory { page, .. },
+                Question::Archive { page, .. },
                 Found::Page {
                     rows,
                     complete,
                     total,
                 },
-            ) => self.unite_page(page, rows, complete, total, upto),
-            (Question::ArchiveEnds { owner, .. }, Found::Ends { first, last }) => {
-                let known = last.map_or(Position::ZERO, |(position, _)| position);
+            ) => self.unite_page(page, (rows, complete, total), (from, upto)),
+            (
+                Question::RoomHistory {
+                    page,
+                    since,
+                    bytes_max,
+                },
+                Found::Page {
+                    rows,
+                    complete,
+                    total,
+                },
+            ) => {
+                let mut page = page.clone();
+                page.start = page.start.max(*since);
+                let mut found = self.unite_page(&page, (rows, complete, total), (from, upto));
+                if let Found::Page { rows, .. } = &mut found {
+                    fit_history(rows, *bytes_max);
+                }
+                found
+            }
+            (Question::ArchiveEnds { owner, incarnation }, Found::Ends { first, last }) => {
                 let mut newer = self
-                    .places_of(owner, known, upto)
-                    .filter(|(_, _, place)| place.archived)
+                    .places_of(owner, from, upto)
+                    .filter(|(_, _, place)| place.archived && place.incarnation == *incarnation)
                     .map(|(position, row, _)| (position, row.at));
                 let next = newer.next();
-                let newest = newer.last().or(next);
+                let newest = newer.next_back().or(next);
                 Found::Ends {
                     first: first.or(next),
                     last: newest.or(last),
@@ -206,7 +286,7 @@ impl Tail {
         owner: &'a Owner,
         after: Position,
         upto: Position,
-    ) -> impl DoubleEndedIterator<Item = (Position, &'a Row, &'a Place)> {
+    ) -> impl DoubleEndedIterator<Item = (Position, &'a Row, &'a Place)> + Clone {
         use std::ops::Bound;
         let range = (
             Bound::Excluded(after),
@@ -221,61 +301,53 @@ impl Tail {
     fn unite_page(
         &self,
         page: &ArchivePage,
-        mut rows: Vec<Kept>,
-        complete: bool,
-        total: Option<u64>,
-        upto: Position,
+        (mut rows, complete, total): (Vec<Kept>, bool, Option<u64>),
+        (from, upto): (Position, Position),
     ) -> Found {
-        let known = rows
-            .iter()
-            .map(|row| row.position)
-            .max()
-            .unwrap_or(Position::ZERO);
-        let newer: Vec<Kept> = self
-            .places_of(&page.owner, known, upto)
-            .filter(|(position, row, place)| page.matches(*position, row.at, place))
+        let is_here = |position: Position| {
+            let places = self.rows.get(&position).into_iter();
+            let mut places = places.flat_map(|row| row.places.iter());
+            position <= upto.last_sub()
+                && places.any(|place| place.archived && place.incarnation == page.incarnation)
+        };
+        if page
+            .named()
+            .any(|position| position > from && !is_here(position))
+        {
+            return Found::NoSuchItem;
+        }
+        let matching = self
+            .places_of(&page.owner, from, upto)
+            .filter(|(position, row, place)| page.matches(*position, row.at, place));
+        let more = u64::try_from(matching.clone().count()).unwrap_or(u64::MAX);
+        let total = total.map(|total| total.saturating_add(more));
+        let mut newer = matching
+            .filter(|(position, _, _)| page.reaches(*position))
             .map(|(position, row, place)| Kept {
                 position,
                 at: row.at,
                 role: place.role,
                 message: Arc::clone(&row.message),
-            })
-            .collect();
-        let more = u64::try_from(newer.len()).unwrap_or(u64::MAX);
-        let total = total.map(|total| total.saturating_add(more));
-        if page.flipped {
-            rows.reverse();
-        }
-        let had = rows.len();
+            });
+        let mut complete = complete;
         if page.backwards {
             rows.extend(newer);
             let surplus = rows.len().saturating_sub(page.count_max);
             rows.drain(..surplus);
-            let complete = complete && surplus == 0;
-            return finish_page(page, rows, complete, total);
+            complete &= surplus == 0;
+        } else if complete {
+            let room = page.count_max.saturating_sub(rows.len());
+            rows.extend(newer.clone().take(room));
+            complete = newer.nth(room).is_none();
         }
-        if complete || had < page.count_max {
-            rows.extend(newer);
+        if page.flipped {
+            rows.reverse();
         }
-        let complete = complete && rows.len() <= page.count_max;
-        rows.truncate(page.count_max);
-        finish_page(page, rows, complete, total)
-    }
-}
-
-fn finish_page(
-    page: &ArchivePage,
-    mut rows: Vec<Kept>,
-    complete: bool,
-    total: Option<u64>,
-) -> Found {
-    if page.flipped {
-        rows.reverse();
-    }
-    Found::Page {
-        rows,
-        complete,
-        total,
+        Found::Page {
+            rows,
+            complete,
+            total,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
 
 /// What is asked, and by which request.
 #[derive(Clone, Debug)]
@@ -53,8 +54,37 @@ pub(crate) enum Question {
     Rooms {
         after: Option<BareJid>,
         count_max: usize,
+        /// Without those that their owners have hidden (XEP-0045 section 4.2).
+        public_only: bool,
         purpose: Purpose,
     },
+}
+
+/// An account or room that the tail knows more of than the tables do; `None`: as in the tables.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) record: RecordKey,
+    pub(crate) exists: Option<bool>,
+    pub(crate) public: Option<bool>,
+}
+
+/// Where the tables end for a question, and what they cannot know.
+#[derive(Clone, Debug)]
+pub(crate) struct Horizon {
+    /// What is above is answered from the tail.
+    pub(crate) upto: Position,
+    /// For lists.
+    pub(crate) changed: Vec<Listed>,
+}
+
+impl Horizon {
+    /// Without a tail: the tables alone.
+    pub(crate) fn none() -> Self {
+        Self {
+            upto: Position::MAX,
+            changed: Vec::new(),
+        }
+    }
 }
 
 /// What a list is for: the feature that asked finds its own request again.
@@ -86,24 +116,37 @@ pub(crate) struct ArchivePage {
 }
 
 impl ArchivePage {
-    /// Whether a kept message belongs to what is asked (bounds, time, correspondent).
+    /// Whether a kept message is one of all that is asked for, on this page or another.
     pub(crate) fn matches(&self, position: Position, at: Timestamp, place: &Place) -> bool {
         place.archived
             && place.incarnation == self.incarnation
-            && self.after.is_none_or(|after| position > after)
-            && self.before.is_none_or(|before| position < before)
-            && self.start.is_none_or(|start| at >= start)
-            && self.end.is_none_or(|end| at <= end)
+            && self.is_between(at)
             && (self.ids.is_empty() || self.ids.contains(&position))
             && self
                 .with
                 .as_ref()
                 .is_none_or(|with| is_with(with, &place.with))
     }
+
+    /// Whether a position is within the bounds of the page.
+    pub(crate) fn reaches(&self, position: Position) -> bool {
+        self.after.is_none_or(|after| position > after)
+            && self.before.is_none_or(|before| position < before)
+    }
+
+    pub(crate) fn is_between(&self, at: Timestamp) -> bool {
+        self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at <= end)
+    }
+
+    /// The items that the client names: all of them have to exist in the archive.
+    pub(crate) fn named(&self) -> impl Iterator<Item = Position> {
+        let bounds = self.after.into_iter().chain(self.before);
+        bounds.chain(self.ids.iter().copied())
+    }
 }
 
 /// XEP-0313 section 4.1.1: a bare address matches all of its resources, a full one itself alone.
-fn is_with(asked: &Jid, other: &Jid) -> bool {
+pub(crate) fn is_with(asked: &Jid, other: &Jid) -> bool {
     if asked.is_bare() {
         asked.as_str() == other.bare_str()
     } else {
@@ -120,10 +163,24 @@ pub(crate) struct Kept {
     pub(crate) message: Arc<Message>,
 }
 
+/// The newest messages whose payloads fit (XEP-0045 section 7.2.14, `maxchars`).
+pub(crate) fn fit_history(rows: &mut Vec<Kept>, bytes_max: Option<usize>) {
+    let Some(bytes_max) = bytes_max else { return };
+    let mut bytes: usize = 0;
+    let fitting = rows.iter().rev().take_while(|row| {
+        bytes = bytes.saturating_add(row.message.payload.len());
+        bytes <= bytes_max
+    });
+    let surplus = rows.len().saturating_sub(fitting.count());
+    rows.drain(..surplus);
+}
+
 /// What was found.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
-    /// In order of the archive; `complete`: nothing matching lies beyond the page.
+    /// `complete`: nothing matching lies beyond the page. `total`: of what matches, on all pages.
+    ///
+    /// From the tables in order of the archive; united with the tail as the page is to be answered.
     Page {
         rows: Vec<Kept>,
         complete: bool,

@@ -19,6 +19,7 @@ use crate::base::jid::BareJid;
 use crate::base::limits::ADMIN_LINE_BYTES_MAX;
 use crate::base::secret::Secret;
 use crate::effect::query::Found;
+use crate::effect::query::Horizon;
 use crate::effect::query::Purpose;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
@@ -215,7 +216,7 @@ impl Site {
                 question,
             };
             let page = smol::unblock(move || {
-                let Found::List { jids, .. } = store.ask(&query)? else {
+                let Found::List { jids, .. } = store.ask(&query.question, &Horizon::none())? else {
                     return Ok(Vec::new());
                 };
                 let row = |jid: BareJid| {

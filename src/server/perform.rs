@@ -65,8 +65,12 @@ impl Node {
                     let record = store.load(&key)?;
                     Ok(Some(Input::Loaded { key, record }))
                 }
-                Output::Ask { query, asked, .. } => {
-                    let found = store.ask(&asked)?;
+                Output::Ask {
+                    query,
+                    asked,
+                    horizon,
+                } => {
+                    let found = store.ask(&asked.question, &horizon)?;
                     Ok(Some(Input::Answered { query, found }))
                 }
                 Output::Fetch { session, positions } => {

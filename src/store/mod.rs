@@ -12,7 +12,9 @@ mod clear;
 pub(crate) mod disk;
 pub(crate) mod error;
 mod key;
+mod list;
 mod load;
+mod query;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -32,7 +34,10 @@ use redb::WriteTransaction;
 use crate::base::limits::CHECKPOINT_CLEARS_MAX;
 use crate::base::limits::CHECKPOINT_LOOKS;
 use crate::base::time::Timestamp;
+use crate::effect::query::Found;
+use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
+use crate::effect::query::Question;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -185,14 +190,10 @@ impl Store {
         })
     }
 
-    pub(crate) fn ask(
-        &self,
-        _q: &crate::effect::query::Query,
-    ) -> Result<crate::effect::query::Found, StoreError> {
-        Ok(crate::effect::query::Found::Page {
-            rows: Vec::new(),
-            complete: true,
-            total: None,
+    /// What is asked, up to the horizon. See `query` for the time that it takes.
+    pub(crate) fn ask(&self, question: &Question, horizon: &Horizon) -> Result<Found, StoreError> {
+        self.read("answering a query", |snapshot| {
+            query::ask(snapshot, question, horizon)
         })
     }
 

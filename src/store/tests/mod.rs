@@ -2,4 +2,5 @@
 
 mod apply;
 mod oracle;
+mod query;
 mod script;

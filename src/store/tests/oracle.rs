@@ -5,9 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
 use crate::base::limits::STREAM_ROW_MS;
 use crate::base::time::Timestamp;
+use crate::effect::query::ArchivePage;
+use crate::effect::query::Found;
+use crate::effect::query::Kept;
 use crate::effect::state::record_of;
+use crate::model::account::AccountState;
 use crate::model::account::StreamRow;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -184,5 +189,102 @@ impl Oracle {
             .range(all)
             .map(|((_, position), place)| (*position, place))
             .collect()
+    }
+}
+
+impl Oracle {
+    /// A page, found by looking at everything.
+    pub(super) fn page(&self, page: &ArchivePage) -> Found {
+        let archive = page.incarnation;
+        let kept: Vec<(Position, &Place)> = self
+            .places
+            .range((archive, Position::ZERO)..=(archive, Position::MAX))
+            .filter(|(_, place)| place.archived)
+            .map(|((_, position), place)| (*position, place))
+            .collect();
+        let exists = |named: Position| kept.iter().any(|(position, _)| *position == named);
+        if !page.named().all(exists) {
+            return Found::NoSuchItem;
+        }
+        let mut rows: Vec<Kept> = Vec::new();
+        for (position, place) in kept {
+            let (stamp, message) = &self.messages[&position];
+            let at = Timestamp::from_unix_ms(stamp.unix_ms());
+            if page.matches(position, at, place) {
+                rows.push(Kept {
+                    position,
+                    at,
+                    role: place.role,
+                    message: Arc::clone(message),
+                });
+            }
+        }
+        let total = u64::try_from(rows.len()).ok();
+        rows.retain(|row| page.reaches(row.position));
+        let complete = rows.len() <= page.count_max;
+        if page.backwards {
+            rows.drain(..rows.len().saturating_sub(page.count_max));
+        } else {
+            rows.truncate(page.count_max);
+        }
+        Found::Page {
+            rows,
+            complete,
+            total,
+        }
+    }
+
+    pub(super) fn ends(&self, archive: Incarnation) -> (Option<Position>, Option<Position>) {
+        let range = (archive, Position::ZERO)..=(archive, Position::MAX);
+        let mut kept = self.places.range(range).filter(|(_, place)| place.archived);
+        let first = kept.next().map(|((_, position), _)| *position);
+        let last = kept.next_back().map(|((_, position), _)| *position);
+        (first, last.or(first))
+    }
+
+    /// The accounts or rooms that exist; of rooms those that everybody may see.
+    pub(super) fn list(&self, rooms: bool, public_only: bool) -> Vec<BareJid> {
+        let mut found = Vec::new();
+        for (record, rows) in &self.records {
+            match (
+                record,
+                rows.row(&RowName::Account),
+                rows.row(&RowName::Room),
+            ) {
+                (RecordKey::Account { jid }, Some(Row::Account { row }), _)
+                    if !rooms && row.state != AccountState::Deleted =>
+                {
+                    found.push(jid.clone());
+                }
+                (RecordKey::Room { jid }, _, Some(Row::Room { row })) if rooms => {
+                    let config = rows.row(&RowName::RoomConfig);
+                    let is_public = matches!(config, Some(Row::RoomConfig { config })
+                        if config.public);
+                    if !row.destroyed && (is_public || !public_only) {
+                        found.push(jid.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// What was kept since, whatever else happened: a tail removes nothing.
+    pub(super) fn add_messages(&mut self, entry: &Entry) {
+        for (sub, op) in (0_u8..).zip(&entry.ops) {
+            if let Op::Durable {
+                op: Durable::Message { message, places },
+            } = op
+            {
+                let position = entry.position.with_sub(sub);
+                let row = (entry.stamp, Arc::clone(message));
+                self.messages.insert(position, row);
+                for place in places {
+                    self.places
+                        .insert((place.incarnation, position), place.clone());
+                }
+            }
+        }
     }
 }

@@ -50,6 +50,7 @@ pub(super) struct Script {
     stamp: Hlc,
     ms: u64,
     counts: [u32; 4],
+    only_grows: bool,
 }
 
 pub(super) fn bare(name: &str) -> BareJid {
@@ -92,6 +93,7 @@ impl Script {
             stamp: Hlc::default(),
             ms: 1_700_000_000_000,
             counts: [0; 4],
+            only_grows: false,
         };
         script.begin_epoch();
         script
@@ -101,6 +103,16 @@ impl Script {
     pub(super) fn of(seed: u64, entries: usize) -> Self {
         println!("seed {seed}");
         let mut script = Self::new(seed);
+        for _ in 0..entries {
+            script.step();
+        }
+        script
+    }
+
+    /// A life in which nothing ends.
+    pub(super) fn growing(seed: u64, entries: usize) -> Self {
+        let mut script = Self::new(seed);
+        script.only_grows = true;
         for _ in 0..entries {
             script.step();
         }
@@ -136,7 +148,9 @@ impl Script {
         if self.rng.one_in(40) {
             self.begin_epoch();
         }
-        let ops = match self.rng.below(20) {
+        let choice = self.rng.below(20);
+        let ops = match choice {
+            1 | 3 | 7..=9 if self.only_grows => Vec::new(),
             0 => self.create_account(),
             1 => self.delete_account(),
             2 => self.create_room(),

@@ -1,0 +1,145 @@
+//! Lists of the accounts and rooms that exist, in order of address.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use redb::ReadOnlyTable;
+use redb::ReadTransaction;
+use redb::ReadableTableMetadata as _;
+
+use crate::base::jid::BareJid;
+use crate::effect::query::Found;
+use crate::effect::query::Listed;
+use crate::model::row::RecordKey;
+use crate::store::error::StoreError;
+use crate::store::key::bare;
+use crate::store::schema;
+use crate::store::schema::ROOM_IS_PUBLIC;
+
+pub(super) fn accounts(
+    snapshot: &ReadTransaction,
+    after: Option<&BareJid>,
+    count_max: usize,
+    changed: &[Listed],
+) -> Result<Found, StoreError> {
+    let list = List {
+        table: snapshot.open_table(schema::ACCOUNTS)?,
+        after,
+        count_max,
+        flag: 0,
+    };
+    let mut newer = Vec::new();
+    for change in changed {
+        if let RecordKey::Account { jid } = &change.record {
+            newer.push((jid, change.exists));
+        }
+    }
+    list.find(&newer)
+}
+
+pub(super) struct Rooms<'a> {
+    pub(super) after: Option<&'a BareJid>,
+    pub(super) count_max: usize,
+    pub(super) public_only: bool,
+}
+
+impl Rooms<'_> {
+    pub(super) fn list(
+        &self,
+        snapshot: &ReadTransaction,
+        changed: &[Listed],
+    ) -> Result<Found, StoreError> {
+        let flag = if self.public_only { ROOM_IS_PUBLIC } else { 0 };
+        let list = List {
+            table: snapshot.open_table(schema::ROOMS)?,
+            after: self.after,
+            count_max: self.count_max,
+            flag,
+        };
+        let mut newer = Vec::new();
+        for change in changed {
+            let RecordKey::Room { jid } = &change.record else {
+                continue;
+            };
+            let known = list.flags(jid)?;
+            let exists = change.exists.unwrap_or_else(|| known.is_some());
+            let is_public = known.is_some_and(|flags| flags & ROOM_IS_PUBLIC != 0);
+            let is_public = change.public.unwrap_or(is_public);
+            newer.push((jid, Some(exists && (is_public || !self.public_only))));
+        }
+        list.find(&newer)
+    }
+}
+
+struct List<'a> {
+    table: ReadOnlyTable<&'static str, u8>,
+    after: Option<&'a BareJid>,
+    count_max: usize,
+    /// Only what has this flag.
+    flag: u8,
+}
+
+impl List<'_> {
+    fn flags(&self, jid: &BareJid) -> Result<Option<u8>, StoreError> {
+        let flags = self.table.get(jid.as_str())?;
+        Ok(flags.map(|flags| flags.value()))
+    }
+
+    fn is_listed(&self, flags: u8) -> bool {
+        flags & self.flag == self.flag
+    }
+
+    /// `newer`: what is in the list or not, whatever the tables say.
+    fn find(&self, newer: &[(&BareJid, Option<bool>)]) -> Result<Found, StoreError> {
+        let mut total = self.count()?;
+        let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
+        for (jid, is_in) in newer {
+            let was_in = self.flags(jid)?.is_some_and(|flags| self.is_listed(flags));
+            match (was_in, is_in.unwrap_or(was_in)) {
+                (false, true) => {
+                    total = total.saturating_add(1);
+                    added.insert((*jid).clone());
+                }
+                (true, false) => {
+                    total = total.saturating_sub(1);
+                    removed.insert(jid.as_str());
+                }
+                _ => {}
+            }
+        }
+        let from = match self.after {
+            Some(after) => Bound::Excluded(after.as_str()),
+            None => Bound::Unbounded,
+        };
+        let mut jids: BTreeSet<BareJid> = added
+            .into_iter()
+            .filter(|jid| self.after.is_none_or(|after| jid > after))
+            .collect();
+        let mut found = 0;
+        for row in self.table.range::<&str>((from, Bound::Unbounded))? {
+            if found == self.count_max {
+                break;
+            }
+            let (name, flags) = row?;
+            if self.is_listed(flags.value()) && !removed.contains(name.value()) {
+                jids.insert(bare(name.value())?);
+                found += 1;
+            }
+        }
+        let jids = jids.into_iter().take(self.count_max).collect();
+        Ok(Found::List { jids, total })
+    }
+
+    fn count(&self) -> Result<u64, StoreError> {
+        if self.flag == 0 {
+            return Ok(self.table.len()?);
+        }
+        let mut total = 0;
+        for row in self.table.range::<&str>(..)? {
+            if self.is_listed(row?.1.value()) {
+                total += 1;
+            }
+        }
+        Ok(total)
+    }
+}

@@ -1,0 +1,381 @@
+//! Answers from the tables: pages of archives, their ends, lists of accounts and rooms.
+//!
+//! | question | time |
+//! |---|---|
+//! | a page | its messages, and the places between its bounds that do not match |
+//! | its total | the places of the archive, at most [`ARCHIVE_COUNT_MAX`] |
+//! | with times | the stretches of the clock before or after them (940 a year) |
+//! | a list | its length, and all rooms where hidden ones are left out |
+//!
+//! What does not match is passed over by its place (40 bytes) without reading the message.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use redb::ReadOnlyTable;
+use redb::ReadTransaction;
+
+use crate::base::ids::Incarnation;
+use crate::base::jid::FullJid;
+use crate::base::limits::ARCHIVE_COUNT_MAX;
+use crate::base::time::Timestamp;
+use crate::effect::query::ArchivePage;
+use crate::effect::query::Found;
+use crate::effect::query::Horizon;
+use crate::effect::query::Kept;
+use crate::effect::query::Question;
+use crate::effect::query::fit_history;
+use crate::effect::query::is_with;
+use crate::model::message::Message;
+use crate::model::position::Position;
+use crate::store::error::StoreError;
+use crate::store::key::PlaceKey;
+use crate::store::key::place_key;
+use crate::store::key::place_position;
+use crate::store::list;
+use crate::store::load::read_archive;
+use crate::store::schema;
+use crate::store::schema::PlaceValue;
+use crate::store::schema::Span;
+use crate::store::schema::WithHash;
+use crate::store::schema::stretch;
+
+pub(super) fn ask(
+    snapshot: &ReadTransaction,
+    question: &Question,
+    horizon: &Horizon,
+) -> Result<Found, StoreError> {
+    match question {
+        Question::Archive { page, .. } => find_page(snapshot, page, horizon.upto),
+        Question::RoomHistory {
+            page,
+            since,
+            bytes_max,
+        } => {
+            let mut page = page.clone();
+            page.start = page.start.max(*since);
+            let mut found = find_page(snapshot, &page, horizon.upto)?;
+            if let Found::Page { rows, .. } = &mut found {
+                fit_history(rows, *bytes_max);
+            }
+            Ok(found)
+        }
+        Question::ArchiveEnds { incarnation, .. } => {
+            find_ends(snapshot, *incarnation, horizon.upto)
+        }
+        Question::Accounts {
+            after, count_max, ..
+        } => list::accounts(snapshot, after.as_ref(), *count_max, &horizon.changed),
+        Question::Rooms {
+            after,
+            count_max,
+            public_only,
+            ..
+        } => {
+            let room = list::Rooms {
+                after: after.as_ref(),
+                count_max: *count_max,
+                public_only: *public_only,
+            };
+            room.list(snapshot, &horizon.changed)
+        }
+    }
+}
+
+/// One archive, open for reading.
+struct Reader {
+    archive: Incarnation,
+    places: ReadOnlyTable<&'static [u8; 24], &'static [u8; 16]>,
+    messages: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
+    /// What is there for a reader.
+    range: RangeInclusive<Position>,
+}
+
+impl Reader {
+    /// `None`: nothing was ever kept in the archive.
+    fn open(
+        snapshot: &ReadTransaction,
+        archive: Incarnation,
+        upto: Position,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(sums) = read_archive(snapshot, archive)? else {
+            return Ok(None);
+        };
+        if sums.is_gone() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            archive,
+            places: snapshot.open_table(schema::PLACES)?,
+            messages: snapshot.open_table(schema::MESSAGES)?,
+            range: above(sums.cleared)..=upto,
+        }))
+    }
+
+    /// Places in a range, in either direction.
+    fn places(
+        &self,
+        range: &RangeInclusive<Position>,
+        backwards: bool,
+    ) -> Result<impl Iterator<Item = Result<(Position, PlaceValue), StoreError>>, StoreError> {
+        let low = place_key(self.archive, *range.start());
+        let high = place_key(self.archive, *range.end());
+        let is_empty = range.is_empty();
+        let mut rows = self.places.range::<&PlaceKey>(&low..=&low.max(high))?;
+        Ok(std::iter::from_fn(move || {
+            let row = match backwards {
+                _ if is_empty => None,
+                true => rows.next_back(),
+                false => rows.next(),
+            };
+            row.map(|row| {
+                let (key, value) = row?;
+                let place = PlaceValue::from_bytes(*value.value());
+                Ok((place_position(key.value()), place))
+            })
+        }))
+    }
+
+    fn place(&self, position: Position) -> Result<Option<PlaceValue>, StoreError> {
+        if !self.range.contains(&position) {
+            return Ok(None);
+        }
+        let value = self.places.get(&place_key(self.archive, position))?;
+        let place = value.map(|value| PlaceValue::from_bytes(*value.value()));
+        Ok(place.filter(|place| place.archived))
+    }
+
+    fn message(&self, position: Position, place: PlaceValue) -> Result<Option<Kept>, StoreError> {
+        let Some(value) = self.messages.get(&position.to_bytes())? else {
+            return Ok(None);
+        };
+        let (_, _, message) = schema::read_message(value.value())?;
+        Ok(Some(Kept {
+            position,
+            at: place.at,
+            role: place.role,
+            message: Arc::new(message),
+        }))
+    }
+}
+
+fn above(position: Position) -> Position {
+    Position::from_u128(position.to_u128().saturating_add(1))
+}
+
+fn below(position: Position) -> Position {
+    Position::from_u128(position.to_u128().saturating_sub(1))
+}
+
+fn narrow(
+    range: &RangeInclusive<Position>,
+    low: Option<Position>,
+    high: Option<Position>,
+) -> RangeInclusive<Position> {
+    let low = low.unwrap_or(Position::ZERO).max(*range.start());
+    let high = high.unwrap_or(Position::MAX).min(*range.end());
+    low..=high
+}
+
+/// What of a page can be told from a place alone.
+struct Filter<'a> {
+    page: &'a ArchivePage,
+    with: Option<WithHash>,
+}
+
+impl<'a> Filter<'a> {
+    fn new(page: &'a ArchivePage) -> Self {
+        Self {
+            page,
+            with: page.with.as_ref().map(WithHash::new),
+        }
+    }
+
+    fn may_match(&self, place: &PlaceValue) -> bool {
+        let is_with = match (&self.page.with, self.with) {
+            (Some(with), Some(hash)) if with.is_bare() => place.with.bare == hash.bare,
+            (_, Some(hash)) => place.with == hash,
+            _ => true,
+        };
+        place.archived && is_with && self.page.is_between(place.at)
+    }
+
+    /// The hashes of two addresses may be equal.
+    fn matches(&self, message: &Message) -> bool {
+        let Some(with) = &self.page.with else {
+            return true;
+        };
+        let sender = message.sender.as_ref().map(FullJid::as_jid);
+        [Some(&message.from), Some(&message.to), sender]
+            .into_iter()
+            .flatten()
+            .any(|jid| is_with(with, jid))
+    }
+}
+
+fn find_page(
+    snapshot: &ReadTransaction,
+    page: &ArchivePage,
+    upto: Position,
+) -> Result<Found, StoreError> {
+    let reader = Reader::open(snapshot, page.incarnation, upto)?;
+    for position in page.named().filter(|position| *position <= upto) {
+        let place = match &reader {
+            Some(reader) => reader.place(position)?,
+            None => None,
+        };
+        if place.is_none() {
+            return Ok(Found::NoSuchItem);
+        }
+    }
+    let Some(reader) = reader else {
+        return Ok(Found::Page {
+            rows: Vec::new(),
+            complete: true,
+            total: Some(0),
+        });
+    };
+    if !page.ids.is_empty() {
+        return find_named(&reader, page);
+    }
+    let all = times(snapshot, page, &reader.range)?;
+    let low = page.after.map(above);
+    let range = narrow(&all, low, page.before.map(below));
+    let filter = Filter::new(page);
+    let (mut rows, mut complete) = (Vec::new(), true);
+    for place in reader.places(&range, page.backwards)? {
+        let (position, place) = place?;
+        if !filter.may_match(&place) {
+            continue;
+        }
+        if rows.len() == page.count_max && page.with.is_none() {
+            complete = false;
+            break;
+        }
+        let Some(kept) = reader.message(position, place)? else {
+            continue;
+        };
+        if !filter.matches(&kept.message) {
+            continue;
+        }
+        if rows.len() == page.count_max {
+            complete = false;
+            break;
+        }
+        rows.push(kept);
+    }
+    if page.backwards {
+        rows.reverse();
+    }
+    let total = count(&reader, &filter, &all)?;
+    Ok(Found::Page {
+        rows,
+        complete,
+        total,
+    })
+}
+
+/// The items that the client has named, in order of the archive.
+fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> {
+    let filter = Filter::new(page);
+    let mut ids = page.ids.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = Vec::new();
+    for position in ids {
+        let Some(place) = reader
+            .place(position)?
+            .filter(|place| filter.may_match(place))
+        else {
+            continue;
+        };
+        let kept = reader.message(position, place)?;
+        rows.extend(kept.filter(|kept| filter.matches(&kept.message)));
+    }
+    let total = u64::try_from(rows.len()).ok();
+    rows.retain(|row| page.reaches(row.position));
+    let surplus = rows.len().saturating_sub(page.count_max);
+    if page.backwards {
+        rows.drain(..surplus);
+    } else {
+        rows.truncate(page.count_max);
+    }
+    Ok(Found::Page {
+        rows,
+        complete: surplus == 0,
+        total,
+    })
+}
+
+/// How many places match, if they are few enough to be counted.
+fn count(
+    reader: &Reader,
+    filter: &Filter<'_>,
+    range: &RangeInclusive<Position>,
+) -> Result<Option<u64>, StoreError> {
+    let (mut total, mut looked) = (0_u64, 0);
+    for place in reader.places(range, false)? {
+        looked += 1;
+        if looked > ARCHIVE_COUNT_MAX {
+            return Ok(None);
+        }
+        if filter.may_match(&place?.1) {
+            total += 1;
+        }
+    }
+    Ok(Some(total))
+}
+
+/// The part of the archive where messages of the times asked for can be. Within it each is looked at:
+/// stamps grow with positions on one branch of the log only.
+fn times(
+    snapshot: &ReadTransaction,
+    page: &ArchivePage,
+    range: &RangeInclusive<Position>,
+) -> Result<RangeInclusive<Position>, StoreError> {
+    if page.start.is_none() && page.end.is_none() {
+        return Ok(range.clone());
+    }
+    let clock = snapshot.open_table(schema::CLOCK)?;
+    let mut low = page.start.map(|_| Position::MAX);
+    if let Some(start) = page.start {
+        for row in clock.range(stretch(start)..)? {
+            let span = Span::from_bytes(row?.1.value());
+            low = low.min(Some(span.low));
+        }
+    }
+    let mut high = page.end.map(|_| Position::ZERO);
+    if let Some(end) = page.end {
+        for row in clock.range(..=stretch(end))? {
+            let span = Span::from_bytes(row?.1.value());
+            high = high.max(Some(span.high));
+        }
+    }
+    Ok(narrow(range, low, high))
+}
+
+fn find_ends(
+    snapshot: &ReadTransaction,
+    archive: Incarnation,
+    upto: Position,
+) -> Result<Found, StoreError> {
+    let Some(reader) = Reader::open(snapshot, archive, upto)? else {
+        return Ok(Found::Ends {
+            first: None,
+            last: None,
+        });
+    };
+    let end = |backwards| -> Result<Option<(Position, Timestamp)>, StoreError> {
+        for place in reader.places(&reader.range, backwards)? {
+            let (position, place) = place?;
+            if place.archived {
+                return Ok(Some((position, place.at)));
+            }
+        }
+        Ok(None)
+    };
+    Ok(Found::Ends {
+        first: end(false)?,
+        last: end(true)?,
+    })
+}

@@ -1,6 +1,8 @@
 //! Accounts: registration, passwords, blocking, private data, administration.
 
+mod blocking;
 pub(crate) mod command;
+mod private;
 
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -12,24 +14,63 @@ use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::target::Target;
 use crate::effect::view::View;
+use crate::model::op::Soft;
+use crate::model::op::Want;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::ns;
 
+/// Answers what concerns an account itself; `None`: it is not for this feature.
 pub(crate) fn evaluate_iq(
-    _view: &View<'_>,
-    _request: &Request,
-    _target: &Target,
+    view: &View<'_>,
+    request: &Request,
+    target: &Target,
 ) -> Option<Result<Proposal, Stop>> {
-    None
+    let query = request.stanza.query()?;
+    let is_set = request.stanza.kind == Kind::Iq(IqType::Set);
+    if let ("vCard", ns::VCARD, false) = (query.name(), query.ns(), is_set) {
+        return Some(private::vcard(view, request, target));
+    }
+    if !matches!(target, Target::Own { .. }) {
+        return None;
+    }
+    Some(match (query.name(), query.ns(), is_set) {
+        ("query", ns::PRIVATE, false) => private::read(view, request, query),
+        ("query", ns::PRIVATE, true) => private::write(view, request, query),
+        ("vCard", ns::VCARD, true) => private::set_vcard(view, request, query),
+        ("blocklist", ns::BLOCKING, false) => blocking::list(view, request),
+        ("block", ns::BLOCKING, true) => blocking::block(view, request, query),
+        ("unblock", ns::BLOCKING, true) => blocking::unblock(view, request, query),
+        ("enable", ns::CARBONS, true) => Ok(carbons(request, true)),
+        ("disable", ns::CARBONS, true) => Ok(carbons(request, false)),
+        _ => return None,
+    })
+}
+
+/// Message carbons on or off for this session (XEP-0280 sections 4 and 5).
+fn carbons(request: &Request, on: bool) -> Proposal {
+    let jid = request.from.clone();
+    Proposal::nothing()
+        .soft(Soft::Wants {
+            jid,
+            want: Want::Carbons,
+            on,
+        })
+        .and_answer(request.stanza.result(&request.from, Vec::new()))
 }
 
 pub(crate) fn deliver_row(
-    _view: &View<'_>,
-    _at: At,
-    _row: (&RecordKey, &RowName, Option<&Row>),
-    _sends: &mut Sends,
+    view: &View<'_>,
+    at: At,
+    (record, name, row): (&RecordKey, &RowName, Option<&Row>),
+    sends: &mut Sends,
 ) {
+    if let (RecordKey::Account { jid }, RowName::Blocked { jid: blocked }) = (record, name) {
+        blocking::deliver(view, at, (jid, blocked), row.is_some(), sends);
+    }
 }
 
 pub(crate) fn answer(_view: &View<'_>, _query: &Query, _found: Found) -> Vec<Item> {

@@ -1,5 +1,9 @@
 //! Service discovery, capabilities, version, time, ping and ad-hoc commands.
 
+pub(crate) mod features;
+pub(crate) mod info;
+mod small;
+
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
@@ -8,13 +12,30 @@ use crate::effect::request::Request;
 use crate::effect::sends::Item;
 use crate::effect::target::Target;
 use crate::effect::view::View;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::ns;
 
+/// Answers what anybody may ask; `None`: it is not for this feature.
 pub(crate) fn evaluate_iq(
-    _view: &View<'_>,
-    _request: &Request,
-    _target: &Target,
+    view: &View<'_>,
+    request: &Request,
+    target: &Target,
 ) -> Option<Result<Proposal, Stop>> {
-    None
+    let query = request.stanza.query()?;
+    if request.stanza.kind != Kind::Iq(IqType::Get) {
+        return None;
+    }
+    let is_for_all = !matches!(target, Target::Other { .. });
+    Some(match (query.name(), query.ns()) {
+        ("query", ns::DISCO_INFO) => info::info(view, request, target, query),
+        ("query", ns::DISCO_ITEMS) => info::items(view, request, target, query),
+        ("ping", ns::PING) if is_for_all => Ok(small::ping(request)),
+        ("query", ns::VERSION) if *target == Target::Server => Ok(small::version(request)),
+        ("time", ns::TIME) if *target == Target::Server => Ok(small::time(view, request)),
+        ("query", ns::LAST) => small::last(view, request, target),
+        _ => return None,
+    })
 }
 
 pub(crate) fn answer(_view: &View<'_>, _query: &Query, _found: Found) -> Vec<Item> {

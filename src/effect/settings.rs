@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
+use crate::base::time::Timestamp;
 
 /// The domain and its policies, fixed between two reloads.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,
+    /// When the server was started (XEP-0012).
+    pub(crate) started: Timestamp,
     /// Whether only admins may create rooms.
     pub(crate) rooms_by_admins_only: bool,
 }

@@ -378,7 +378,7 @@ fn wire_settings(
         stanza_bytes_max: limits.stanza_bytes,
         login_seconds: seconds(limits.login),
         silence_seconds: seconds(limits.silence),
-        features: Vec::new(),
+        features: crate::disco::info::caps(&policies(settings)),
         fakes: Fakes {
             secret: login_secret,
             iterations: ITERATIONS,
@@ -426,6 +426,7 @@ fn policies(settings: &Settings) -> Policies {
             ..Bounds::default()
         },
         rooms_by_admins_only: false,
+        started: Clock::of_the_day(),
     }
 }
 

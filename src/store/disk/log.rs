@@ -96,14 +96,16 @@ impl LogFiles {
         fresh_log: u64,
         sink: &mut dyn FnMut(Record<'_>),
     ) -> Result<Recovered, LogError> {
-        // A process that was killed may have left a file whose name is not durable, and the log would use it.
-        self.disk.sync_names()?;
         let files: Vec<_> = self
             .disk
             .list()?
             .iter()
             .filter_map(|(name, bytes)| Some((segment_of(name)?, *bytes)))
             .collect();
+        // A process that was killed may have left a file whose name is not durable, and the log would use it.
+        if !files.is_empty() {
+            self.disk.sync_names()?;
+        }
         let mut recovery = Recovery::new(&files, applied_to, fresh_log);
         let mut buffer = Vec::new();
         loop {

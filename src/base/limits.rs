@@ -226,6 +226,11 @@ pub(crate) const LOG_BATCH_BYTES: usize = 256 << 10;
 /// at evaluation (`policy-violation`).
 pub(crate) const LOG_RECORD_BYTES_MAX: usize = (512 << 10) - 512;
 
+/// How often the log looks for space on a full disk, at most, in milliseconds.
+///
+/// Each look is one failing write. Until one succeeds, durable changes are refused with `resource-constraint`.
+pub(crate) const LOG_RETRY_MS: u64 = 1_000;
+
 /// Bytes that a start reads from the log in one go; a longer batch is read whole.
 pub(crate) const LOG_READ_BYTES: usize = 64 << 10;
 const _: () = assert!(LOG_RECORD_BYTES_MAX >= STANZA_BYTES_MAX + 65_536);

@@ -3,6 +3,8 @@
 //! The driver steps it with inputs, performs its outputs, and says when the disk has done what was
 //! asked. The simulator drives the same machine over a model disk.
 
+use crate::base::limits::LOG_RETRY_MS;
+use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Input;
 use crate::core::Now;
@@ -21,6 +23,8 @@ pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) log: Log,
     durable: Position,
+    /// When the log was last told to look for space on a full disk.
+    retried_at: Monotonic,
     failed: Option<EngineError>,
 }
 
@@ -40,6 +44,7 @@ impl Engine {
             durable: Position::from_u128(log.durable()),
             core: Core::new(start),
             log,
+            retried_at: Monotonic::default(),
             failed: None,
         };
         engine.core.set_credit(engine.log.credit());
@@ -51,6 +56,11 @@ impl Engine {
     pub(crate) fn step(&mut self, now: Now, input: Input) {
         if let Input::Checkpointed { upto } = &input {
             self.log.release(upto.to_u128());
+        }
+        // Whoever asks for something durable on a full disk makes the log look again.
+        if now.monotonic.since_ms(self.retried_at) >= LOG_RETRY_MS && self.log.is_out_of_space() {
+            self.retried_at = now.monotonic;
+            self.log.handle_retry();
         }
         self.core.step(now, input);
     }

@@ -21,6 +21,11 @@ pub(crate) fn is_kept(stanza: &Stanza) -> bool {
     let Kind::Message(MessageType::Chat | MessageType::Normal) = stanza.kind else {
         return false;
     };
+    has_content(stanza)
+}
+
+/// Whether there is something to read in the message, and nothing says that it is not to be kept.
+pub(crate) fn has_content(stanza: &Stanza) -> bool {
     let root = stanza.element.root();
     let mut has_content = false;
     for child in root.children() {

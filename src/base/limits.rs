@@ -283,3 +283,17 @@ pub(crate) const CHECKPOINT_LOOKS: usize = 128;
 ///
 /// Some 100 us. With more of them the answer has no count, as XEP-0059 section 2.6 allows.
 pub(crate) const ARCHIVE_COUNT_MAX: usize = 2_000;
+/// Messages of a room's past for one who enters and does not say how many (XEP-0045 section 7.2.13).
+pub(crate) const ROOM_HISTORY_DEFAULT: usize = 20;
+const _: () = assert!(ROOM_HISTORY_DEFAULT <= PAGE_ITEMS_MAX);
+
+/// Longest name, description, password, reason in a room, in bytes.
+///
+/// It is repeated in lists and presences. A longer one is refused with `not-acceptable`.
+pub(crate) const ROOM_TEXT_BYTES_MAX: usize = 1_024;
+
+/// Most users whose role or affiliation one request changes.
+///
+/// Each is up to two changes of one entry, which holds 255. More are refused with `resource-constraint`.
+pub(crate) const ROOM_ITEMS_MAX: usize = 100;
+const _: () = assert!(2 * ROOM_ITEMS_MAX < 250);

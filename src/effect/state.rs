@@ -17,6 +17,7 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::room::Room;
+use crate::model::room::RoomChange;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -162,8 +163,12 @@ impl State {
             Durable::Expire {
                 owner: Owner::Room { .. },
                 ..
+            } => {}
+            Durable::Sweep { record } => {
+                if let Some(rows) = self.rows_mut(record) {
+                    rows.sweep();
+                }
             }
-            | Durable::Sweep { .. } => {}
         }
     }
 
@@ -231,21 +236,26 @@ impl State {
                     }
                 }
             }
-            Soft::Room { room, change } => {
-                if let Some(record) = self.room_mut(room) {
-                    record.apply(at.position, change);
-                }
-                for (jid, inside) in change.moves() {
-                    if let Some(online) = self.online_mut(&jid) {
-                        if inside {
-                            online.rooms.insert(room.clone());
-                        } else {
-                            online.rooms.remove(room);
-                        }
-                    }
-                }
-            }
+            Soft::Room { room, change } => self.apply_change(at, room, change),
             Soft::Route { .. } | Soft::Kick { .. } => {}
+        }
+    }
+
+    fn apply_change(&mut self, at: At, room: &BareJid, change: &RoomChange) {
+        if change.is_change()
+            && let Some(record) = self.room_mut(room)
+        {
+            record.apply(at.position, change);
+        }
+        for (jid, inside) in change.moves() {
+            let Some(online) = self.online_mut(&jid) else {
+                continue;
+            };
+            if inside {
+                online.rooms.insert(room.clone());
+            } else {
+                online.rooms.remove(room);
+            }
         }
     }
 

@@ -108,8 +108,10 @@ pub(crate) enum RoomRole {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room {
     pub(crate) rows: Arc<Rows>,
-    /// By nickname.
-    pub(crate) occupants: BTreeMap<Box<str>, Occupant>,
+    /// By nickname. Shared, so that a copy of a room of thousands costs little.
+    pub(crate) occupants: BTreeMap<Arc<str>, Arc<Occupant>>,
+    /// The nickname of each device that is inside.
+    pub(crate) nicks: BTreeMap<FullJid, Arc<str>>,
 }
 
 /// Somebody in a room under one nickname; several devices of one user share it.
@@ -124,36 +126,131 @@ pub(crate) struct Occupant {
 #[derive(Clone, Debug)]
 pub(crate) struct OccupantDevice {
     pub(crate) session: SessionId,
-    /// Its last presence's payload.
-    pub(crate) presence: Arc<[u8]>,
-    pub(crate) joined: Position,
+    /// Its last presence.
+    pub(crate) shown: Arc<Shown>,
+    /// When it said that: the newest presence is the occupant's.
+    pub(crate) said: Position,
 }
 
-/// A volatile change of a room. What the occupants are told about it is computed at its delivery.
+/// An occupant's presence as the others see it: made once, shared by all who get it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// With the real address.
+    pub(crate) open: Arc<Outgoing>,
+    /// Without it.
+    pub(crate) hidden: Arc<Outgoing>,
+    /// How much at the beginning of the payload came from the client.
+    pub(crate) own_bytes: usize,
+}
+
+/// A volatile change of a room. Who is told about it is computed at its delivery.
 #[derive(Clone, Debug)]
 pub(crate) enum RoomChange {
-    /// A message or other stanza to all occupants that is not kept.
-    Say { stanza: Arc<Outgoing> },
+    /// A stanza for occupants that is not kept.
+    Say { stanza: Arc<Outgoing>, to: Hearers },
     /// A device enters, alone or beside others of the same user under the same nickname.
     Join {
-        nick: Box<str>,
+        nick: Arc<str>,
         jid: FullJid,
         session: SessionId,
         role: RoomRole,
-        presence: Arc<[u8]>,
+        shown: Arc<Shown>,
+        id: Option<Box<str>>,
+        /// The room is new (status 201).
+        created: bool,
+        /// The room's past follows, and the subject after it.
+        history: bool,
     },
-    /// A device leaves, or is made to.
-    Leave { nick: Box<str>, jid: FullJid },
+    /// A device says something else about itself.
+    Show {
+        nick: Arc<str>,
+        jid: FullJid,
+        shown: Arc<Shown>,
+        id: Option<Box<str>>,
+    },
+    /// All devices of an occupant go by another nickname.
+    Rename {
+        nick: Arc<str>,
+        new: Arc<str>,
+        shown: Vec<(FullJid, Arc<Shown>)>,
+    },
+    /// Roles and affiliations of occupants change; both are in what they show from now on.
+    Rights { changed: Vec<Rights>, why: Why },
+    /// A device leaves; what it said last.
+    Leave {
+        nick: Arc<str>,
+        jid: FullJid,
+        said: Arc<[u8]>,
+    },
+    /// Occupants are made to leave.
+    Remove { removed: Vec<Removed>, why: Why },
+    /// The room is gone, and everybody out of it.
+    Destroy {
+        inside: Vec<FullJid>,
+        /// The element `<destroy/>` for all.
+        notice: Arc<[u8]>,
+    },
+}
+
+/// Whom a stanza in a room is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Hearers {
+    All,
+    Moderators,
+    /// All devices of one occupant.
+    Occupant {
+        nick: Arc<str>,
+    },
+    Device {
+        jid: FullJid,
+    },
+}
+
+/// What an occupant may do from now on.
+#[derive(Clone, Debug)]
+pub(crate) struct Rights {
+    pub(crate) nick: Arc<str>,
+    pub(crate) role: RoomRole,
+    pub(crate) shown: Vec<(FullJid, Arc<Shown>)>,
+}
+
+/// An occupant that is made to leave, with all devices.
+#[derive(Clone, Debug)]
+pub(crate) struct Removed {
+    pub(crate) nick: Arc<str>,
+    pub(crate) devices: Vec<FullJid>,
+}
+
+/// Why something is done to occupants, as they are told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Why {
+    pub(crate) codes: Vec<u16>,
+    /// The nickname of who did it.
+    pub(crate) actor: Option<Arc<str>>,
+    pub(crate) reason: Option<Box<str>>,
 }
 
 impl RoomChange {
     /// Whose session enters (`true`) or leaves (`false`) the room.
     pub(crate) fn moves(&self) -> Vec<(FullJid, bool)> {
+        let out = |jid: &FullJid| (jid.clone(), false);
         match self {
-            Self::Say { .. } => Vec::new(),
+            Self::Say { .. } | Self::Show { .. } | Self::Rename { .. } | Self::Rights { .. } => {
+                Vec::new()
+            }
             Self::Join { jid, .. } => vec![(jid.clone(), true)],
-            Self::Leave { jid, .. } => vec![(jid.clone(), false)],
+            Self::Leave { jid, .. } => vec![out(jid)],
+            Self::Remove { removed, .. } => removed
+                .iter()
+                .flat_map(|one| one.devices.iter().map(out))
+                .collect(),
+            Self::Destroy { inside, .. } => inside.iter().map(out).collect(),
         }
+    }
+
+    /// Whether the room is another one afterwards.
+    pub(crate) fn is_change(&self) -> bool {
+        !matches!(self, Self::Say { .. })
     }
 }
 
@@ -167,35 +264,96 @@ impl Room {
                 jid,
                 session,
                 role,
-                presence,
+                shown,
+                ..
             } => {
-                let occupant = self
-                    .occupants
-                    .entry(nick.clone())
-                    .or_insert_with(|| Occupant {
-                        user: jid.bare(),
+                let occupant = self.occupants.entry(Arc::clone(nick)).or_insert_with(|| {
+                    Arc::new(Occupant {
+                        user: jid.bare().to_compact(),
                         role: *role,
                         devices: BTreeMap::new(),
-                    });
-                let presence = Arc::clone(presence);
-                occupant.devices.insert(
-                    jid.clone(),
-                    OccupantDevice {
-                        session: *session,
-                        presence,
-                        joined: at,
-                    },
-                );
+                    })
+                });
+                let device = OccupantDevice {
+                    session: *session,
+                    shown: Arc::clone(shown),
+                    said: at,
+                };
+                let occupant = Arc::make_mut(occupant);
+                occupant.devices.insert(jid.clone(), device);
+                self.nicks.insert(jid.clone(), Arc::clone(nick));
             }
-            RoomChange::Leave { nick, jid } => {
-                if let Some(occupant) = self.occupants.get_mut(nick) {
-                    occupant.devices.remove(jid);
-                    if occupant.devices.is_empty() {
-                        self.occupants.remove(nick);
+            RoomChange::Show {
+                nick, jid, shown, ..
+            } => {
+                if let Some(occupant) = self.occupants.get_mut(nick)
+                    && let Some(device) = Arc::make_mut(occupant).devices.get_mut(jid)
+                {
+                    device.shown = Arc::clone(shown);
+                    device.said = at;
+                }
+            }
+            RoomChange::Rename { nick, new, shown } => {
+                if let Some(occupant) = self.occupants.remove(nick) {
+                    for jid in occupant.devices.keys() {
+                        self.nicks.insert(jid.clone(), Arc::clone(new));
+                    }
+                    self.occupants.insert(Arc::clone(new), occupant);
+                    self.show(new, shown);
+                }
+            }
+            RoomChange::Rights { changed, .. } => {
+                for one in changed {
+                    if let Some(occupant) = self.occupants.get_mut(&one.nick) {
+                        Arc::make_mut(occupant).role = one.role;
+                    }
+                    self.show(&one.nick, &one.shown);
+                }
+            }
+            RoomChange::Leave { nick, jid, .. } => self.take_out(nick, jid),
+            RoomChange::Remove { removed, .. } => {
+                for one in removed {
+                    for jid in &one.devices {
+                        self.take_out(&one.nick, jid);
                     }
                 }
             }
+            RoomChange::Destroy { .. } => {
+                self.occupants.clear();
+                self.nicks.clear();
+            }
         }
+    }
+
+    fn show(&mut self, nick: &Arc<str>, shown: &[(FullJid, Arc<Shown>)]) {
+        let Some(occupant) = self.occupants.get_mut(nick) else {
+            return;
+        };
+        let occupant = Arc::make_mut(occupant);
+        for (jid, shown) in shown {
+            if let Some(device) = occupant.devices.get_mut(jid) {
+                device.shown = Arc::clone(shown);
+            }
+        }
+    }
+
+    fn take_out(&mut self, nick: &Arc<str>, jid: &FullJid) {
+        self.nicks.remove(jid);
+        let Some(occupant) = self.occupants.get_mut(nick) else {
+            return;
+        };
+        let occupant = Arc::make_mut(occupant);
+        occupant.devices.remove(jid);
+        if occupant.devices.is_empty() {
+            self.occupants.remove(nick);
+        }
+    }
+}
+
+impl Occupant {
+    /// The device whose presence is the occupant's.
+    pub(crate) fn newest(&self) -> Option<(&FullJid, &OccupantDevice)> {
+        self.devices.iter().max_by_key(|(_, device)| device.said)
     }
 }
 
@@ -207,8 +365,16 @@ impl Room {
         }
     }
 
+    /// The room's row, if there is a room. One that does not persist is gone when nobody is in it,
+    /// whether or not its end was written down (XEP-0045 section 7.14).
+    pub(crate) fn living(&self) -> Option<RoomRow> {
+        let persists = self.config().is_some_and(|config| config.persistent);
+        self.row()
+            .filter(|row| !row.destroyed && (persists || !self.occupants.is_empty()))
+    }
+
     pub(crate) fn exists(&self) -> bool {
-        self.row().is_some_and(|row| !row.destroyed)
+        self.living().is_some()
     }
 
     pub(crate) fn config(&self) -> Option<&Arc<RoomConfig>> {
@@ -218,10 +384,32 @@ impl Room {
         }
     }
 
-    pub(crate) fn affiliation(&self, user: &BareJid) -> Affiliation {
-        match self.rows.row(&RowName::Affiliation { jid: user.clone() }) {
-            Some(Row::Affiliation { row }) => row.affiliation,
-            _ => Affiliation::None,
+    pub(crate) fn subject(&self) -> Option<&Arc<Subject>> {
+        match self.rows.row(&RowName::Subject) {
+            Some(Row::Subject { subject }) => Some(subject),
+            _ => None,
         }
+    }
+
+    pub(crate) fn affiliation(&self, user: &BareJid) -> Affiliation {
+        self.affiliation_row(user)
+            .map_or(Affiliation::None, |row| row.affiliation)
+    }
+
+    pub(crate) fn affiliation_row(&self, user: &BareJid) -> Option<&Arc<AffiliationRow>> {
+        match self.rows.row(&RowName::Affiliation { jid: user.clone() }) {
+            Some(Row::Affiliation { row }) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Everybody with a lasting relation to the room, in order of address.
+    pub(crate) fn affiliations(&self) -> impl Iterator<Item = (&BareJid, &Arc<AffiliationRow>)> {
+        self.rows
+            .iter()
+            .filter_map(|(name, cell)| match (name, &cell.row) {
+                (RowName::Affiliation { jid }, Some(Row::Affiliation { row })) => Some((jid, row)),
+                _ => None,
+            })
     }
 }

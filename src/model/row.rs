@@ -79,6 +79,8 @@ pub(crate) enum RowName {
     Secret { purpose: Box<str> },
     /// An open ad-hoc or server-wide text, by name (message of the day and the like).
     Text { name: Box<str> },
+    /// A room that the user has made, for counting.
+    Created { room: BareJid },
 }
 
 coded!(enum RowName {
@@ -99,6 +101,7 @@ coded!(enum RowName {
     15 => Affiliation { jid },
     16 => Secret { purpose },
     17 => Text { name },
+    18 => Created { room },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -121,7 +124,7 @@ impl RowName {
     pub(crate) fn merge(&self) -> Merge {
         match self {
             Self::Account | Self::Room => Merge::Unique,
-            Self::Blocked { .. } => Merge::AddWins,
+            Self::Blocked { .. } | Self::Created { .. } => Merge::AddWins,
             Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
             Self::Frontier | Self::Stream { .. } => Merge::Max,
             Self::Credentials
@@ -244,6 +247,12 @@ impl Rows {
 
     pub(crate) fn put(&mut self, name: RowName, cell: Cell) {
         self.cells.insert(name, cell);
+    }
+
+    /// Forgets everything but that the record was.
+    pub(crate) fn sweep(&mut self) {
+        self.cells
+            .retain(|name, _| matches!(name, RowName::Account | RowName::Room));
     }
 
     /// Forgets a row that nobody needs to know about any more.

@@ -1,59 +1,100 @@
 //! Rooms (XEP-0045).
+//!
+//! One verb a file: what somebody wants to do in a room is evaluated there, against the room as it is.
+//! Rows (configuration, subject, affiliations, kept messages) are durable; who is inside is not. The
+//! files named after what occupants experience (`arrive`, `depart`, `notify`) deliver.
+//!
+//! Everything of a room has one order: joins, messages, kicks. What is built for a thousand readers
+//! is built once, in two versions: with real addresses, and without.
 
-use std::sync::Arc;
+mod affiliate;
+mod arrive;
+mod configure;
+mod create;
+mod deliver;
+mod depart;
+mod destroy;
+mod enter;
+mod form;
+mod history;
+mod leave;
+mod notify;
+mod speak;
+mod subject;
+mod user;
+mod visit;
 
-use crate::base::jid::BareJid;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use deliver::deliver_change;
+pub(crate) use deliver::deliver_message;
+pub(crate) use deliver::deliver_row;
+pub(crate) use history::answer as answer_history;
+pub(crate) use leave::leave_ops;
+
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::effect::query::Found;
-use crate::effect::query::Query;
 use crate::effect::request::Request;
-use crate::effect::sends::Item;
-use crate::effect::sends::Sends;
-use crate::effect::state::At;
 use crate::effect::view::View;
-use crate::model::message::Message;
-use crate::model::message::Place;
-use crate::model::room::RoomChange;
-use crate::model::row::RecordKey;
-use crate::model::row::Row;
-use crate::model::row::RowName;
+use crate::muc::visit::Visit;
 use crate::stanza::Condition;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::MessageType;
+use crate::stanza::PresenceType;
 use crate::stanza::StanzaError;
+use crate::stanza::ns;
 
 /// Everything addressed to the rooms' host, a room, or an occupant.
-pub(crate) fn evaluate(_view: &View<'_>, _request: &Request) -> Result<Proposal, Stop> {
-    Err(StanzaError::new(Condition::ServiceUnavailable).into())
+pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
+    let Some(to) = &request.stanza.to else {
+        return Err(Stop::Ignore);
+    };
+    if to.local().is_none() {
+        return Err(StanzaError::new(Condition::ServiceUnavailable).into());
+    }
+    let visit = Visit::new(view, request, &to.to_bare())?;
+    match request.stanza.kind {
+        Kind::Presence(kind) => presence(&visit, kind),
+        Kind::Message(kind) => message(&visit, kind),
+        Kind::Iq(kind) => iq(&visit, kind),
+    }
 }
 
-/// A kept message to a room: to all occupants, in one order.
-pub(crate) fn deliver_message(
-    _view: &View<'_>,
-    _at: At,
-    _message: &Message,
-    _place: &Place,
-    _sends: &mut Sends,
-) {
+fn iq(visit: &Visit<'_>, kind: IqType) -> Result<Proposal, Stop> {
+    let Some(query) = visit.request.stanza.query() else {
+        return Err(Stop::Ignore);
+    };
+    match (query.ns(), kind) {
+        (ns::MUC_OWNER, _) => configure::evaluate(visit, query),
+        _ => Err(StanzaError::new(Condition::ServiceUnavailable).into()),
+    }
 }
 
-pub(crate) fn deliver_change(
-    _view: &View<'_>,
-    _at: At,
-    _room: &BareJid,
-    _change: &Arc<RoomChange>,
-    _sends: &mut Sends,
-) {
+fn presence(visit: &Visit<'_>, kind: PresenceType) -> Result<Proposal, Stop> {
+    match kind {
+        PresenceType::Available => {
+            let Some(nick) = visit.nick() else {
+                // Section 7.2.1.
+                return Err(StanzaError::new(Condition::JidMalformed).into());
+            };
+            enter::evaluate(visit, nick)
+        }
+        PresenceType::Unavailable => leave::evaluate(visit),
+        PresenceType::Error
+        | PresenceType::Probe
+        | PresenceType::Subscribe
+        | PresenceType::Subscribed
+        | PresenceType::Unsubscribe
+        | PresenceType::Unsubscribed => Err(Stop::Ignore),
+    }
 }
 
-pub(crate) fn deliver_row(
-    _view: &View<'_>,
-    _at: At,
-    _row: (&RecordKey, &RowName, Option<&Row>),
-    _sends: &mut Sends,
-) {
-}
-
-/// A room's past for one who joins.
-pub(crate) fn answer_history(_view: &View<'_>, _query: &Query, _found: Found) -> Vec<Item> {
-    Vec::new()
+fn message(visit: &Visit<'_>, kind: MessageType) -> Result<Proposal, Stop> {
+    match (kind, visit.nick()) {
+        (MessageType::Error, _) => Err(Stop::Ignore),
+        (MessageType::Groupchat, None) => speak::evaluate(visit),
+        _ => Err(StanzaError::new(Condition::BadRequest).into()),
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod local;
 pub(crate) mod message;
 
 use crate::archive;
+use crate::archive::id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
 use crate::disco;
@@ -28,6 +29,7 @@ use crate::presence;
 use crate::roster;
 use crate::stanza::Condition;
 use crate::stanza::Kind;
+use crate::stanza::PresenceType;
 use crate::stanza::StanzaError;
 
 /// What should happen because of a stanza.
@@ -45,6 +47,12 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         }
     }
     match stanza.kind {
+        // RFC 6121 section 4.6.3: whoever was told directly is told of the end, rooms among them.
+        Kind::Presence(PresenceType::Unavailable) if stanza.to.is_none() => {
+            let mut proposal = presence::evaluate(view, request)?;
+            proposal.ops.extend(leave_rooms(view, &request.from));
+            Ok(proposal)
+        }
         Kind::Message(_) => message::evaluate(view, request),
         Kind::Presence(_) => presence::evaluate(view, request),
         Kind::Iq(_) => iq::evaluate(view, request),
@@ -57,7 +65,18 @@ pub(crate) fn evaluate_end(
     jid: &FullJid,
     session: SessionId,
 ) -> Result<Proposal, Stop> {
-    presence::evaluate_end(view, jid, session)
+    let mut proposal = presence::evaluate_end(view, jid, session)?;
+    // The rooms first: what comes after an unbind is for nobody.
+    let mut ops = leave_rooms(view, jid);
+    ops.append(&mut proposal.ops);
+    proposal.ops = ops;
+    Ok(proposal)
+}
+
+fn leave_rooms(view: &View<'_>, jid: &FullJid) -> Vec<Op> {
+    view.online(jid.as_jid())
+        .map(|online| muc::leave_ops(view, online))
+        .unwrap_or_default()
 }
 
 /// Who gets what because of a committed op, the state being as it was before.
@@ -67,7 +86,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             op: Durable::Message { message, places },
         } => match places.first() {
             Some(place) if matches!(place.owner, Owner::Room { .. }) => {
-                muc::deliver_message(view, at, message, place, sends);
+                muc::deliver_message(view, at, place, sends);
             }
             _ => local::deliver_message(view, at, message, sends),
         },
@@ -76,14 +95,14 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
         } => {
             roster::deliver_row(view, at, (record, name, row.as_ref()), sends);
             crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
-            muc::deliver_row(view, at, (record, name, row.as_ref()), sends);
+            muc::deliver_row(view, (record, name, row.as_ref()), sends);
         }
         Op::Durable {
             op: Durable::Expire { .. } | Durable::Sweep { .. },
         } => {}
         Op::Soft { op } => match op {
             Soft::Route { stanza, to } => local::deliver_stanza(view, stanza, to, sends),
-            Soft::Room { room, change } => muc::deliver_change(view, at, room, change, sends),
+            Soft::Room { room, change } => muc::deliver_change(view, room, change, sends),
             Soft::Presence { .. } | Soft::Directed { .. } | Soft::Unbind { .. } => {
                 presence::deliver(view, at, op, sends);
             }
@@ -102,10 +121,10 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
 }
 
 /// What the session that asked a query gets for it.
-pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> {
+pub(crate) fn answer(view: &View<'_>, ids: &StanzaIds, query: &Query, found: Found) -> Vec<Item> {
     match &query.question {
         Question::Archive { .. } | Question::ArchiveEnds { .. } => {
-            archive::query::answer(view, query, found)
+            archive::answer(view, ids, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
         Question::Accounts { .. } => crate::account::answer(view, query, found),

@@ -76,6 +76,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Subject => (14, ""),
         RowName::Secret { purpose } => (16, purpose),
         RowName::Text { name } => (17, name),
+        RowName::Created { room } => (18, room.as_str()),
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
@@ -113,6 +114,7 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
             purpose: rest.into(),
         },
         17 => RowName::Text { name: rest.into() },
+        18 => RowName::Created { room: bare(rest)? },
         _ => return Err(UNREADABLE),
     };
     Ok(name)

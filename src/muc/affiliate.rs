@@ -1,0 +1,205 @@
+//! Lasting relations of users to a room, and what they mean for those who are inside (XEP-0045
+//! section 5.2).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::model::room::Affiliation;
+use crate::model::room::AffiliationRow;
+use crate::model::room::Occupant;
+use crate::model::room::Removed;
+use crate::model::room::Rights;
+use crate::model::room::RoomChange;
+use crate::model::room::RoomConfig;
+use crate::model::room::RoomRole;
+use crate::model::room::RoomRow;
+use crate::model::room::Why;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::muc::user::Who;
+use crate::muc::visit::Visit;
+use crate::muc::visit::first_role;
+use crate::stanza::Condition;
+use crate::stanza::StanzaError;
+
+/// What somebody is to be from now on.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) user: BareJid,
+    pub(super) affiliation: Affiliation,
+    /// The nickname that goes with it (section 9.3).
+    pub(super) nick: Option<Box<str>>,
+    pub(super) reason: Option<Box<str>>,
+}
+
+/// The rows that fulfil the wishes, and what becomes of those who are inside. `config`: as it will
+/// be.
+pub(super) fn apply(
+    visit: &Visit<'_>,
+    row: &RoomRow,
+    config: &RoomConfig,
+    wishes: &[Wish],
+    mut proposal: Proposal,
+) -> Result<Proposal, Stop> {
+    check_owners(visit, wishes)?;
+    check_count(visit, wishes)?;
+    let actor = visit.inside().map(|inside| Arc::clone(inside.nick));
+    let mut changes = Vec::new();
+    for wish in wishes {
+        proposal = proposal.guarded(visit.guard_of(&wish.user));
+        let name = RowName::Affiliation {
+            jid: wish.user.clone(),
+        };
+        proposal = proposal.row(visit.record(), name, new_row(visit, wish));
+        let why = Why {
+            codes: Vec::new(),
+            actor: actor.clone(),
+            reason: wish.reason.clone(),
+        };
+        let inside = visit.room.occupants.iter();
+        for (nick, occupant) in inside.filter(|(_, one)| one.user == wish.user) {
+            let context = (row, config);
+            changes.push(change_of(
+                visit,
+                context,
+                (nick, occupant),
+                wish,
+                why.clone(),
+            ));
+        }
+    }
+    for change in changes {
+        proposal = proposal.op(visit.change(change));
+    }
+    Ok(proposal)
+}
+
+/// A room never loses its last owner (sections 10.4 and 10.5).
+fn check_owners(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
+    let wished: BTreeMap<&BareJid, Affiliation> = wishes
+        .iter()
+        .map(|wish| (&wish.user, wish.affiliation))
+        .collect();
+    let kept = visit
+        .room
+        .affiliations()
+        .any(|(user, row)| row.affiliation == Affiliation::Owner && !wished.contains_key(user));
+    if kept || wished.values().any(|one| *one == Affiliation::Owner) {
+        Ok(())
+    } else {
+        Err(StanzaError::new(Condition::Conflict).into())
+    }
+}
+
+fn check_count(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
+    let fresh = wishes
+        .iter()
+        .filter(|wish| wish.affiliation != Affiliation::None)
+        .filter(|wish| visit.room.affiliation_row(&wish.user).is_none())
+        .count();
+    let all = visit.room.affiliations().count().saturating_add(fresh);
+    if fresh > 0 && all > visit.view.settings.limits.affiliations_max {
+        return Err(StanzaError::new(Condition::ResourceConstraint).into());
+    }
+    Ok(())
+}
+
+/// A nickname goes with the membership that it was registered with (section 9.1).
+fn new_row(visit: &Visit<'_>, wish: &Wish) -> Option<Row> {
+    if wish.affiliation == Affiliation::None {
+        return None;
+    }
+    let old = visit.room.affiliation_row(&wish.user);
+    let nick = match wish.affiliation {
+        Affiliation::Outcast | Affiliation::None => None,
+        Affiliation::Member | Affiliation::Admin | Affiliation::Owner => wish
+            .nick
+            .clone()
+            .or_else(|| old.and_then(|row| row.nick.clone())),
+    };
+    let row = AffiliationRow {
+        affiliation: wish.affiliation,
+        nick,
+        reason: wish.reason.clone(),
+    };
+    Some(Row::Affiliation { row: Arc::new(row) })
+}
+
+fn change_of(
+    visit: &Visit<'_>,
+    (row, config): (&RoomRow, &RoomConfig),
+    (nick, occupant): (&Arc<str>, &Occupant),
+    wish: &Wish,
+    why: Why,
+) -> RoomChange {
+    let code = match wish.affiliation {
+        Affiliation::Outcast => Some(301),
+        Affiliation::None if config.members_only => Some(321),
+        _ => None,
+    };
+    if let Some(code) = code {
+        return RoomChange::Remove {
+            removed: vec![removal(nick, occupant)],
+            why: Why {
+                codes: vec![code],
+                ..why
+            },
+        };
+    }
+    let old = visit.affiliation_of(&occupant.user);
+    let role = role_after(config, old, wish.affiliation, occupant.role);
+    RoomChange::Rights {
+        changed: vec![rights(
+            visit,
+            row,
+            (nick, occupant),
+            (wish.affiliation, role),
+        )],
+        why,
+    }
+}
+
+pub(super) fn removal(nick: &Arc<str>, occupant: &Occupant) -> Removed {
+    Removed {
+        nick: Arc::clone(nick),
+        devices: occupant.devices.keys().cloned().collect(),
+    }
+}
+
+/// An occupant as it is from now on.
+pub(super) fn rights(
+    visit: &Visit<'_>,
+    row: &RoomRow,
+    (nick, occupant): (&Arc<str>, &Occupant),
+    (affiliation, role): (Affiliation, RoomRole),
+) -> Rights {
+    let who = Who {
+        room: &visit.jid,
+        row,
+        nick,
+        user: &occupant.user,
+        affiliation,
+        role,
+    };
+    Rights {
+        nick: Arc::clone(nick),
+        role,
+        shown: who.shown_again(occupant),
+    }
+}
+
+/// The role that follows from a new affiliation (section 5.2.2): owners and admins moderate, and
+/// whoever was one is what others of the new affiliation are; a member has voice.
+fn role_after(config: &RoomConfig, old: Affiliation, new: Affiliation, role: RoomRole) -> RoomRole {
+    let first = first_role(config, new);
+    if new >= Affiliation::Admin || old >= Affiliation::Admin {
+        return first;
+    }
+    if new < old && role < RoomRole::Moderator {
+        return first;
+    }
+    role.max(first)
+}

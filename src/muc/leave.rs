@@ -1,0 +1,94 @@
+//! Leaving: by oneself, or with the session (XEP-0045 section 7.14).
+
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::effect::view::View;
+use crate::model::account::Online;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::room::Room;
+use crate::model::room::RoomChange;
+use crate::model::room::RoomRow;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::muc::user::own_payload;
+use crate::muc::visit::Visit;
+
+/// Rooms whose end is written down when a session ends. An entry holds at most 255 ops; what is not
+/// written is a room without occupants, which is none either.
+const ENDS_WRITTEN_MAX: usize = 16;
+
+pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
+    let Some(inside) = visit.inside() else {
+        return Err(Stop::Ignore);
+    };
+    let said = own_payload(&visit.request.stanza, &visit.jid);
+    let leave = RoomChange::Leave {
+        nick: Arc::clone(inside.nick),
+        jid: visit.request.from.clone(),
+        said: said.into(),
+    };
+    let mut proposal = visit.propose().op(visit.change(leave));
+    if let Some(row) = ends_without(visit.room, &visit.request.from) {
+        proposal.ops.extend(end_of(&visit.jid, row));
+    }
+    Ok(proposal)
+}
+
+/// What the end of a session changes in the rooms that it is in.
+pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let mut ends = 0_usize;
+    for jid in &online.rooms {
+        let Some(room) = view.resident_room(jid) else {
+            continue;
+        };
+        let Some(nick) = room.nicks.get(&online.jid) else {
+            continue;
+        };
+        let change = RoomChange::Leave {
+            nick: Arc::clone(nick),
+            jid: online.jid.clone(),
+            said: Arc::new([]),
+        };
+        ops.push(Op::soft(Soft::Room {
+            room: jid.clone(),
+            change: Arc::new(change),
+        }));
+        if let Some(row) = ends_without(room, &online.jid)
+            && ends < ENDS_WRITTEN_MAX
+        {
+            ends = ends.saturating_add(1);
+            ops.extend(end_of(jid, row));
+        }
+    }
+    ops
+}
+
+/// The room's row, if nobody is left once this device is gone, and the room does not persist.
+fn ends_without(room: &Room, device: &FullJid) -> Option<RoomRow> {
+    let is_last = room.nicks.len() == 1 && room.nicks.contains_key(device);
+    let persists = room.config().is_some_and(|config| config.persistent);
+    room.living().filter(|_| is_last && !persists)
+}
+
+/// The room is no more, and nothing of it stays.
+pub(super) fn end_of(jid: &BareJid, row: RoomRow) -> [Op; 2] {
+    let record = RecordKey::Room { jid: jid.clone() };
+    let row = RoomRow {
+        destroyed: true,
+        ..row
+    };
+    [
+        Op::row(record.clone(), RowName::Room, Some(Row::Room { row })),
+        Op::Durable {
+            op: Durable::Sweep { record },
+        },
+    ]
+}

@@ -1,0 +1,69 @@
+//! A message to everybody in a room (XEP-0045 section 7.4).
+
+use std::sync::Arc;
+
+use crate::archive;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Place;
+use crate::model::message::Role;
+use crate::model::op::Durable;
+use crate::model::room::Hearers;
+use crate::model::room::RoomChange;
+use crate::model::room::RoomRole;
+use crate::muc::history::as_said;
+use crate::muc::subject;
+use crate::muc::user::id_element;
+use crate::muc::user::own_payload;
+use crate::muc::visit::Visit;
+use crate::muc::visit::address_of;
+use crate::stanza::Condition;
+use crate::stanza::MessageType;
+use crate::stanza::StanzaError;
+
+pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
+    let row = visit.living()?;
+    let inside = visit.must_be_inside()?;
+    let stanza = &visit.request.stanza;
+    let config = visit.config();
+    let mut payload = own_payload(stanza, &visit.jid);
+    payload.extend_from_slice(&id_element(&row, &visit.user));
+    let message = Message {
+        kind: MessageType::Groupchat,
+        from: address_of(&visit.jid, inside.nick),
+        to: visit.jid.to_jid(),
+        id: stanza.id.clone(),
+        lang: stanza.lang.clone(),
+        payload: payload.into(),
+        sender: Some(visit.request.from.clone()),
+    };
+    if subject::is_in(stanza) {
+        return subject::evaluate(visit, &inside, message);
+    }
+    if inside.occupant.role < RoomRole::Participant {
+        // A visitor has no voice.
+        return Err(StanzaError::new(Condition::Forbidden).into());
+    }
+    if !config.archived || !archive::policy::has_content(stanza) {
+        let say = RoomChange::Say {
+            stanza: Arc::new(as_said(&message)),
+            to: Hearers::All,
+        };
+        return Ok(visit.propose().op(visit.change(say)));
+    }
+    let place = Place {
+        owner: Owner::Room {
+            jid: visit.jid.clone(),
+        },
+        incarnation: row.incarnation,
+        with: message.from.clone(),
+        role: Role::Said,
+        archived: true,
+    };
+    Ok(visit.propose().durable(Durable::Message {
+        message: Arc::new(message),
+        places: vec![place],
+    }))
+}

@@ -1,0 +1,5 @@
+//! Rooms, driven through the rules of delivery.
+
+mod enter;
+mod speak;
+mod town;

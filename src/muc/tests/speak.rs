@@ -1,0 +1,103 @@
+//! Messages to everybody, and the subject (XEP-0045 sections 7.4 and 8.1).
+
+use crate::muc::tests::town::Town;
+use crate::muc::tests::town::none;
+use crate::muc::tests::town::one;
+
+#[test]
+fn a_message_goes_to_all_occupants_with_the_rooms_id() {
+    let mut town = Town::with(&["alice", "bob"]);
+    town.open_hall("alice", "A");
+    town.enter("bob", "B");
+    town.clear();
+    town.say("bob", "hello");
+    let (alice, bob) = (town.inbox("alice"), town.inbox("bob"));
+    for inbox in [&alice, &bob] {
+        let text = one(
+            inbox,
+            &["hello", "from='hall@rooms.test/B'", "type='groupchat'"],
+        );
+        assert!(text.contains("id='m'") && text.contains("by='hall@rooms.test'"));
+        assert!(text.contains("<occupant-id xmlns='urn:xmpp:occupant-id:0'"));
+    }
+}
+
+#[test]
+fn nobody_speaks_in_the_rooms_name() {
+    let mut town = Town::with(&["alice"]);
+    town.open_hall("alice", "A");
+    town.send(
+        "alice",
+        "<message xmlns='jabber:client' to='hall@rooms.test' type='groupchat'><body>x</body>\
+         <stanza-id xmlns='urn:xmpp:sid:0' id='forged' by='hall@rooms.test'/>\
+         <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>\
+         <x xmlns='http://jabber.org/protocol/muc#user'><status code='301'/></x></message>",
+    );
+    let inbox = town.inbox("alice");
+    one(&inbox, &["<body>x</body>"]);
+    none(&inbox, &["forged"]);
+    none(&inbox, &["301"]);
+}
+
+#[test]
+fn only_who_is_inside_and_has_voice_speaks() {
+    let mut town = Town::with(&["alice", "bob"]);
+    town.open_hall("alice", "A");
+    town.say("bob", "hello");
+    one(&town.inbox("bob"), &["type='error'", "<not-acceptable"]);
+
+    town.configure("alice", &[("moderatedroom", "1")]);
+    town.enter("bob", "B");
+    one(&town.inbox("bob"), &["role='visitor'"]);
+    town.clear();
+    town.say("bob", "hello");
+    one(&town.inbox("bob"), &["type='error'", "<forbidden"]);
+    none(&town.inbox("alice"), &["hello"]);
+}
+
+#[test]
+fn what_is_not_to_be_kept_is_heard_but_not_remembered() {
+    let mut town = Town::with(&["alice", "bob"]);
+    town.open_hall("alice", "A");
+    town.send(
+        "alice",
+        "<message xmlns='jabber:client' to='hall@rooms.test' type='groupchat'>\
+         <composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+    );
+    one(&town.inbox("alice"), &["<composing"]);
+    town.configure("alice", &[("enablelogging", "0")]);
+    town.say("alice", "off the record");
+    one(&town.inbox("alice"), &["off the record"]);
+    town.enter("bob", "B");
+    none(&town.inbox("bob"), &["<composing"]);
+}
+
+#[test]
+fn the_subject_is_set_by_who_may_and_kept() {
+    let mut town = Town::with(&["alice", "bob", "carol"]);
+    town.open_hall("alice", "A");
+    town.enter("bob", "B");
+    town.clear();
+    let subject = |text: &str| {
+        format!(
+            "<message xmlns='jabber:client' to='hall@rooms.test' type='groupchat'>\
+             <subject>{text}</subject></message>"
+        )
+    };
+    town.send("bob", &subject("mine"));
+    one(&town.inbox("bob"), &["type='error'", "<forbidden"]);
+    town.send("alice", &subject("ours"));
+    one(
+        &town.inbox("bob"),
+        &["<subject>ours</subject>", "from='hall@rooms.test/A'"],
+    );
+
+    town.enter("carol", "C");
+    let inbox = town.inbox("carol");
+    let last = inbox.last().unwrap();
+    assert!(last.contains("<subject>ours</subject>") && last.contains("<delay"));
+
+    town.configure("alice", &[("changesubject", "1")]);
+    town.send("bob", &subject(""));
+    one(&town.inbox("alice"), &["<subject></subject>", "/B'"]);
+}

@@ -1,11 +1,11 @@
 //! A kept message as bytes: direct, as a copy, as a result.
 
-use crate::archive::id::IdText;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::time::Timestamp;
 use crate::effect::sends::ResultOf;
 use crate::model::message::Message;
+use crate::model::stanza_id::IdText;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
 use crate::stanza::outgoing::Header;

@@ -1,32 +1,52 @@
-//! Archives: what is kept, queries (XEP-0313), offline messages (XEP-0160).
+//! Archives: what is kept, queries (XEP-0313), preferences (XEP-0441).
 
 pub(crate) mod forward;
-pub(crate) mod id;
 pub(crate) mod policy;
+mod preferences;
+pub(crate) mod query;
 
-use crate::archive::id::StanzaIds;
+use crate::archive::query::Archive;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::effect::query::Found;
-use crate::effect::query::Query;
 use crate::effect::request::Request;
-use crate::effect::sends::Item;
 use crate::effect::target::Target;
 use crate::effect::view::View;
+use crate::model::message::Owner;
+use crate::stanza::Condition;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::StanzaError;
+use crate::stanza::ns;
 
+/// Answers for a user's own archive; `None`: it is not for this feature.
 pub(crate) fn evaluate_iq(
-    _view: &View<'_>,
-    _request: &Request,
-    _target: &Target,
+    view: &View<'_>,
+    request: &Request,
+    target: &Target,
 ) -> Option<Result<Proposal, Stop>> {
-    None
-}
-
-pub(crate) fn answer(
-    _view: &View<'_>,
-    _ids: &StanzaIds,
-    _query: &Query,
-    _found: Found,
-) -> Vec<Item> {
-    Vec::new()
+    let query = request.stanza.query()?;
+    if query.ns() != ns::MAM {
+        return None;
+    }
+    let Target::Own { account } = target else {
+        // XEP-0313 section 8: an archive is for its owner.
+        return Some(Err(StanzaError::new(Condition::Forbidden).into()));
+    };
+    let is_set = request.stanza.kind == Kind::Iq(IqType::Set);
+    Some(match (query.name(), is_set) {
+        ("prefs", false) => preferences::read(view, request),
+        ("prefs", true) => preferences::store(view, request, query),
+        _ if query::is_for_archive(query) => view.account(account).and_then(|record| {
+            let gone = || StanzaError::new(Condition::ItemNotFound);
+            let archive = Archive {
+                owner: Owner::Account {
+                    jid: account.clone(),
+                },
+                incarnation: record.incarnation().ok_or_else(gone)?,
+                shows_senders: false,
+            };
+            query::evaluate(view, request, &archive)
+        }),
+        _ => return None,
+    })
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::archive::id::StanzaIds;
 use crate::base::random::Entropy;
 use crate::core::Now;
 use crate::log::Kind;
@@ -24,6 +23,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::stanza_id::StanzaIds;
 
 /// Names the secret that stanza ids are made with.
 pub(crate) const STANZA_ID_SECRET: &str = "stanza-ids";

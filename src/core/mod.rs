@@ -37,7 +37,6 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::archive::id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
@@ -63,6 +62,7 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
+use crate::model::stanza_id::StanzaIds;
 use crate::stanza::Condition;
 
 /// What an operator may want to know.
@@ -183,7 +183,10 @@ impl Core {
         let mut core = Self {
             node: start.node,
             now: start.now,
-            settings: start.settings,
+            settings: Arc::new(Settings {
+                ids: start.ids.clone(),
+                ..start.settings.as_ref().clone()
+            }),
             entropy: start.entropy,
             ids: start.ids,
             order,

@@ -13,6 +13,7 @@ use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::session::Session;
 use crate::core::tail::Hold;
+use crate::effect::query::Found;
 use crate::effect::request::Outcome;
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
@@ -389,6 +390,10 @@ impl Core {
         };
         let above = (asking.tables_upto, asking.upto);
         let found = self.tail.unite(&asking.query.question, found, above);
+        let rows = match &found {
+            Found::Page { rows, .. } => rows.clone(),
+            _ => Vec::new(),
+        };
         self.tail.let_go(&Hold::Query(number));
         let facts = Facts {
             now: self.now.wall,
@@ -396,8 +401,14 @@ impl Core {
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let items = route::answer(&view, &self.ids, asking.query.as_ref(), found);
+        let items = route::answer(&view, asking.query.as_ref(), found);
         if let Some(session) = self.sessions.get_mut(&asking.session) {
+            for row in rows
+                .into_iter()
+                .filter(|row| self.tail.message(row.position).is_none())
+            {
+                session.fetched.insert(row.position, Some(row));
+            }
             let fits = session.queue.fill_page(number, items);
             self.touched.insert(asking.session);
             if !fits {

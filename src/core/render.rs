@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::archive::forward;
-use crate::archive::id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
 use crate::base::limits::FETCH_ROWS_MAX;
@@ -17,6 +16,7 @@ use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::model::message::Message;
 use crate::model::position::Position;
+use crate::model::stanza_id::StanzaIds;
 
 impl Core {
     /// Appends what the link's session has to say, up to about `budget` bytes. Returns whether

@@ -47,6 +47,8 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::BLOCKING, 191, "1.3", On::Both),
     feature(ns::CARBONS, 280, "1.0.1", On::Both),
     feature(CARBONS_RULES, 280, "1.0.1", On::Both),
+    feature(ns::MAM, 313, "1.1.3", On::Account),
+    feature(ns::MAM_EXTENDED, 313, "1.1.3", On::Account),
     feature(ns::PING, 199, "2.0.1", On::Both),
     feature(ns::SID, 359, "0.7.0", On::Account),
     feature(ns::TIME, 202, "2.0", On::Server),

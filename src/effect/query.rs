@@ -32,6 +32,8 @@ pub(crate) enum Question {
     Archive {
         query_id: Option<Box<str>>,
         page: ArchivePage,
+        /// Whether results say who is behind a room's occupants.
+        shows_senders: bool,
     },
     /// First and last entry of an archive (XEP-0313 section 6, extended).
     ArchiveEnds {

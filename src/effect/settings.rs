@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::time::Timestamp;
+use crate::model::stanza_id::StanzaIds;
 
 /// The domain and its policies, fixed between two reloads.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,
+    /// Makes and reads stanza ids.
+    pub(crate) ids: StanzaIds,
     /// When the server was started (XEP-0012).
     pub(crate) started: Timestamp,
     /// Whether only admins may create rooms.

@@ -17,3 +17,4 @@ pub(crate) mod position;
 pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod row;
+pub(crate) mod stanza_id;

@@ -6,7 +6,6 @@ pub(crate) mod local;
 pub(crate) mod message;
 
 use crate::archive;
-use crate::archive::id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
 use crate::disco;
@@ -121,10 +120,10 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
 }
 
 /// What the session that asked a query gets for it.
-pub(crate) fn answer(view: &View<'_>, ids: &StanzaIds, query: &Query, found: Found) -> Vec<Item> {
+pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> {
     match &query.question {
         Question::Archive { .. } | Question::ArchiveEnds { .. } => {
-            archive::answer(view, ids, query, found)
+            archive::query::answer(view, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
         Question::Accounts { .. } => crate::account::answer(view, query, found),

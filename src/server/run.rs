@@ -28,6 +28,7 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::effect::settings::Limits as Bounds;
 use crate::effect::settings::Settings as Policies;
+use crate::model::stanza_id::StanzaIds;
 use crate::net::admit::AdmitSettings;
 use crate::net::certificate::CertificateError;
 use crate::net::certificate::Identity;
@@ -427,6 +428,7 @@ fn policies(settings: &Settings) -> Policies {
         },
         rooms_by_admins_only: false,
         started: Clock::of_the_day(),
+        ids: StanzaIds::default(),
     }
 }
 

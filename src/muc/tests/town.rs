@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::archive::forward;
-use crate::archive::id::StanzaIds;
+use crate::model::stanza_id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::archive::forward;
-use crate::model::stanza_id::StanzaIds;
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
@@ -36,6 +35,7 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
+use crate::model::stanza_id::StanzaIds;
 use crate::route;
 use crate::stanza::Stanza;
 use crate::xml::Element;

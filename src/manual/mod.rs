@@ -1,0 +1,23 @@
+//! Pages for people, rendered by `cargo doc --document-private-items`; nothing of them is in the
+//! binary.
+
+#[cfg(doc)]
+#[doc = include_str!("life_of_a_stanza.md")]
+pub(crate) mod life_of_a_stanza {}
+
+#[cfg(doc)]
+#[doc = include_str!("log_and_recovery.md")]
+pub(crate) mod log_and_recovery {}
+
+/// Decisions: context, options, choice, cost.
+#[cfg(doc)]
+pub(crate) mod decisions {
+    #[doc = include_str!("decisions/0001-one-order.md")]
+    pub(crate) mod one_order {}
+
+    #[doc = include_str!("decisions/0002-rows.md")]
+    pub(crate) mod rows {}
+
+    #[doc = include_str!("decisions/0003-own-xml-parser.md")]
+    pub(crate) mod own_xml_parser {}
+}

@@ -122,7 +122,7 @@ pub(crate) enum AppendError {
 /// What is under way.
 #[derive(Clone, Copy, Debug)]
 enum InFlight {
-    Batch { last: Position, opens_segment: bool },
+    Batch { last: Position },
     Fill { bytes: usize },
     Remove,
 }
@@ -307,10 +307,7 @@ impl Log {
         self.number = self.number.saturating_add(1);
         self.written = batch.last();
         self.pending_cost = self.pending_cost.saturating_sub(batch.cost());
-        self.in_flight = Some(InFlight::Batch {
-            last: batch.last(),
-            opens_segment,
-        });
+        self.in_flight = Some(InFlight::Batch { last: batch.last() });
         self.is_fill_next = true;
         let (mut bytes, hash) = batch.seal(link);
         if let Some(head) = head {
@@ -360,7 +357,7 @@ impl Log {
     /// The request under way is durable.
     pub(crate) fn handle_synced(&mut self) {
         match self.in_flight.take() {
-            Some(InFlight::Batch { last, .. }) => {
+            Some(InFlight::Batch { last }) => {
                 self.durable = self.durable.max(last);
                 self.segments.recycle(self.released);
             }
@@ -383,15 +380,7 @@ impl Log {
     /// Everything up to here has been applied, durably: its segments may be used again.
     pub(crate) fn release(&mut self, upto: Position) {
         self.released = self.released.max(upto.min(self.durable));
-        if !matches!(
-            self.in_flight,
-            Some(InFlight::Batch {
-                opens_segment: true,
-                ..
-            })
-        ) {
-            self.segments.recycle(self.released);
-        }
+        self.segments.recycle(self.released);
         // Then nothing is under way or waiting either.
         if self.released == self.appended {
             self.segments.retire(self.appended);

@@ -105,8 +105,8 @@ impl Segments {
         }
     }
 
-    /// Gives back what holds nothing above `released`. Not while the first batch of a segment is under way:
-    /// until that is durable, the segment before it is the one that a start needs.
+    /// Gives back what holds nothing above `released`. Before the first batch of a start, the newest stays: it
+    /// would be the next to be written, and it is the one that tells where the log ends.
     pub(crate) fn recycle(&mut self, released: Position) {
         let kept = usize::from(self.current.is_none());
         while self.full.len() > kept

@@ -185,7 +185,7 @@ pub(crate) const ADMIN_SILENCE_SECONDS_MAX: u64 = 60;
 /// RFC 4616 section 2 allows no less than 255 characters. A longer one is refused.
 pub(crate) const PASSWORD_BYTES_MAX: u64 = 1_024;
 
-/// Size of one segment file of the log, in bytes, unless the settings say otherwise.
+/// Largest segment file of the log, in bytes; smaller tails have smaller ones.
 ///
 /// Twice the default tail, so that one segment is in use, one is ahead and one is waiting for its checkpoint.
 pub(crate) const LOG_SEGMENT_BYTES: u64 = 16 << 20;

@@ -32,6 +32,7 @@ use std::collections::VecDeque;
 
 use crate::base::limits::LOG_SEGMENT_BYTES;
 use crate::base::limits::LOG_SEGMENTS_MAX;
+use crate::base::limits::LOG_STARTER_BYTES;
 use crate::log::batch::Batch;
 use crate::log::batch::Link;
 use crate::log::credit::Sizes;
@@ -64,11 +65,17 @@ pub(crate) struct Settings {
     pub(crate) segments_max: usize,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// For tables that are behind the log by twice `tail_bytes` at most.
+    ///
+    /// Small records with a batch each take twice their size, so that this is about two segments full.
+    pub(crate) fn for_tail(tail_bytes: u64) -> Self {
+        let wanted = tail_bytes.saturating_mul(2);
+        let segment_bytes = wanted.clamp(LOG_STARTER_BYTES, LOG_SEGMENT_BYTES);
+        let needed = usize::try_from(wanted / segment_bytes).unwrap_or(usize::MAX);
         Self {
-            segment_bytes: LOG_SEGMENT_BYTES,
-            segments_max: LOG_SEGMENTS_MAX,
+            segment_bytes,
+            segments_max: LOG_SEGMENTS_MAX.max(needed.saturating_mul(4)),
         }
     }
 }

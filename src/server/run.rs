@@ -17,6 +17,7 @@ use smol::LocalExecutor;
 use smol::channel;
 
 use crate::base::jid::BareJid;
+use crate::base::limits::LOG_STARTER_BYTES;
 use crate::base::secret::Secret;
 use crate::c2s;
 use crate::config::settings::Registration;
@@ -147,7 +148,7 @@ fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::clone(&disk), cache).map_err(store_error)?;
     let policies = Arc::new(policies(settings));
-    let limits = core_limits(settings);
+    let limits = core_limits(settings, home);
     let started =
         start::start(clock, &executor, (disk, store), policies, limits).map_err(RunError::Start)?;
     let (node, secrets) = started.run_disk();
@@ -432,10 +433,15 @@ fn policies(settings: &Settings) -> Policies {
     }
 }
 
-fn core_limits(settings: &Settings) -> CoreLimits {
+fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
     let limits = &settings.limits;
+    let tail_bytes = match home {
+        Home::Folder(_) => limits.tail_bytes,
+        // Its log is in memory as well, in segments of twice the tail.
+        Home::Memory(_) => limits.tail_bytes.min(LOG_STARTER_BYTES),
+    };
     CoreLimits {
-        tail_bytes: usize::try_from(limits.tail_bytes).unwrap_or(usize::MAX),
+        tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
         resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
         ..CoreLimits::default()
     }

@@ -24,6 +24,7 @@ use crate::log::Kind;
 use crate::log::Log;
 use crate::log::Request;
 use crate::log::Settings as LogSettings;
+use crate::log::plan::Recovered;
 use crate::model::entry::Entry;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
@@ -99,7 +100,9 @@ pub(crate) fn start(
     let known = store.epochs().map_err(StartError::Store)?;
     let mut files = LogFiles::new(disk);
     let mut boot = Boot::new(NODE, &known, applied_to);
-    let log = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+    let recovered = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+    let tail_bytes = u64::try_from(limits.tail_bytes).unwrap_or(u64::MAX);
+    let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
     let rows = node_rows(&store)?;
     let (engine, secrets) = begin(
@@ -136,7 +139,7 @@ fn recover(
     boot: &mut Boot,
     applied_to: u128,
     fresh_log: u64,
-) -> Result<Log, StartError> {
+) -> Result<Recovered, StartError> {
     let mut unreadable = None;
     let recovered = files
         .recover(applied_to, fresh_log, &mut |record| {
@@ -147,7 +150,7 @@ fn recover(
         .map_err(StartError::Log)?;
     match unreadable {
         Some(error) => Err(StartError::Unreadable(error)),
-        None => Ok(Log::open(LogSettings::default(), recovered)),
+        None => Ok(recovered),
     }
 }
 

@@ -62,7 +62,9 @@ fn what_arrives_during_a_sync_is_one_batch() {
 #[test]
 fn a_new_log_is_ready_after_a_mebibyte() {
     let (_, recovered, mut files) = recover(Model::new(1).disk(), 0).unwrap();
-    let mut log = Log::open(Settings::default(), recovered);
+    let settings = Settings::for_tail(8 << 20);
+    assert_eq!(settings.segment_bytes, 16 << 20);
+    let mut log = Log::open(settings, recovered);
 
     let request = log.poll_output().unwrap();
     files.perform(&request).unwrap();

@@ -300,7 +300,7 @@ fn a_smaller_setting_reads_and_goes_on_with_what_is_there() {
 fn a_log_in_a_folder_is_there_after_a_restart() {
     let parent = tempfile::tempdir().unwrap();
     let open = || Arc::new(Folder::open(parent.path()).unwrap());
-    let mut script = Script::start_with(open(), Settings::default(), 0);
+    let mut script = Script::start_with(open(), Settings::for_tail(1 << 20), 0);
     for _ in 0..30 {
         script.batch(&[300; 10]);
     }

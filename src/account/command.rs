@@ -73,9 +73,8 @@ pub(crate) fn add(
         return Ok(Proposal::nothing());
     }
     let keys = derived(view, jid, password)?;
-    let [a, b, c, d, e, f, g, h, ..] = view.facts.random;
     let row = AccountRow {
-        incarnation: Incarnation(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        incarnation: fresh_incarnation(view),
         state: AccountState::Enabled,
         admin,
         created: view.now(),
@@ -89,6 +88,12 @@ pub(crate) fn add(
             RowName::Credentials,
             Some(Row::Credentials { keys }),
         ))
+}
+
+/// Drawn at random: a name used again, or a node restored from an old image, never repeats one.
+fn fresh_incarnation(view: &View<'_>) -> Incarnation {
+    let (bytes, _) = view.facts.random.as_chunks::<8>();
+    Incarnation(bytes.first().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }
 
 /// A new password ends the account's sessions: whoever knew the old one is out.

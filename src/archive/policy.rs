@@ -31,11 +31,13 @@ pub(crate) fn has_content(stanza: &Stanza) -> bool {
     for child in root.children() {
         match (child.name(), child.ns()) {
             ("no-store" | "no-permanent-store", ns::HINTS) => return false,
-            ("body", ns::CLIENT) | ("store", ns::HINTS) => has_content = true,
+            ("body", ns::CLIENT) | ("store", ns::HINTS)
             // Receipts, markers, encrypted content: what a second device needs to see too.
-            ("received", ns::RECEIPTS) | ("displayed", ns::MARKERS) => has_content = true,
-            ("encrypted", _) => has_content = true,
-            ("retract", ns::RETRACT) | ("reactions", ns::REACTIONS) => has_content = true,
+            | ("received", ns::RECEIPTS)
+            | ("displayed", ns::MARKERS)
+            | ("encrypted", _)
+            | ("retract", ns::RETRACT)
+            | ("reactions", ns::REACTIONS) => has_content = true,
             _ => {}
         }
     }

@@ -237,7 +237,7 @@ impl Core {
                 self.handle_enable(link, is_resumable, max_ms);
             }
             Input::Misplaced { link } => {
-                self.note(link, &write_failed(Condition::UnexpectedRequest, None))
+                self.note(link, &write_failed(Condition::UnexpectedRequest, None));
             }
             Input::Silent { link } => self.handle_silent(link),
             Input::AckRequest { link } => self.handle_ack_request(link),

@@ -384,7 +384,7 @@ impl Core {
         });
     }
 
-    pub(super) fn handle_answered(&mut self, number: u64, found: crate::effect::query::Found) {
+    pub(super) fn handle_answered(&mut self, number: u64, found: Found) {
         let Some(asking) = self.queries.remove(&number) else {
             return;
         };

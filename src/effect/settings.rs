@@ -30,6 +30,10 @@ pub(crate) struct Settings {
 
 /// Bounds on what is stored, each with a default in `base::limits`.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each is a maximum, and says so where it is used"
+)]
 pub(crate) struct Limits {
     /// Contacts of an account.
     pub(crate) roster_items_max: usize,

@@ -117,10 +117,10 @@ impl Code for u64 {
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut value = 0_u64;
+        let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = input.byte()?;
-            let part = u64::from(byte & 0x7f);
+            let part = Self::from(byte & 0x7f);
             if shift == 63 && part > 1 {
                 return Err(CodecError::Unknown);
             }

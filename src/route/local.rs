@@ -81,10 +81,11 @@ pub(crate) fn copies_allowed(kind: MessageType, payload: &[u8]) -> bool {
 /// A full address: the session that has it; else, and for a bare one, every available session
 /// whose priority is not negative (RFC 6121 sections 8.5.2.1.1 and 8.5.3).
 pub(crate) fn recipients<'a>(account: &'a Account, to: &Jid) -> Vec<&'a Online> {
-    if let Some(resource) = to.resource() {
-        if let Some(online) = account.online.get(resource) {
-            return vec![online];
-        }
+    if let Some(online) = to
+        .resource()
+        .and_then(|resource| account.online.get(resource))
+    {
+        return vec![online];
     }
     account
         .available()

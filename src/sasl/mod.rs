@@ -22,12 +22,10 @@ pub(crate) use self::binding::downgrade_text;
 pub(crate) use self::token::Token;
 pub(crate) use self::token::TokenBinding;
 pub(crate) use self::token::TokenSlot;
-pub(crate) use self::verifier::BadPassword;
 pub(crate) use self::verifier::Derivation;
 pub(crate) use self::verifier::Digest;
 pub(crate) use self::verifier::Fakes;
 pub(crate) use self::verifier::Hash;
-pub(crate) use self::verifier::SALT_BYTES;
 pub(crate) use self::verifier::ScramKeys;
 
 /// One authentication in progress. Every call consumes it; it lives on in the [`Step`].

@@ -39,6 +39,8 @@ use crate::server::admin::Status;
 use crate::server::admin::User;
 use crate::server::hub::Node;
 use crate::server::run;
+use crate::store::Store;
+use crate::store::StoreError;
 
 /// Accounts read from the tables in one go.
 const LIST_PAGE: usize = 200;
@@ -67,16 +69,12 @@ pub(crate) fn bind(folder: &Path) -> io::Result<Async<UnixListener>> {
 
 impl Site {
     /// Answers one request after the other, for ever.
+    #[expect(clippy::infinite_loop, reason = "it ends with the server")]
     pub(crate) async fn serve(self: Rc<Self>, listener: Async<UnixListener>) {
         loop {
             match listener.accept().await {
                 Ok((socket, _)) => {
-                    let site = Rc::clone(&self);
-                    let talk = async move {
-                        if let Err(error) = site.talk(socket).await {
-                            observe::emit(&Event::AdminFailed { error: &error });
-                        }
-                    };
+                    let talk = Rc::clone(&self).talk_or_tell(socket);
                     self.node.executor.spawn(talk).detach();
                 }
                 Err(error) => {
@@ -84,6 +82,12 @@ impl Site {
                     async_io::Timer::after(std::time::Duration::from_secs(1)).await;
                 }
             }
+        }
+    }
+
+    async fn talk_or_tell(self: Rc<Self>, socket: Async<std::os::unix::net::UnixStream>) {
+        if let Err(error) = self.talk(socket).await {
+            observe::emit(&Event::AdminFailed { error: &error });
         }
     }
 
@@ -95,7 +99,7 @@ impl Site {
         match Request::parse(line.trim_end()) {
             Ok(request) => {
                 self.perform(request, &mut |reply| replies.push(reply))
-                    .await
+                    .await;
             }
             Err(error) => replies.push(Reply::Failed {
                 reason: format!("the request is unclear ({error:?}); is it of the same version?"),
@@ -215,24 +219,10 @@ impl Site {
                 from: from.to_jid(),
                 question,
             };
-            let page = smol::unblock(move || {
-                let Found::List { jids, .. } = store.ask(&query.question, &Horizon::none())? else {
-                    return Ok(Vec::new());
-                };
-                let row = |jid: BareJid| {
-                    let key = RecordKey::Account { jid: jid.clone() };
-                    let Record::Account { account } = store.load(&key)? else {
-                        return Ok(None);
-                    };
-                    Ok(account.row().map(|row| (jid, row)))
-                };
-                jids.into_iter()
-                    .map(row)
-                    .collect::<Result<Vec<_>, crate::store::StoreError>>()
-            });
+            let page = smol::unblock(move || accounts(&store, &query.question));
             let page = page.await.map_err(|error| error.to_string())?;
-            after = page.iter().flatten().last().map(|(jid, _)| jid.clone());
-            users.extend(page.into_iter().flatten());
+            after = page.last().map(|(jid, _)| jid.clone());
+            users.extend(page);
             if after.is_none() {
                 break;
             }
@@ -267,6 +257,21 @@ impl Site {
         }));
         Ok(())
     }
+}
+
+/// A page of accounts with their state, from the tables.
+fn accounts(store: &Store, question: &Question) -> Result<Vec<(BareJid, AccountRow)>, StoreError> {
+    let mut rows = Vec::new();
+    let Found::List { jids, .. } = store.ask(question, &Horizon::none())? else {
+        return Ok(rows);
+    };
+    for jid in jids {
+        let key = RecordKey::Account { jid: jid.clone() };
+        if let Record::Account { account } = store.load(&key)? {
+            rows.extend(account.row().map(|row| (jid, row)));
+        }
+    }
+    Ok(rows)
 }
 
 fn secret(text: String) -> Secret {

@@ -34,7 +34,7 @@ impl Node {
             Output::Answer { id, outcome } => {
                 if let Some(waiting) = self.answers.borrow_mut().remove(&id) {
                     // Whoever asked may have gone.
-                    drop(waiting.try_send(outcome));
+                    waiting.try_send(outcome).ok();
                 }
             }
             Output::Derive { ticket, password } => {

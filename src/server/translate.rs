@@ -139,7 +139,7 @@ impl Node {
         match bound {
             Err(why) => self.tell(link, Event::Bound(Err(bind_refusal(why)))),
             Ok(jid) => {
-                let management = inline.management.clone();
+                let management = inline.management;
                 let enabled = management.map(|enable| self.enable_inline(link, &enable));
                 if inline.activity == Some(Activity::Inactive) {
                     self.post(Input::Activity {
@@ -231,7 +231,7 @@ fn from_sasl(keys: &sasl::ScramKeys) -> ScramKeys {
     }
 }
 
-/// The keys of a password, for both hashes; much arithmetic. `None`: SASLprep refuses the password.
+/// The keys of a password, for both hashes; much arithmetic. `None`: `SASLprep` refuses the password.
 pub(super) fn derive(
     password: &Secret,
     salt: [u8; 16],

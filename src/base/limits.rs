@@ -297,3 +297,42 @@ pub(crate) const ROOM_TEXT_BYTES_MAX: usize = 1_024;
 /// Each is up to two changes of one entry, which holds 255. More are refused with `resource-constraint`.
 pub(crate) const ROOM_ITEMS_MAX: usize = 100;
 const _: () = assert!(2 * ROOM_ITEMS_MAX < 250);
+/// Longest name of a contact and of a group, in bytes.
+///
+/// RFC 6121 section 2.3.3 leaves it to the server; an address is no longer. Beyond it: `not-acceptable`.
+pub(crate) const ROSTER_NAME_BYTES_MAX: usize = 1_023;
+
+/// Groups of one contact. Each is compared with all others. Beyond it: `not-acceptable`.
+pub(crate) const ROSTER_GROUPS_MAX: usize = 64;
+
+/// A whole roster as it is written to a client, in bytes.
+///
+/// It is one stanza, and it stands in a session's queue beside everything that is said at a login. A thousand
+/// contacts with names and groups have about 150 KiB. Beyond it a contact is refused (`resource-constraint`).
+pub(crate) const ROSTER_BYTES_MAX: usize = 262_144;
+
+/// Addresses of which something is known, for each contact that an account may have.
+///
+/// A removed contact leaves a row that lets other devices learn of it. Beyond it a new contact is refused
+/// (`resource-constraint`).
+pub(crate) const ROSTER_ROWS_FACTOR: usize = 8;
+
+/// Changed contacts that a client with an older version of the roster is told one by one.
+///
+/// Each is a stanza of its own, about twice as long as in a list. Beyond it the client gets the whole roster, as
+/// RFC 6121 section 2.6.3 allows.
+pub(crate) const ROSTER_PUSHES_MAX: usize = 64;
+
+/// Largest content of a subscription request that is kept for the contact's next login, in bytes.
+///
+/// A nickname, a few words and a signature fit. Beyond it the request is refused (`policy-violation`).
+pub(crate) const REQUEST_BYTES_MAX: usize = 2_048;
+
+/// Subscription requests waiting for a user's answer.
+///
+/// All of them are shown at every login. Beyond it a new one is dropped, as if nobody were there.
+pub(crate) const REQUESTS_MAX: usize = 100;
+const _: () = assert!(ROSTER_BYTES_MAX + REQUESTS_MAX * REQUEST_BYTES_MAX < QUEUE_BYTES_MAX);
+
+/// Longest status that is kept of a user who has gone (XEP-0012), in bytes. The rest is cut off.
+pub(crate) const LAST_STATUS_BYTES_MAX: usize = 512;

@@ -19,6 +19,7 @@ use crate::model::codec::read_bytes;
 use crate::model::codec::write_bytes;
 use crate::model::contact::Contact;
 use crate::model::position::Position;
+use crate::model::row::Cell;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
@@ -196,23 +197,36 @@ impl Account {
 
     /// All contacts, listed in the roster or not, in order of address.
     pub(crate) fn contacts(&self) -> impl Iterator<Item = (&BareJid, &Contact, Position)> {
+        self.contact_cells()
+            .filter_map(|(jid, cell)| match &cell.row {
+                Some(Row::Contact { contact }) => Some((jid, contact.as_ref(), cell.at)),
+                _ => None,
+            })
+    }
+
+    /// The same with those that were removed.
+    pub(crate) fn contact_cells(&self) -> impl Iterator<Item = (&BareJid, &Cell)> {
         self.rows
-            .iter()
-            .filter_map(|(name, cell)| match (name, &cell.row) {
-                (RowName::Contact { jid }, Some(Row::Contact { contact })) => {
-                    Some((jid, contact.as_ref(), cell.at))
-                }
+            .from(&RowName::Frontier)
+            .skip_while(|(name, _)| **name == RowName::Frontier)
+            .map_while(|(name, cell)| match name {
+                RowName::Contact { jid } => Some((jid, cell)),
                 _ => None,
             })
     }
 
     pub(crate) fn blocked(&self) -> impl Iterator<Item = &Jid> {
+        let next = RowName::Token {
+            device: Box::default(),
+        };
         self.rows
-            .iter()
-            .filter_map(|(name, cell)| match (name, &cell.row) {
-                (RowName::Blocked { jid }, Some(_)) => Some(jid),
+            .before(next)
+            .rev()
+            .map_while(|(name, cell)| match name {
+                RowName::Blocked { jid } => Some((jid, cell)),
                 _ => None,
             })
+            .filter_map(|(jid, cell)| cell.row.is_some().then_some(jid))
     }
 
     /// Whether a block list entry matches `jid` (XEP-0191 section 6): full, bare, domain/resource, domain.

@@ -47,3 +47,36 @@ pub(crate) enum Inward {
 }
 
 coded!(enum Inward { 0 => Without, 1 => Asked { payload }, 2 => Approved, 3 => From });
+
+impl Contact {
+    /// Whether nothing is known of the contact, so that no row is needed.
+    pub(crate) fn is_blank(&self) -> bool {
+        !self.listed && self.out == Outward::Without && self.inward == Inward::Without
+    }
+
+    /// Whether the contact may see the user's presence.
+    pub(crate) fn may_see(&self) -> bool {
+        self.inward == Inward::From
+    }
+
+    /// The attribute `subscription` (RFC 6121 section 2.1.2.5).
+    pub(crate) fn subscription(&self) -> &'static str {
+        match (self.out == Outward::To, self.may_see()) {
+            (false, false) => "none",
+            (true, false) => "to",
+            (false, true) => "from",
+            (true, true) => "both",
+        }
+    }
+
+    /// Whether both look alike to the user's clients, which do not see a waiting request.
+    pub(crate) fn looks_like(&self, other: &Self) -> bool {
+        let is_approved = |contact: &Self| contact.inward == Inward::Approved;
+        self.listed == other.listed
+            && self.name == other.name
+            && self.groups == other.groups
+            && self.out == other.out
+            && self.may_see() == other.may_see()
+            && is_approved(self) == is_approved(other)
+    }
+}

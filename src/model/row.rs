@@ -241,6 +241,14 @@ impl Rows {
         self.cells.range(from.clone()..)
     }
 
+    /// Rows before `end`, removed ones included, in order of their names.
+    pub(crate) fn before(
+        &self,
+        end: RowName,
+    ) -> impl DoubleEndedIterator<Item = (&RowName, &Cell)> {
+        self.cells.range(..end)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&RowName, &Cell)> {
         self.cells.iter()
     }

@@ -19,6 +19,7 @@ use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
 use crate::stanza::StanzaError;
+use crate::stanza::ns;
 
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let Kind::Iq(kind) = request.stanza.kind else {
@@ -43,12 +44,30 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     }
     if let Target::Other { account } = &target {
         check_silence(view, request, account)?;
+        if !view.account(account)?.exists() {
+            return for_nobody(view, request, &target);
+        }
     }
     roster::evaluate_iq(view, request, &target)
         .or_else(|| account::evaluate_iq(view, request, &target))
         .or_else(|| archive::evaluate_iq(view, request, &target))
         .or_else(|| disco::evaluate_iq(view, request, &target))
         .unwrap_or_else(|| Err(StanzaError::new(Condition::ServiceUnavailable).into()))
+}
+
+/// RFC 6121 section 8.5.1: there is no such account. XEP-0030 section 8 lets discovery answer as if
+/// there were one that tells nothing.
+fn for_nobody(view: &View<'_>, request: &Request, target: &Target) -> Result<Proposal, Stop> {
+    let is_discovery = request
+        .stanza
+        .query()
+        .is_some_and(|query| matches!(query.ns(), ns::DISCO_INFO | ns::DISCO_ITEMS));
+    let answered = if is_discovery {
+        disco::evaluate_iq(view, request, target)
+    } else {
+        None
+    };
+    answered.unwrap_or_else(|| Err(StanzaError::new(Condition::ServiceUnavailable).into()))
 }
 
 /// Blocking, in both directions (XEP-0191 section 3).

@@ -104,9 +104,7 @@ pub(crate) fn deliver_stanza(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, 
         Kind::Presence(kind) => {
             for online in account.online.values() {
                 let is_for = to.resource().is_none_or(|one| one == online.jid.resource());
-                // RFC 6121 section 8.5.2.1.2: to a bare address, available resources only.
-                let is_here = online.presence.is_some() || !to.is_bare();
-                if is_for && is_here && kind != PresenceType::Probe {
+                if is_for && takes_presence(online, kind, to) {
                     sends.stanza(online.session, stanza);
                 }
             }
@@ -120,6 +118,22 @@ pub(crate) fn deliver_stanza(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, 
                 None => undeliverable(view, stanza, to, sends),
             }
         }
+    }
+}
+
+/// Whether presence to one of its addresses is for the resource.
+fn takes_presence(online: &Online, kind: PresenceType, to: &Jid) -> bool {
+    match kind {
+        PresenceType::Probe => false,
+        // RFC 6121 sections 3.1.6, 3.2.3 and 3.3.3: "interested resources".
+        PresenceType::Subscribed | PresenceType::Unsubscribe | PresenceType::Unsubscribed => {
+            online.interested
+        }
+        // RFC 6121 sections 3.1.3 and 8.5.2.1.2: to a bare address, available resources only.
+        PresenceType::Subscribe
+        | PresenceType::Available
+        | PresenceType::Unavailable
+        | PresenceType::Error => online.presence.is_some() || !to.is_bare(),
     }
 }
 

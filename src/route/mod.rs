@@ -5,6 +5,9 @@ pub(crate) mod iq;
 pub(crate) mod local;
 pub(crate) mod message;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use crate::archive;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
@@ -93,6 +96,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             op: Durable::Row { record, name, row },
         } => {
             roster::deliver_row(view, at, (record, name, row.as_ref()), sends);
+            presence::deliver_row(view, (record, name, row.as_ref()), sends);
             crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
             muc::deliver_row(view, (record, name, row.as_ref()), sends);
         }

@@ -1,0 +1,6 @@
+//! Rosters and subscriptions, clause by clause.
+
+mod changes;
+mod contacts;
+mod tables;
+mod versions;

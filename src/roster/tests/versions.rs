@@ -1,0 +1,147 @@
+//! Versions of a roster (RFC 6121 section 2.6).
+
+use crate::route::tests::house::House;
+
+fn set(house: &mut House, item: &str) -> String {
+    house.send(
+        "ann/phone",
+        &format!("<iq type='set' id='s'><query xmlns='jabber:iq:roster'>{item}</query></iq>"),
+    );
+    let got = house.take("ann/phone");
+    ver_of(&got[0])
+}
+
+fn get(house: &mut House, ver: &str) -> Vec<String> {
+    house.send(
+        "ann/phone",
+        &format!("<iq type='get' id='g'><query xmlns='jabber:iq:roster' ver='{ver}'/></iq>"),
+    );
+    house.take("ann/phone")
+}
+
+fn ver_of(text: &str) -> String {
+    text.split("ver='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+fn house() -> House {
+    let mut house = House::with(&["ann", "eve"]);
+    house.log_in("ann/phone");
+    house
+}
+
+#[test]
+fn a_client_that_knows_everything_gets_an_empty_result() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='a@b.example'/>");
+
+    let got = get(&mut house, &ver);
+
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert!(got[0].ends_with("id='g'></iq>"), "{got:?}");
+}
+
+#[test]
+fn what_changed_since_is_pushed_once_for_each_contact_in_the_order_of_changes() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='a@b.example'/>");
+    let second = set(&mut house, "<item jid='z@b.example'/>");
+    set(&mut house, "<item jid='m@b.example'/>");
+    set(&mut house, "<item jid='m@b.example' name='M'/>");
+    set(&mut house, "<item jid='n@b.example'/>");
+    let last = set(
+        &mut house,
+        "<item jid='a@b.example' subscription='remove'/>",
+    );
+
+    let got = get(&mut house, &ver);
+
+    assert_eq!(got.len(), 5, "{got:?}");
+    assert!(
+        got[1].contains("jid='z@b.example'") && ver_of(&got[1]) == second,
+        "{got:?}"
+    );
+    assert!(got[2].contains("jid='m@b.example' name='M'"), "{got:?}");
+    assert!(got[3].contains("jid='n@b.example'"), "{got:?}");
+    assert!(
+        got[4].contains("<item jid='a@b.example' subscription='remove'/>"),
+        "{got:?}"
+    );
+    assert_eq!(ver_of(&got[4]), last);
+    assert_eq!(get(&mut house, &last).len(), 1);
+}
+
+#[test]
+fn every_change_has_a_version_of_its_own() {
+    let mut house = house();
+    let versions = [
+        set(&mut house, "<item jid='a@b.example'/>"),
+        set(&mut house, "<item jid='a@b.example' name='A'/>"),
+        set(&mut house, "<item jid='a@b.example'/>"),
+        set(
+            &mut house,
+            "<item jid='a@b.example' subscription='remove'/>",
+        ),
+    ];
+    let distinct: std::collections::BTreeSet<_> = versions.iter().collect();
+    assert_eq!(distinct.len(), 4);
+}
+
+#[test]
+fn an_unknown_version_gets_the_whole_roster() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='a@b.example'/>");
+    let of_another_life = format!("{:016x}{}", 99, ver.get(16..).unwrap());
+    let of_the_future = format!("{}{}", ver.get(..16).unwrap(), "f".repeat(32));
+    for unknown in [
+        "",
+        "1",
+        "x'".trim_end_matches('\''),
+        &of_another_life,
+        &of_the_future,
+    ] {
+        let got = get(&mut house, unknown);
+        assert_eq!(got.len(), 1, "{got:?}");
+        assert!(got[0].contains("<item jid='a@b.example'"), "{got:?}");
+        assert_eq!(ver_of(&got[0]), ver);
+    }
+}
+
+#[test]
+fn a_client_far_behind_gets_the_whole_roster() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='a@b.example'/>");
+    for n in 0..65 {
+        set(&mut house, &format!("<item jid='c{n}@b.example'/>"));
+    }
+
+    let got = get(&mut house, &ver);
+
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].matches("<item ").count(), 66);
+}
+
+#[test]
+fn a_request_for_subscription_is_not_told_by_the_roster() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='a@b.example'/>");
+    house.log_in("eve/den");
+    house.send(
+        "eve/den",
+        "<presence type='subscribe' to='ann@house.example'/>",
+    );
+    house.take("ann/phone");
+
+    let got = get(&mut house, &ver);
+
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert!(!got[0].contains("eve@"), "{got:?}");
+    let ver = ver_of(&got[0]);
+    let got = get(&mut house, &ver);
+    assert!(got[0].ends_with("id='g'></iq>"), "{got:?}");
+}

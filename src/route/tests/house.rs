@@ -1,0 +1,282 @@
+//! A small house for scenarios: accounts in memory, sessions with an inbox, one input after the other.
+//!
+//! What the core does beyond that (numbers, commits, queues, residence) is not here: an input is
+//! evaluated, its ops are delivered and applied, its answers follow.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::ids::SessionId;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
+use crate::base::time::Timestamp;
+use crate::effect::proposal::Need;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::effect::request::Request;
+use crate::effect::sends::Item;
+use crate::effect::sends::Sends;
+use crate::effect::settings::Settings;
+use crate::effect::state::At;
+use crate::effect::state::State;
+use crate::effect::view::Facts;
+use crate::effect::view::View;
+use crate::model::account::Account;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::contact::Contact;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::route;
+use crate::stanza::Stanza;
+use crate::xml::Element;
+
+const DOMAIN: &str = "house.example";
+
+/// The domain `house.example` with everything in memory.
+pub(crate) struct House {
+    pub(crate) state: State,
+    pub(crate) settings: Settings,
+    pub(crate) now: Timestamp,
+    seq: u64,
+    sessions: BTreeMap<SessionId, FullJid>,
+    inboxes: BTreeMap<SessionId, Vec<String>>,
+}
+
+impl House {
+    /// With these accounts, their names the local parts.
+    pub(crate) fn with(names: &[&str]) -> Self {
+        let mut house = Self {
+            state: State::default(),
+            settings: Settings {
+                domain: DOMAIN.into(),
+                ..Settings::default()
+            },
+            now: Timestamp::from_unix_ms(1_790_000_000_000),
+            seq: 0,
+            sessions: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+        };
+        for (number, name) in (1_u64..).zip(names) {
+            let jid = bare(name);
+            house.state.accounts.insert(jid.clone(), Arc::default());
+            let row = AccountRow {
+                incarnation: Incarnation(number),
+                state: AccountState::Enabled,
+                admin: false,
+                created: house.now,
+            };
+            house.set(&jid, RowName::Account, Some(Row::Account { row }));
+        }
+        house
+    }
+
+    /// Sets a row of an account, as an entry of its own.
+    pub(crate) fn set(&mut self, jid: &BareJid, name: RowName, row: Option<Row>) {
+        let record = RecordKey::Account { jid: jid.clone() };
+        self.commit(&[Op::row(record, name, row)]);
+    }
+
+    pub(crate) fn block(&mut self, name: &str, blocked: &str) {
+        let name_of_row = RowName::Blocked {
+            jid: Jid::parse(blocked).unwrap(),
+        };
+        self.set(&bare(name), name_of_row, Some(Row::Blocked));
+    }
+
+    /// A session without presence; `user` is `name/resource`.
+    pub(crate) fn bind(&mut self, user: &str) {
+        let jid = full(user);
+        let session = SessionId(u64::try_from(self.sessions.len()).unwrap() + 1);
+        self.sessions.insert(session, jid.clone());
+        self.inboxes.insert(session, Vec::new());
+        let since = self.now;
+        self.commit(&[Op::soft(Soft::Bind {
+            jid,
+            session,
+            node: 0,
+            since,
+        })]);
+    }
+
+    /// A session as most clients begin: roster, presence; what that brings is not in the inbox.
+    pub(crate) fn log_in(&mut self, user: &str) {
+        self.bind(user);
+        self.send(
+            user,
+            "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>",
+        );
+        self.send(user, "<presence/>");
+        self.take(user);
+    }
+
+    /// Two users who see each other.
+    pub(crate) fn befriend(&mut self, one: &str, other: &str) {
+        for (own, jid) in [(one, other), (other, one)] {
+            let contact = Contact {
+                listed: true,
+                out: crate::model::contact::Outward::To,
+                inward: crate::model::contact::Inward::From,
+                ..Contact::default()
+            };
+            let row = Row::Contact {
+                contact: Arc::new(contact),
+            };
+            let name = RowName::Contact { jid: bare(jid) };
+            self.set(&bare(own), name, Some(row));
+        }
+    }
+
+    pub(crate) fn send(&mut self, user: &str, xml: &str) {
+        self.now = self.now.plus_ms(1_000);
+        let (session, from) = self.session(user);
+        let stanza = Stanza::parse(Element::parse(xml.as_bytes()).unwrap()).unwrap();
+        let request = Request {
+            session,
+            from: from.clone(),
+            stanza: Arc::new(stanza),
+        };
+        let result = self.until_loaded(|view| route::evaluate(view, &request));
+        let proposal = match result {
+            Ok(proposal) => proposal,
+            Err(Stop::Refuse { error }) => error
+                .answer(&request.stanza, &from)
+                .map_or_else(Proposal::nothing, Proposal::answer),
+            Err(Stop::Ignore) => Proposal::nothing(),
+            Err(Stop::Need { need }) => panic!("unexpected {need:?}"),
+        };
+        self.commit(&proposal.ops);
+        for answer in proposal.answers {
+            self.push(session, &Item::Stanza { stanza: answer });
+        }
+    }
+
+    /// The session is over, whatever the reason.
+    pub(crate) fn end(&mut self, user: &str) {
+        self.now = self.now.plus_ms(1_000);
+        let (session, jid) = self.session(user);
+        let proposal = self
+            .until_loaded(|view| route::evaluate_end(view, &jid, session))
+            .unwrap();
+        self.commit(&proposal.ops);
+        self.sessions.remove(&session);
+    }
+
+    /// What the session got since it was last asked.
+    pub(crate) fn take(&mut self, user: &str) -> Vec<String> {
+        let (session, _) = self.session(user);
+        std::mem::take(self.inboxes.get_mut(&session).unwrap())
+    }
+
+    pub(crate) fn account(&self, name: &str) -> &Account {
+        &self.state.accounts[&bare(name)]
+    }
+
+    pub(crate) fn contact(&self, own: &str, other: &str) -> Option<&Contact> {
+        self.account(own).contact(&bare(other))
+    }
+
+    fn session(&self, user: &str) -> (SessionId, FullJid) {
+        let jid = full(user);
+        let found = self.sessions.iter().rev().find(|(_, one)| **one == jid);
+        (*found.unwrap().0, jid)
+    }
+
+    fn until_loaded(
+        &mut self,
+        evaluate: impl Fn(&View<'_>) -> Result<Proposal, Stop>,
+    ) -> Result<Proposal, Stop> {
+        loop {
+            let facts = self.facts();
+            let view = View::new(&self.state, &self.settings, &facts);
+            match evaluate(&view) {
+                Err(Stop::Need {
+                    need:
+                        Need::Load {
+                            key: RecordKey::Account { jid },
+                        },
+                }) => {
+                    self.state.accounts.insert(jid, Arc::default());
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            now: self.now,
+            ..Facts::default()
+        }
+    }
+
+    fn commit(&mut self, ops: &[Op]) {
+        if ops.is_empty() {
+            return;
+        }
+        self.seq += 1;
+        let epoch = Epoch {
+            counter: 1,
+            node: 0,
+            salt: 7,
+        };
+        for (sub, op) in (0_u8..).zip(ops) {
+            let at = At {
+                position: Position::new(epoch, self.seq, sub),
+                stamp: Hlc::default().next(self.now.unix_ms(), 0),
+            };
+            let facts = self.facts();
+            let view = View::new(&self.state, &self.settings, &facts);
+            let mut sends = Sends::default();
+            route::deliver(&view, at, op, &mut sends);
+            self.state.apply(at, op, |_, _| false);
+            for (session, item) in &sends.items {
+                self.push(*session, item);
+            }
+            for session in sends.replays {
+                self.inboxes
+                    .entry(session)
+                    .or_default()
+                    .push("replay".into());
+            }
+        }
+    }
+
+    fn push(&mut self, session: SessionId, item: &Item) {
+        let Some(reader) = self.sessions.get(&session) else {
+            return;
+        };
+        let text = match item {
+            Item::Stanza { stanza } => {
+                let mut out = Vec::new();
+                stanza.write(&mut out, reader, b"");
+                String::from_utf8(out).unwrap()
+            }
+            Item::Kept { how, .. } => format!("kept {how:?}"),
+            other => format!("{other:?}"),
+        };
+        self.inboxes.entry(session).or_default().push(text);
+    }
+}
+
+pub(crate) fn bare(name: &str) -> BareJid {
+    let text = if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("{name}@{DOMAIN}")
+    };
+    BareJid::parse(&text).unwrap()
+}
+
+fn full(user: &str) -> FullJid {
+    let (name, resource) = user.split_once('/').unwrap();
+    FullJid::parse(&format!("{name}@{DOMAIN}/{resource}")).unwrap()
+}

@@ -1,0 +1,4 @@
+//! Who gets what: scenarios through evaluation and delivery, without the core around them.
+
+mod addresses;
+pub(crate) mod house;

@@ -309,7 +309,7 @@ impl Town {
         };
         let facts = Facts::default();
         let view = View::new(&self.state, &self.settings, &facts);
-        for item in route::answer(&view, &self.ids, query, found) {
+        for item in route::answer(&view, query, found) {
             self.receive(session, &item);
         }
     }

@@ -85,6 +85,7 @@ fn archive(page: &ArchivePage) -> Question {
     Question::Archive {
         query_id: None,
         page: page.clone(),
+        shows_senders: false,
     }
 }
 

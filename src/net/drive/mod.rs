@@ -152,6 +152,8 @@ impl<H: Hub> Connection<H> {
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, End> {
         let wires = Rc::clone(&self.wires);
         let mut scratch = wires.scratch.borrow_mut();
+        // What a connection that was lost in its turn could not be told any more is for nobody else.
+        scratch.out.clear();
         let now = wires.clock.steady();
         while let Some(event) = self.mailbox.take_event() {
             self.handle_event(event);

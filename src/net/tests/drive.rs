@@ -320,6 +320,30 @@ fn nothing_is_smuggled_past_starttls() {
     });
 }
 
+/// Connections share a buffer for what they are about to send.
+#[test]
+fn what_a_lost_client_was_owed_reaches_nobody_else() {
+    with_server(settings(), TlsStart::Direct, async |server| {
+        let (mut socket, mut tls) = encrypt(server.connect().await).await.into_inner();
+        // Its first words and its end are read at once.
+        std::io::Write::write_all(&mut tls.writer(), HEADER.as_bytes()).unwrap();
+        tls.send_close_notify();
+        let mut last_words = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut last_words).unwrap();
+        }
+        socket.write_all(&last_words).await.unwrap();
+        while server.hub.closed.borrow().is_empty() {
+            futures_lite::future::yield_now().await;
+        }
+
+        let mut next = encrypt(server.connect().await).await;
+        say(&mut next, &format!("{HEADER}</stream:stream>")).await;
+        let heard = wait_for(&mut next, "</stream:stream>").await;
+        assert_eq!(heard.matches("<stream:stream").count(), 1, "{heard}");
+    });
+}
+
 #[test]
 fn a_client_that_vanishes_is_not_orderly() {
     with_server(settings(), TlsStart::StartTls, async |server| {

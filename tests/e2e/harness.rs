@@ -36,7 +36,7 @@ pub(crate) enum Wire {
 /// One server, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    _process: Child,
+    pub(crate) process: Child,
     c2s: SocketAddr,
     /// The certificate that clients must check, if they have to encrypt.
     certificate: Option<PathBuf>,
@@ -129,7 +129,7 @@ login_failures = 100
         let c2s = first_address(&line);
         process.stdout = Some(lines.into_inner());
         Self {
-            _process: process,
+            process,
             c2s,
             certificate,
             folder,

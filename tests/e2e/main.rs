@@ -13,3 +13,4 @@
 
 mod clients;
 mod harness;
+mod process;

@@ -25,6 +25,8 @@ pub(crate) struct Engine {
     durable: Position,
     /// When the log was last told to look for space on a full disk.
     retried_at: Monotonic,
+    /// How far the other node has come, where there is one: committed is what both have.
+    peer_durable: Option<Position>,
     failed: Option<EngineError>,
 }
 
@@ -45,6 +47,7 @@ impl Engine {
             core: Core::new(start),
             log,
             retried_at: Monotonic::default(),
+            peer_durable: None,
             failed: None,
         };
         engine.core.set_credit(engine.log.credit());
@@ -96,7 +99,18 @@ impl Engine {
             return;
         }
         self.core.set_credit(self.log.credit());
-        let durable = Position::from_u128(self.log.durable());
+        self.commit(now);
+    }
+
+    /// The other node has everything up to here on its disk.
+    pub(crate) fn handle_peer_durable(&mut self, now: Now, upto: Position) {
+        self.peer_durable = self.peer_durable.max(Some(upto));
+        self.commit(now);
+    }
+
+    fn commit(&mut self, now: Now) {
+        let local = Position::from_u128(self.log.durable());
+        let durable = self.peer_durable.map_or(local, |peer| peer.min(local));
         if durable > self.durable {
             self.durable = durable;
             self.core.step(now, Input::Durable { upto: durable });

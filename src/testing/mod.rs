@@ -29,3 +29,4 @@ pub fn fuzz_xml(input: &[u8]) -> Result<(), &'static str> {
 pub fn fuzz_jid(input: &[u8]) -> Result<(), &'static str> {
     crate::base::fuzz::check_address(input)
 }
+pub mod sim;

@@ -1,0 +1,136 @@
+//! A board that follows a model of another node, and what is left when all is over.
+
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::core::Input;
+use crate::core::boot::Boot;
+use crate::model::message::Role;
+use crate::store::disk::log::LogFiles;
+use crate::testing::sim::machine::Machine;
+use crate::testing::sim::sequencer::Deed;
+use crate::testing::sim::sequencer::Down;
+
+/// A message as it is found at the end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Archived {
+    pub position: u128,
+    pub from: String,
+    pub to: String,
+    pub body: String,
+    /// Whose archives hold it.
+    pub places: usize,
+}
+
+/// What somebody on the other node does.
+#[derive(Clone, Debug)]
+pub enum Foreign {
+    Message {
+        from: String,
+        to: String,
+        body: String,
+    },
+    Touch {
+        account: String,
+    },
+    SetEnabled {
+        account: String,
+        is_enabled: bool,
+    },
+    Take {
+        jid: String,
+    },
+}
+
+impl Machine {
+    pub(super) fn work_peer(&mut self, index: usize) {
+        let now = self.now();
+        let down = self.peer.as_mut().and_then(|peer| peer.work(index, now));
+        match down {
+            Some(Down::Numbered { entry, ticket }) => {
+                self.step(Input::Numbered { entry, ticket });
+            }
+            Some(Down::Rejected { ticket, generation }) => {
+                self.step(Input::Rejected { ticket, generation });
+            }
+            Some(Down::Durable { upto }) => {
+                if let Some(running) = &mut self.running {
+                    running.engine.handle_peer_durable(now, upto);
+                }
+                self.settle();
+            }
+            None => {}
+        }
+    }
+
+    /// Something happens on the other node, if there is one.
+    pub fn foreign(&mut self, what: &Foreign) {
+        let now = self.now();
+        let bare = |text: &str| BareJid::parse(text).ok();
+        let deed = match what {
+            Foreign::Message { from, to, body } => {
+                bare(from)
+                    .zip(bare(to))
+                    .map(|(from, to)| Deed::Message {
+                        from,
+                        to,
+                        body: body.clone(),
+                    })
+            }
+            Foreign::Touch { account } => bare(account).map(|account| Deed::Touch { account }),
+            Foreign::SetEnabled {
+                account,
+                is_enabled,
+            } => bare(account).map(|account| Deed::SetEnabled {
+                account,
+                is_enabled: *is_enabled,
+            }),
+            Foreign::Take { jid } => FullJid::parse(jid).ok().map(|jid| Deed::Take { jid }),
+        };
+        if let (Some(peer), Some(deed)) = (&mut self.peer, deed) {
+            peer.act(now, deed);
+        }
+    }
+
+    /// When accounts were disabled (`false`) and enabled by the other node.
+    pub fn account_states(&self) -> Vec<(u128, String, bool)> {
+        let states = self.peer.as_ref().map(|peer| peer.states());
+        let states = states.unwrap_or_default().into_iter();
+        states
+            .map(|(position, jid, is_enabled)| (position.to_u128(), jid, is_enabled))
+            .collect()
+    }
+
+    /// Everything that is kept, read from the disk by the recovery. The process has to be down.
+    pub fn archive(&mut self) -> Result<Vec<Archived>, String> {
+        self.model.kill();
+        let mut files = LogFiles::new(self.model.disk());
+        let mut tables = self.tables.clone();
+        let applied_to = tables.applied_to();
+        let mut boot = Boot::new(0, tables.epochs(), applied_to);
+        let mut unreadable = None;
+        files
+            .recover(applied_to.to_u128(), 1, &mut |record| {
+                let read = boot.read(record.position, record.kind, record.bytes);
+                unreadable = unreadable.or(read.err());
+            })
+            .map_err(|error| format!("recover: {error:?}"))?;
+        if let Some(error) = unreadable {
+            return Err(format!("read: {error:?}"));
+        }
+        tables.apply(&boot.tail, &boot.fresh_epochs, applied_to);
+        let found = tables.messages().map(|(position, stored)| Archived {
+            position: position.to_u128(),
+            from: stored.message.from.as_str().to_owned(),
+            to: stored.message.to.as_str().to_owned(),
+            body: super::work::bodies(&stored.message.payload)
+                .pop()
+                .unwrap_or_default(),
+            places: stored
+                .places
+                .iter()
+                .filter(|place| place.role != Role::Said)
+                .count(),
+        });
+        Ok(found.collect())
+    }
+}

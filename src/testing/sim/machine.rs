@@ -1,0 +1,492 @@
+//! One board: its disk and tables survive, its process comes and goes.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::random::Entropy as _;
+use crate::base::random::Rng;
+use crate::base::time::Monotonic;
+use crate::base::time::Timestamp;
+use crate::core::Core;
+use crate::core::CoreLimits;
+use crate::core::Input;
+use crate::core::Now;
+use crate::core::Output;
+use crate::core::Start;
+use crate::core::boot::Boot;
+use crate::core::engine::Engine;
+use crate::core::order::Bind;
+use crate::core::order::Sequencer;
+use crate::core::session::LinkId;
+use crate::effect::settings::Settings;
+use crate::log::Kind;
+use crate::log::Log;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::stanza::Stanza;
+use crate::store::disk::log::LogFiles;
+use crate::store::disk::model::Model;
+use crate::testing::sim::sequencer::Peer;
+use crate::testing::sim::tables::Tables;
+use crate::testing::sim::work::Work;
+use crate::xml::Element;
+
+/// The domain of every simulated server.
+pub(crate) const DOMAIN: &str = "sim.example";
+
+/// How the board is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Local parts of the accounts that exist from the start.
+    pub accounts: Vec<String>,
+    /// Entries in memory before a checkpoint, in bytes.
+    pub tail_bytes: usize,
+    pub resident_max: usize,
+    pub segment_bytes: u64,
+    pub segments_max: usize,
+    pub untaken_max: usize,
+    /// The core proposes, and a model of another node numbers.
+    pub is_follower: bool,
+}
+
+/// How often what goes wrong: once in so many calls, never for 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    pub read_error: u64,
+    pub write_error: u64,
+    pub sync_error: u64,
+    pub stall: u64,
+    pub write_through: u64,
+    pub is_garbling: bool,
+    /// Most bytes in all files.
+    pub capacity: Option<u64>,
+}
+
+/// A mistake, made on purpose: the checker has to see each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mutation {
+    /// The log is believed to be safe as soon as something is appended.
+    AckBeforeSync,
+    /// A sync is believed to cover what was appended while it ran.
+    DeliverBeforeCommit,
+    /// Now and then an entry does not reach the log.
+    DropEntry,
+    /// The last entry found at a start is applied again, under a new number.
+    ApplyTwice,
+    /// Of what waits for an account that is loaded, the first is forgotten.
+    ReplaySkipsOne,
+    /// The sequencer numbers whatever it is asked for.
+    GuardIgnored,
+    /// `<a/>` counts what was received instead of what is committed (made by the driver).
+    CountUncommitted,
+}
+
+/// What the server says to whoever holds the stream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    Bound { link: u64, jid: Option<String> },
+    Resumed { link: u64, h: u32 },
+    ResumeFailed { link: u64, h: Option<u32> },
+    Ready { link: u64 },
+    Ended { link: u64, why: String },
+}
+
+pub struct Machine {
+    pub(super) options: Options,
+    pub(super) mutation: Option<Mutation>,
+    pub(super) model: Model,
+    pub(super) tables: Tables,
+    pub(super) rng: Rng,
+    pub(super) running: Option<Running>,
+    pub(super) peer: Option<Peer>,
+    pub(super) events: VecDeque<Event>,
+    /// Bodies that some write, synced, has brought onto the disk.
+    pub(super) durable: BTreeSet<String>,
+    now_ms: u64,
+    boots: u64,
+}
+
+/// A process.
+pub(super) struct Running {
+    pub(super) engine: Engine,
+    pub(super) files: LogFiles,
+    pub(super) work: Work,
+}
+
+impl Machine {
+    pub fn new(seed: u64, options: Options, mutation: Option<Mutation>) -> Self {
+        let mut tables = Tables::default();
+        for (number, name) in (1..).zip(&options.accounts) {
+            if let Ok(jid) = BareJid::from_parts(Some(name), DOMAIN) {
+                let row = Row::Account {
+                    row: AccountRow {
+                        incarnation: Incarnation(number),
+                        state: AccountState::Enabled,
+                        admin: false,
+                        created: Timestamp::from_unix_ms(0),
+                    },
+                };
+                let record = RecordKey::Account { jid };
+                let (at, stamp) = (Position::ZERO, Hlc::default());
+                tables.put(record, RowName::Account, at, stamp, Some(row));
+            }
+        }
+        let peer = options
+            .is_follower
+            .then(|| Peer::new(seed, tables.clone(), mutation == Some(Mutation::GuardIgnored)));
+        Self {
+            options,
+            mutation,
+            model: Model::new(seed ^ 0xd15c),
+            tables,
+            rng: Rng::from_number(seed ^ 0x0b0a_4d00),
+            running: None,
+            peer,
+            events: VecDeque::new(),
+            durable: BTreeSet::new(),
+            now_ms: 1_000,
+            boots: 0,
+        }
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.model.set_faults(crate::store::disk::model::Faults {
+            read_error: faults.read_error,
+            write_error: faults.write_error,
+            sync_error: faults.sync_error,
+            stall: faults.stall,
+            write_through: faults.write_through,
+            is_garbling: faults.is_garbling,
+            capacity: faults.capacity,
+        });
+    }
+
+    /// The process dies in the call to the disk after so many.
+    pub fn die_after(&self, calls: u64) {
+        self.model.die_after(calls);
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub fn boots(&self) -> u64 {
+        self.boots
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now {
+            monotonic: Monotonic(self.now_ms),
+            wall: Timestamp::from_unix_ms(1_700_000_000_000 + self.now_ms),
+        }
+    }
+
+    /// Time goes on.
+    pub fn pass_ms(&mut self, ms: u64) {
+        self.now_ms += ms;
+        let now = self.now();
+        if let Some(running) = &mut self.running {
+            running.engine.core.tick_if_due(now);
+        }
+        self.settle();
+    }
+
+    /// The process is killed.
+    pub fn kill(&mut self) {
+        self.finish_half();
+        self.model.kill();
+        self.stop();
+    }
+
+    /// The power goes.
+    pub fn cut_power(&mut self) {
+        self.finish_half();
+        self.model.cut_power();
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.running = None;
+        self.events.clear();
+        if let Some(peer) = &mut self.peer {
+            peer.break_link();
+        }
+    }
+
+    /// The process starts: what it says is an error, or it serves.
+    pub fn boot(&mut self) -> Result<(), String> {
+        self.model.kill();
+        self.boots += 1;
+        let now = self.now();
+        let mut files = LogFiles::new(self.model.disk());
+        let applied_to = self.tables.applied_to();
+        let mut boot = Boot::new(0, self.tables.epochs(), applied_to);
+        let mut unreadable = None;
+        let recovered = files
+            .recover(applied_to.to_u128(), self.rng.next(), &mut |record| {
+                let read = boot.read(record.position, record.kind, record.bytes);
+                unreadable = unreadable.take().or(read.err());
+            })
+            .map_err(|error| format!("recover: {error:?}"))?;
+        if let Some(error) = unreadable {
+            return Err(format!("read: {error:?}"));
+        }
+        let settings = crate::log::Settings {
+            segment_bytes: self.options.segment_bytes,
+            segments_max: self.options.segments_max,
+        };
+        let tip = Position::from_u128(recovered.tip);
+        let mut log = Log::open(settings, recovered, applied_to.to_u128());
+        let again = (self.mutation == Some(Mutation::ApplyTwice))
+            .then(|| boot.tail.last().cloned())
+            .flatten();
+        let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
+        let (sequencer, records) = match &mut self.peer {
+            Some(peer) => peer.meet(&mut boot, tip, now)?,
+            None => {
+                let (epoch, position, bytes) = boot.begin_epoch(now, salt);
+                let mut records = vec![(position, Kind::Epoch, bytes)];
+                let rows = self.tables.rows(&RecordKey::Node);
+                let (_, secrets) = boot.secrets(&rows, now, epoch, &mut self.rng);
+                let mut seq = 0;
+                if let Some(again) = again {
+                    let mut again = again.as_ref().clone();
+                    seq += 1 + u64::from(secrets.is_some());
+                    again.position = Position::new(epoch, seq, 0);
+                    boot.tail.push(Arc::new(again));
+                }
+                let fresh = boot.tail.iter().filter(|one| one.position.epoch() == epoch);
+                for entry in fresh {
+                    let mut bytes = Vec::new();
+                    entry.encode(&mut bytes);
+                    seq = seq.max(entry.position.seq());
+                    records.push((entry.position.to_u128(), Kind::Entry, bytes));
+                }
+                (Sequencer::Here { epoch, seq }, records)
+            }
+        };
+        self.write_first(&mut files, &mut log, records)?;
+        let core = self.start(boot, sequencer, salt, now);
+        let mut engine = Engine::new(core, log);
+        if let Some(peer) = &self.peer {
+            engine.handle_peer_durable(now, peer.durable());
+        }
+        self.running = Some(Running {
+            engine,
+            files,
+            work: Work::default(),
+        });
+        self.settle();
+        Ok(())
+    }
+
+    /// What has to be durable before anything is served.
+    fn write_first(
+        &mut self,
+        files: &mut LogFiles,
+        log: &mut Log,
+        records: Vec<(u128, Kind, Vec<u8>)>,
+    ) -> Result<(), String> {
+        let mut records = records.into_iter().peekable();
+        loop {
+            while let Some((_, _, bytes)) = records.peek() {
+                if log.credit() < crate::log::credit::cost(bytes.len()) {
+                    break;
+                }
+                if let Some((position, kind, bytes)) = records.next() {
+                    log.append(position, kind, &bytes)
+                        .map_err(|error| format!("append: {error:?}"))?;
+                }
+            }
+            let Some(request) = log.poll_output() else {
+                if records.peek().is_some() {
+                    return Err("the log has no room for an epoch".to_owned());
+                }
+                return Ok(());
+            };
+            let done = files.perform(&request);
+            match &done {
+                Ok(()) => {
+                    self.note_durable(&request);
+                    log.handle_synced();
+                }
+                Err(error) => log.handle_failed(error.into()),
+            }
+            if let Some(failure) = log.poisoned() {
+                return Err(format!("log: {failure:?}"));
+            }
+        }
+    }
+
+    fn start(&mut self, boot: Boot, sequencer: Sequencer, salt: u32, now: Now) -> Start {
+        let limits = crate::effect::settings::Limits {
+            untaken_max: self.options.untaken_max,
+            ..crate::effect::settings::Limits::default()
+        };
+        let settings = Settings {
+            domain: DOMAIN.into(),
+            limits,
+            contacts: BTreeMap::new(),
+            ..Settings::default()
+        };
+        Start {
+            node: 0,
+            sequencer,
+            epochs: boot.epochs,
+            stamp: boot.stamp,
+            salt,
+            fresh_epochs: boot.fresh_epochs,
+            tail: boot.tail,
+            ids: crate::archive::id::StanzaIds::new([7; 16]),
+            settings: Arc::new(settings),
+            limits: CoreLimits {
+                tail_bytes: self.options.tail_bytes,
+                resident_max: self.options.resident_max,
+                ..CoreLimits::default()
+            },
+            entropy: Box::new(Rng::from_number(self.rng.u64())),
+            now,
+        }
+    }
+
+    pub(super) fn step(&mut self, input: Input) {
+        let now = self.now();
+        if let Some(running) = &mut self.running {
+            running.engine.step(now, input);
+        }
+        self.settle();
+    }
+
+    pub fn bind(&mut self, link: u64, account: &str, resource: &str) {
+        let Ok(account) = BareJid::parse(account) else {
+            return;
+        };
+        self.step(Input::Bind {
+            link: LinkId(link),
+            bind: Bind {
+                account,
+                resource: Some(resource.into()),
+                carbons: false,
+                catches_up: false,
+            },
+        });
+    }
+
+    /// `id`: as `<enabled/>` gave it.
+    pub fn resume(&mut self, link: u64, account: &str, id: &str, h: u32) {
+        let (Ok(account), Ok(key)) = (BareJid::parse(account), u128::from_str_radix(id, 16)) else {
+            return;
+        };
+        self.step(Input::Resume {
+            link: LinkId(link),
+            account,
+            key: SmKey(key),
+            h,
+        });
+    }
+
+    pub fn enable(&mut self, link: u64) {
+        self.step(Input::Enable {
+            link: LinkId(link),
+            is_resumable: true,
+            max_ms: None,
+            told: false,
+        });
+    }
+
+    pub fn stanza(&mut self, link: u64, text: &str) -> Result<(), String> {
+        let element = Element::parse(text.as_bytes()).map_err(|error| format!("{error:?}"))?;
+        let stanza = Stanza::parse(element).map_err(|error| format!("{error:?}"))?;
+        self.step(Input::Stanza {
+            link: LinkId(link),
+            stanza: Arc::new(stanza),
+        });
+        Ok(())
+    }
+
+    pub fn ack(&mut self, link: u64, h: u32) {
+        self.step(Input::Ack {
+            link: LinkId(link),
+            h,
+        });
+    }
+
+    pub fn ask_ack(&mut self, link: u64) {
+        self.step(Input::AckRequest { link: LinkId(link) });
+    }
+
+    pub fn closed(&mut self, link: u64, is_orderly: bool) {
+        self.step(Input::Closed {
+            link: LinkId(link),
+            orderly: is_orderly,
+        });
+    }
+
+    pub fn wants_input(&self, link: u64) -> bool {
+        let core = self.core();
+        core.is_some_and(|core| core.wants_input(LinkId(link)))
+    }
+
+    /// Whether the log may soon refuse for want of space.
+    pub fn is_short(&self) -> bool {
+        let log = self.running.as_ref().map(|running| &running.engine.log);
+        log.is_some_and(|log| log.credit() < 150_000)
+    }
+
+    pub(super) fn core(&self) -> Option<&Core> {
+        self.running.as_ref().map(|running| &running.engine.core)
+    }
+
+    /// What the link has to send, and whether there is more.
+    pub fn write(&mut self, link: u64, budget: usize) -> (Vec<u8>, bool) {
+        let mut out = Vec::new();
+        let Some(running) = &mut self.running else {
+            return (out, false);
+        };
+        let more = running.engine.write(LinkId(link), &mut out, budget);
+        self.settle();
+        (out, more)
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether a message with this body is safe from whatever happens.
+    pub fn is_durable(&self, body: &str) -> bool {
+        let is_there = self.peer.as_ref().is_none_or(|peer| peer.has(body));
+        is_there && self.durable.contains(body)
+    }
+
+    pub(super) fn emit(&mut self, output: Output) {
+        let event = match output {
+            Output::Bound { link, bound } => Event::Bound {
+                link: link.0,
+                jid: bound.ok().map(|jid| jid.as_str().to_owned()),
+            },
+            Output::Resumed { link, h, .. } => Event::Resumed { link: link.0, h },
+            Output::ResumeFailed { link, h } => Event::ResumeFailed { link: link.0, h },
+            Output::Ready { link } => Event::Ready { link: link.0 },
+            Output::End { link, why } => Event::Ended {
+                link: link.0,
+                why: format!("{why:?}"),
+            },
+            _ => return,
+        };
+        self.events.push_back(event);
+    }
+}

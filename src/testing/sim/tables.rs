@@ -1,0 +1,258 @@
+//! The tables as maps: what a checkpoint makes of entries, without redb, whole or not at all.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::base::time::Timestamp;
+use crate::core::Record;
+use crate::core::taken::stream_row;
+use crate::effect::query::ArchivePage;
+use crate::effect::query::Found;
+use crate::effect::query::Kept;
+use crate::effect::query::Query;
+use crate::effect::query::Question;
+use crate::effect::state::record_of;
+use crate::model::account::Account;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::epochs::Epochs;
+use crate::model::frontier::Frontier;
+use crate::model::message::Message;
+use crate::model::message::Place;
+use crate::model::message::Role;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::room::Room;
+use crate::model::row::Cell;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowKey;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+
+/// What is durable beside the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    records: BTreeMap<RecordKey, Rows>,
+    messages: BTreeMap<Position, Stored>,
+    epochs: Vec<EpochRecord>,
+    tree: Epochs,
+    applied_to: Position,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) at: Timestamp,
+    pub(crate) message: Arc<Message>,
+    pub(crate) places: Vec<Place>,
+}
+
+impl Tables {
+    pub(crate) fn applied_to(&self) -> Position {
+        self.applied_to
+    }
+
+    pub(crate) fn epochs(&self) -> &[EpochRecord] {
+        &self.epochs
+    }
+
+    /// One checkpoint.
+    pub(crate) fn apply(&mut self, entries: &[Arc<Entry>], epochs: &[EpochRecord], upto: Position) {
+        for record in epochs {
+            self.tree.add(record);
+            self.epochs.push(record.clone());
+        }
+        for entry in entries {
+            self.apply_entry(entry);
+        }
+        self.applied_to = self.applied_to.max(upto);
+    }
+
+    pub(crate) fn apply_entry(&mut self, entry: &Entry) {
+        let rows = entry.origin.as_ref();
+        let stream = rows.map(|origin| stream_row(origin, entry.stamp));
+        let stream = stream.into_iter().map(|op| (0, op));
+        let ops = (0_u8..).zip(entry.ops.iter().cloned());
+        for (sub, op) in stream.chain(ops) {
+            if let Op::Durable { op } = op {
+                self.apply_op(entry.position.with_sub(sub), entry.stamp, op);
+            }
+        }
+    }
+
+    fn apply_op(&mut self, at: Position, stamp: Hlc, op: Durable) {
+        match op {
+            Durable::Row { record, name, row } => self.put(record, name, at, stamp, row),
+            Durable::Message { message, places } => {
+                let at_time = Timestamp::from_unix_ms(stamp.unix_ms());
+                let stored = Stored {
+                    at: at_time,
+                    message,
+                    places,
+                };
+                self.messages.insert(at, stored);
+            }
+            Durable::Expire { owner, upto } => {
+                for (_, stored) in self.messages.range_mut(..=upto) {
+                    stored.places.retain(|place| place.owner != owner);
+                }
+            }
+            Durable::Sweep { record } => {
+                for stored in self.messages.values_mut() {
+                    let is_here = |place: &Place| record_of(&place.owner) == record;
+                    stored.places.retain(|place| !is_here(place));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        record: RecordKey,
+        name: RowName,
+        at: Position,
+        stamp: Hlc,
+        row: Option<Row>,
+    ) {
+        let rows = self.records.entry(record).or_default();
+        rows.put(name, Cell { at, stamp, row });
+    }
+
+    pub(crate) fn rows(&self, key: &RecordKey) -> Rows {
+        self.records.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Which entry wrote the row last.
+    pub(crate) fn version(&self, key: &RowKey) -> Position {
+        let rows = self.records.get(&key.record);
+        rows.map_or(Position::ZERO, |rows| rows.version(&key.name))
+    }
+
+    pub(crate) fn load(&self, key: &RecordKey) -> Record {
+        let rows = self.rows(key);
+        match key {
+            RecordKey::Node => Record::Node { rows },
+            RecordKey::Account { jid } => Record::Account {
+                account: self.account(jid, rows),
+            },
+            RecordKey::Room { .. } => Record::Room {
+                room: Room {
+                    rows: Arc::new(rows),
+                    ..Room::default()
+                },
+            },
+        }
+    }
+
+    fn account(&self, jid: &BareJid, rows: Rows) -> Account {
+        let frontier = match rows.row(&RowName::Frontier) {
+            Some(Row::Frontier { frontier }) => frontier.as_ref().clone(),
+            _ => Frontier::default(),
+        };
+        let mut account = Account {
+            rows: Arc::new(rows),
+            ..Account::default()
+        };
+        let incarnation = account.incarnation();
+        let key = RecordKey::Account { jid: jid.clone() };
+        let is_waiting = |position: &Position, stored: &Stored| {
+            let is_for = |place: &Place| {
+                place.role == Role::Received
+                    && record_of(&place.owner) == key
+                    && Some(place.incarnation) == incarnation
+            };
+            stored.places.iter().any(is_for)
+                && !frontier.covers(*position, |a, b| self.tree.follows(a, b))
+        };
+        let untaken: BTreeSet<Position> = self
+            .messages
+            .iter()
+            .filter(|(position, stored)| is_waiting(position, stored))
+            .map(|(position, _)| *position)
+            .collect();
+        account.untaken = Arc::new(untaken);
+        account
+    }
+
+    pub(crate) fn fetch(&self, positions: &[Position]) -> Vec<Kept> {
+        let rows = positions.iter().filter_map(|position| {
+            let stored = self.messages.get(position)?;
+            let role = stored.places.first()?.role;
+            Some(kept(*position, stored, role))
+        });
+        rows.collect()
+    }
+
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (Position, &Stored)> {
+        self.messages
+            .iter()
+            .map(|(position, stored)| (*position, stored))
+    }
+
+    pub(crate) fn answer(&self, query: &Query, upto: Position) -> Found {
+        match &query.question {
+            Question::Archive { page, .. } | Question::RoomHistory { page, .. } => {
+                self.page(page, upto)
+            }
+            Question::ArchiveEnds { owner, .. } => {
+                let is_in = |stored: &Stored| {
+                    let mut places = stored.places.iter();
+                    places.any(|place| place.owner == *owner && place.archived)
+                };
+                let mut ends = self
+                    .messages
+                    .range(..=upto.last_sub())
+                    .filter(|(_, stored)| is_in(stored))
+                    .map(|(position, stored)| (*position, stored.at));
+                let first = ends.next();
+                Found::Ends {
+                    first,
+                    last: ends.last().or(first),
+                }
+            }
+            Question::Accounts { .. } | Question::Rooms { .. } => Found::List {
+                jids: Vec::new(),
+                total: 0,
+            },
+        }
+    }
+
+    fn page(&self, page: &ArchivePage, upto: Position) -> Found {
+        let mut rows: Vec<Kept> = Vec::new();
+        for (position, stored) in self.messages.range(..=upto.last_sub()) {
+            let mut places = stored.places.iter();
+            let place = places.find(|place| place.owner == page.owner);
+            if let Some(place) = place.filter(|place| page.matches(*position, stored.at, place)) {
+                rows.push(kept(*position, stored, place.role));
+            }
+        }
+        let total = u64::try_from(rows.len()).ok();
+        let complete = rows.len() <= page.count_max;
+        if page.backwards {
+            rows.drain(..rows.len().saturating_sub(page.count_max));
+        } else {
+            rows.truncate(page.count_max);
+        }
+        if page.flipped {
+            rows.reverse();
+        }
+        Found::Page {
+            rows,
+            complete,
+            total,
+        }
+    }
+}
+
+fn kept(position: Position, stored: &Stored, role: Role) -> Kept {
+    Kept {
+        position,
+        at: stored.at,
+        role,
+        message: Arc::clone(&stored.message),
+    }
+}

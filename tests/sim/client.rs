@@ -1,0 +1,251 @@
+//! A model of a client: what it sends, what it keeps until it is acknowledged, what it sends again.
+//!
+//! Written after what clients do (Conversations, Gajim, Dino), not after what the server expects.
+
+use std::collections::VecDeque;
+
+/// Which habits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// Resumes; after a failed resumption sends again what the server's count leaves.
+    Conversations,
+    /// The same, and what it sends again carries the time at which it was written.
+    Gajim,
+    /// At most ten stanzas that are not acknowledged.
+    Dino,
+    /// No stream management: what was under way is lost.
+    Plain,
+}
+
+/// A stanza of the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    /// The body of a message that is kept, and its id.
+    pub(crate) body: Option<String>,
+    pub(crate) text: String,
+}
+
+/// What goes to the server, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Up {
+    Bind,
+    Resume { id: String, h: u32 },
+    Enable,
+    Stanza { text: String },
+    Ack { h: u32 },
+    AskAck,
+}
+
+/// What comes from the server, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Down {
+    Bound { is_bound: bool },
+    Resumed { h: u32 },
+    Failed { h: Option<u32> },
+    Bytes(Vec<u8>),
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    Offline,
+    /// Waiting for a resource or for a session to go on with.
+    Opening,
+    Online,
+}
+
+/// Stream management as the client sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stream {
+    /// Names the session; set by `<enabled/>`.
+    pub(crate) id: Option<String>,
+    pub(crate) received: u32,
+    pub(crate) sent: u32,
+    pub(crate) unacked: VecDeque<(u32, Outgoing)>,
+    /// The largest count that the server has told.
+    pub(crate) told: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) account: String,
+    pub(crate) resource: String,
+    pub(crate) kind: Kind,
+    pub(crate) state: State,
+    pub(crate) link: Option<u64>,
+    pub(crate) stream: Option<Stream>,
+    /// To be sent as soon as there is a session.
+    pub(crate) outbox: VecDeque<Outgoing>,
+    /// Counts the sessions of this device; one that is resumed stays the same.
+    pub(crate) session: u64,
+    /// The number of the presence in this session, until it is acknowledged.
+    pub(crate) presence: Option<u32>,
+    /// The server knows that this session is available since before this operation.
+    pub(crate) available_from: Option<u64>,
+    pub(crate) owes_ack: bool,
+}
+
+/// Most unacknowledged stanzas of Dino.
+const WINDOW: usize = 10;
+
+impl Device {
+    pub(crate) fn new(account: &str, resource: &str, kind: Kind) -> Self {
+        Self {
+            account: account.to_owned(),
+            resource: resource.to_owned(),
+            kind,
+            state: State::Offline,
+            link: None,
+            stream: None,
+            outbox: VecDeque::new(),
+            session: 0,
+            presence: None,
+            available_from: None,
+            owes_ack: false,
+        }
+    }
+
+    pub(crate) fn jid(&self) -> String {
+        format!("{}/{}", self.account, self.resource)
+    }
+
+    /// The first thing to say on a new connection.
+    pub(crate) fn hello(&mut self) -> Up {
+        self.state = State::Opening;
+        match &self.stream {
+            Some(Stream {
+                id: Some(id),
+                received,
+                ..
+            }) => Up::Resume {
+                id: id.clone(),
+                h: *received,
+            },
+            _ => Up::Bind,
+        }
+    }
+
+    /// The connection is gone.
+    pub(crate) fn handle_cut(&mut self) {
+        self.state = State::Offline;
+        self.link = None;
+        self.owes_ack = false;
+        let can_resume = self.stream.as_ref().is_some_and(|one| one.id.is_some());
+        if !can_resume {
+            self.forget_session();
+        }
+    }
+
+    /// Whatever was the session's own is over. What it has not sent stays to be sent.
+    pub(crate) fn forget_session(&mut self) {
+        self.presence = None;
+        self.available_from = None;
+        if let Some(stream) = self.stream.take() {
+            for (_, outgoing) in stream.unacked.into_iter().rev() {
+                if outgoing.body.is_some() {
+                    self.outbox.push_front(self.again(outgoing));
+                }
+            }
+        }
+    }
+
+    /// A new session: enable, be available, send what waits.
+    pub(crate) fn handle_bound(&mut self) -> Vec<Up> {
+        self.state = State::Online;
+        self.session += 1;
+        self.presence = None;
+        self.available_from = None;
+        if self.kind == Kind::Plain {
+            let text = "<presence/>".to_owned();
+            return vec![Up::Stanza { text }];
+        }
+        self.stream = Some(Stream::default());
+        let mut up = vec![Up::Enable];
+        up.extend(self.transmit(Outgoing {
+            body: None,
+            text: "<presence/>".to_owned(),
+        }));
+        self.presence = Some(1);
+        up
+    }
+
+    /// The session goes on: the rest is sent again under the same numbers.
+    pub(crate) fn handle_resumed(&mut self) -> Vec<Up> {
+        self.state = State::Online;
+        let again: Vec<Outgoing> = self.stream.iter_mut().flat_map(|stream| {
+            let first = stream.unacked.front().map_or(stream.sent, |(number, _)| number - 1);
+            stream.sent = first;
+            std::mem::take(&mut stream.unacked)
+        })
+        .map(|(_, outgoing)| outgoing)
+        .collect();
+        let again: Vec<Outgoing> = again.into_iter().map(|one| self.again(one)).collect();
+        again.into_iter().flat_map(|one| self.transmit(one)).collect()
+    }
+
+    fn again(&self, outgoing: Outgoing) -> Outgoing {
+        let delay = "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/></message>";
+        if self.kind == Kind::Gajim && outgoing.body.is_some() && !outgoing.text.contains("delay") {
+            let text = outgoing.text.replace("</message>", delay);
+            return Outgoing { text, ..outgoing };
+        }
+        outgoing
+    }
+
+    /// Sends one stanza on the session that is open.
+    pub(crate) fn transmit(&mut self, outgoing: Outgoing) -> Vec<Up> {
+        let text = outgoing.text.clone();
+        if let Some(stream) = &mut self.stream {
+            stream.sent += 1;
+            stream.unacked.push_back((stream.sent, outgoing));
+        }
+        vec![Up::Stanza { text }]
+    }
+
+    /// Whether the session can take another stanza now.
+    pub(crate) fn can_send(&self) -> bool {
+        if self.state != State::Online {
+            return false;
+        }
+        match (&self.stream, self.kind) {
+            (None, kind) => kind == Kind::Plain,
+            // Before `<enabled/>` nothing could be sorted out after a cut.
+            (Some(stream), _) if stream.id.is_none() => false,
+            (Some(stream), Kind::Dino) => stream.unacked.len() < WINDOW,
+            (Some(_), _) => true,
+        }
+    }
+
+    /// What waits is sent, as far as it may.
+    pub(crate) fn flush(&mut self) -> Vec<Up> {
+        let mut up = Vec::new();
+        while self.can_send()
+            && let Some(outgoing) = self.outbox.pop_front()
+        {
+            up.extend(self.transmit(outgoing));
+        }
+        up
+    }
+
+    /// The server's count: what it covers is the server's now. Returns the bodies among it, or what is
+    /// wrong with the count.
+    pub(crate) fn handle_count(&mut self, h: u32, may_go_back: bool) -> Result<Vec<String>, String> {
+        let Some(stream) = &mut self.stream else {
+            return Err("a count without stream management".to_owned());
+        };
+        if h > stream.sent {
+            return Err(format!("h={h}, but only {} were sent", stream.sent));
+        }
+        if h < stream.told && !may_go_back {
+            return Err(format!("h={h} after h={}", stream.told));
+        }
+        stream.told = stream.told.max(h);
+        let mut bodies = Vec::new();
+        while stream.unacked.front().is_some_and(|(number, _)| *number <= h) {
+            if let Some((_, outgoing)) = stream.unacked.pop_front() {
+                bodies.extend(outgoing.body);
+            }
+        }
+        Ok(bodies)
+    }
+}

@@ -1,0 +1,160 @@
+//! The simulator: the whole server with model clients over a model disk, from a seed.
+//!
+//! Everything that is random comes from the seed, so a failure prints `seed=...` and
+//! `SIM_SEED=n cargo test --test sim` runs exactly that again, with its story. `SIM_SEEDS=n` runs so many,
+//! `SIM_FROM=n` begins elsewhere.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "a test: it reads settings and the clock, and reports by panicking"
+)]
+
+mod checker;
+mod client;
+mod world;
+
+use std::time::Instant;
+
+use meerkat::testing::sim::Mutation;
+
+use world::Plan;
+use world::Report;
+use world::World;
+
+/// Seeds of a run in CI: what fits in a minute or so of one core, for each mode.
+const SEEDS: u64 = 300;
+const STEPS: u64 = 1_500;
+/// A mistake made on purpose has to be seen within so many seeds.
+const MUTANT_SEEDS_MAX: u64 = 200;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn run(seed: u64, plan: &Plan, traces: bool) -> Result<Report, String> {
+    let mut world = World::new(seed, plan, traces);
+    let report = world.run(plan);
+    if traces {
+        for line in world.trace() {
+            eprintln!("{line}");
+        }
+    }
+    report
+}
+
+fn run_many(name: &str, plan: &Plan) {
+    if let Some(seed) = setting("SIM_SEED") {
+        let report = run(seed, plan, true);
+        panic_if_broken(name, seed, report);
+        return;
+    }
+    let from = setting("SIM_FROM").unwrap_or(1);
+    let seeds = setting("SIM_SEEDS").unwrap_or(SEEDS);
+    let (began, mut total) = (Instant::now(), Report::default());
+    for seed in from..from + seeds {
+        let report = panic_if_broken(name, seed, run(seed, plan, false));
+        total.boots += report.boots;
+        total.acked += report.acked;
+        total.shown += report.shown;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{name}: {seeds} seeds in {seconds:.1} s, {total:?}");
+}
+
+fn panic_if_broken(name: &str, seed: u64, report: Result<Report, String>) -> Report {
+    report.unwrap_or_else(|broken| {
+        panic!("{name}: {broken}\nseed={seed}: SIM_SEED={seed} cargo test --test sim {name}")
+    })
+}
+
+#[test]
+fn one_board_keeps_its_promises() {
+    let plan = Plan {
+        steps: STEPS,
+        is_follower: false,
+        mutation: None,
+    };
+    run_many("one_board_keeps_its_promises", &plan);
+}
+
+#[test]
+fn a_follower_keeps_the_same_promises() {
+    let plan = Plan {
+        steps: STEPS,
+        is_follower: true,
+        mutation: None,
+    };
+    run_many("a_follower_keeps_the_same_promises", &plan);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_story() {
+    let plan = Plan {
+        steps: 600,
+        is_follower: false,
+        mutation: None,
+    };
+    let story = |seed| {
+        let mut world = World::new(seed, &plan, true);
+        let report = world.run(&plan);
+        let lines: Vec<String> = world.trace().cloned().collect();
+        (format!("{report:?}"), lines)
+    };
+    assert_eq!(story(5), story(5));
+}
+
+fn check_is_seen(mutation: Mutation, is_follower: bool) {
+    let plan = Plan {
+        steps: STEPS,
+        is_follower,
+        mutation: Some(mutation),
+    };
+    for seed in 1..=MUTANT_SEEDS_MAX {
+        if let Err(broken) = run(seed, &plan, false) {
+            eprintln!("{mutation:?} is seen at seed {seed}: {broken}");
+            return;
+        }
+    }
+    panic!("{mutation:?} is not seen within {MUTANT_SEEDS_MAX} seeds");
+}
+
+#[test]
+fn an_acknowledgement_before_the_sync_is_seen() {
+    check_is_seen(Mutation::AckBeforeSync, false);
+}
+
+#[test]
+fn a_delivery_before_the_commit_is_seen() {
+    check_is_seen(Mutation::DeliverBeforeCommit, false);
+}
+
+#[test]
+fn an_entry_that_never_reaches_the_log_is_seen() {
+    check_is_seen(Mutation::DropEntry, false);
+}
+
+#[test]
+fn an_entry_that_is_applied_twice_is_seen() {
+    check_is_seen(Mutation::ApplyTwice, false);
+}
+
+#[test]
+fn a_replay_that_skips_one_is_seen() {
+    check_is_seen(Mutation::ReplaySkipsOne, false);
+}
+
+#[test]
+fn a_count_of_what_is_not_committed_is_seen() {
+    check_is_seen(Mutation::CountUncommitted, false);
+}
+
+#[test]
+fn a_guard_that_nobody_checks_is_seen() {
+    check_is_seen(Mutation::GuardIgnored, true);
+}

@@ -1,0 +1,733 @@
+//! One run from one seed: a server, its disk, its clients and everything that happens to them.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use meerkat::testing::sim::Event;
+use meerkat::testing::sim::Faults;
+use meerkat::testing::sim::Foreign;
+use meerkat::testing::sim::Machine;
+use meerkat::testing::sim::Mutation;
+use meerkat::testing::sim::Options;
+use meerkat::testing::sim::Rng;
+use meerkat::testing::sim::Seen;
+use meerkat::testing::sim::Text;
+use meerkat::testing::sim::read;
+
+use crate::checker::Checker;
+use crate::client::Device;
+use crate::client::Down;
+use crate::client::Kind;
+use crate::client::Outgoing;
+use crate::client::State;
+use crate::client::Up;
+
+const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
+const DOMAIN: &str = "sim.example";
+/// Steps in which all has to calm down once nothing new happens.
+const CALM_STEPS_MAX: u64 = 40_000;
+
+/// What a run does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) steps: u64,
+    pub(crate) is_follower: bool,
+    pub(crate) mutation: Option<Mutation>,
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) boots: u64,
+    pub(crate) acked: u64,
+    pub(crate) shown: u64,
+}
+
+/// A connection.
+struct Link {
+    device: usize,
+    up: VecDeque<Up>,
+    down: VecDeque<Down>,
+    is_ready: bool,
+    /// The client is gone; the server learns it later.
+    is_cut: bool,
+    /// Stanzas that the server has taken since stream management began here.
+    taken: u32,
+}
+
+pub(crate) struct World {
+    machine: Machine,
+    rng: Rng,
+    mutation: Option<Mutation>,
+    devices: Vec<Device>,
+    links: BTreeMap<u64, Link>,
+    next_link: u64,
+    next_op: u64,
+    checker: Checker,
+    faults: Faults,
+    is_calm: bool,
+    is_follower: bool,
+    may_refuse: bool,
+    /// What happened, for whoever reads a failure.
+    trace: VecDeque<String>,
+    traces: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, plan: &Plan, traces: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let options = Options {
+            accounts: NAMES.iter().map(|name| (*name).to_owned()).collect(),
+            tail_bytes: [2_000, 20_000, 200_000][rng.index(3)],
+            resident_max: [1, 3, 100][rng.index(3)],
+            segment_bytes: [128 << 10, 512 << 10][rng.index(2)],
+            segments_max: if plan.is_follower { 64 } else { 16 },
+            untaken_max: 4_096,
+            is_follower: plan.is_follower,
+        };
+        let mut devices = Vec::new();
+        for name in NAMES {
+            for resource in ["phone", "desk"].iter().take(1 + rng.index(2)) {
+                let kinds = [Kind::Conversations, Kind::Gajim, Kind::Dino];
+                let account = format!("{name}@{DOMAIN}");
+                let is_plain = rng.one_in(5);
+                let kind = if is_plain { Kind::Plain } else { kinds[rng.index(3)] };
+                devices.push(Device::new(&account, resource, kind));
+            }
+        }
+        let is_hard = rng.one_in(3);
+        let faults = Faults {
+            read_error: if is_hard { 400 } else { 0 },
+            write_error: if is_hard { 300 } else { 0 },
+            sync_error: if is_hard { 200 } else { 0 },
+            stall: 40,
+            write_through: 1 + rng.below(8),
+            is_garbling: rng.one_in(3),
+            capacity: (!plan.is_follower && rng.one_in(6)).then(|| 700_000 + rng.below(1_000_000)),
+        };
+        Self {
+            machine: Machine::new(seed, options, plan.mutation),
+            rng,
+            mutation: plan.mutation,
+            devices,
+            links: BTreeMap::new(),
+            next_link: 1,
+            next_op: 1,
+            checker: Checker::default(),
+            faults,
+            is_calm: false,
+            is_follower: plan.is_follower,
+            may_refuse: plan.is_follower,
+            trace: VecDeque::new(),
+            traces,
+        }
+    }
+
+    /// The whole run; an error is a broken promise.
+    pub(crate) fn run(&mut self, plan: &Plan) -> Result<Report, String> {
+        self.machine.set_faults(Faults {
+            write_through: self.faults.write_through,
+            capacity: self.faults.capacity,
+            ..Faults::default()
+        });
+        self.boot()?;
+        self.machine.set_faults(self.faults);
+        for _ in 0..plan.steps {
+            self.step()?;
+        }
+        self.calm_down()?;
+        self.finish()
+    }
+
+    pub(crate) fn trace(&self) -> impl Iterator<Item = &String> {
+        self.trace.iter()
+    }
+
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if self.traces {
+            self.trace.push_back(format!("{:>8} ms  {}", self.machine.now_ms(), line()));
+        }
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        self.may_refuse |= self.machine.is_short();
+        if !self.machine.is_up() {
+            self.lose_links();
+            if self.rng.one_in(5) {
+                self.machine.set_faults(self.faults);
+                self.boot()?;
+            }
+            return Ok(());
+        }
+        match self.rng.below(1_000) {
+            0..220 => self.act(),
+            220..470 => self.go_up()?,
+            470..640 => self.go_out(),
+            640..760 => self.go_down()?,
+            760..930 => self.go_work(),
+            930..970 => {
+                let ms = 1 + self.rng.below(60);
+                self.machine.pass_ms(ms);
+            }
+            970..973 => {
+                let ms = [1_000, 31_000, 70_000, 310_000][self.rng.index(4)];
+                self.note(|| format!("{ms} ms pass"));
+                self.machine.pass_ms(ms);
+            }
+            973..985 => self.cut_one(),
+            985..997 => self.happen_elsewhere(),
+            _ => self.crash(),
+        }
+        self.take_events();
+        Ok(())
+    }
+
+    fn boot(&mut self) -> Result<(), String> {
+        let booted = self.machine.boot();
+        self.note(|| format!("boot: {booted:?}"));
+        if let Err(error) = booted {
+            let is_fault = error.contains("Disk(") || error.starts_with("log: ");
+            if self.is_calm || !is_fault {
+                return Err(format!("the server does not start: {error}"));
+            }
+            self.machine.kill();
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self) {
+        match self.rng.below(3) {
+            0 => {
+                self.note(|| "killed".to_owned());
+                self.machine.kill();
+            }
+            1 => {
+                self.note(|| "power cut".to_owned());
+                self.machine.cut_power();
+            }
+            _ => self.machine.die_after(self.rng.below(20)),
+        }
+    }
+
+    /// The server is gone, and so are all connections to it.
+    fn lose_links(&mut self) {
+        for (_, link) in std::mem::take(&mut self.links) {
+            let device = &mut self.devices[link.device];
+            if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
+                self.checker.may_lose_direct(&device.account);
+            }
+            if !link.is_cut {
+                device.handle_cut();
+            }
+        }
+    }
+
+    /// A client does something.
+    fn act(&mut self) {
+        let index = self.rng.index(self.devices.len());
+        match self.devices[index].state {
+            State::Offline => self.connect(index),
+            State::Opening => {}
+            State::Online => {
+                if !self.is_calm && !self.rng.one_in(4) {
+                    self.write_something(index);
+                }
+                let device = &mut self.devices[index];
+                let mut up = device.flush();
+                let has_stream = device.stream.as_ref().is_some_and(|one| one.id.is_some());
+                if has_stream && self.rng.one_in(3) {
+                    up.push(Up::AskAck);
+                }
+                if has_stream && device.owes_ack {
+                    device.owes_ack = false;
+                    let h = device.stream.as_ref().map_or(0, |one| one.received);
+                    up.push(Up::Ack { h });
+                }
+                self.send(index, up);
+            }
+        }
+    }
+
+    fn connect(&mut self, index: usize) {
+        let id = self.next_link;
+        self.next_link += 1;
+        let device = &mut self.devices[index];
+        let hello = device.hello();
+        device.link = Some(id);
+        self.note(|| format!("link {id}: {index} says {hello:?}"));
+        let link = Link {
+            device: index,
+            up: VecDeque::from([hello]),
+            down: VecDeque::new(),
+            is_ready: false,
+            is_cut: false,
+            taken: 0,
+        };
+        self.links.insert(id, link);
+    }
+
+    fn send(&mut self, index: usize, up: Vec<Up>) {
+        let session = (index, self.devices[index].session);
+        let Some(link) = self.devices[index].link else {
+            return;
+        };
+        for one in &up {
+            if let Up::Stanza { text } = one
+                && let Some(body) = between(text, "<body>", "</body>")
+            {
+                self.checker.sent_again(body, session);
+            }
+        }
+        if let Some(link) = self.links.get_mut(&link) {
+            link.up.extend(up);
+        }
+    }
+
+    /// The user writes: it goes into the outbox, whatever the state of the connection.
+    fn write_something(&mut self, index: usize) {
+        let number = self.next_op;
+        self.next_op += 1;
+        let from = self.devices[index].jid();
+        let reader = self.rng.index(self.devices.len());
+        let to = if self.rng.one_in(6) {
+            self.devices[reader].jid()
+        } else {
+            self.devices[reader].account.clone()
+        };
+        let outgoing = if self.rng.one_in(5) {
+            // Not kept, but it must not overtake what is.
+            let state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
+            Outgoing {
+                body: None,
+                text: format!("<message type='chat' id='v{number}' to='{to}'>{state}</message>"),
+            }
+        } else {
+            let body = format!("m{number}");
+            let session = (index, self.devices[index].session);
+            self.checker.sent(&body, number, &from, &to, session);
+            let text = format!(
+                "<message type='chat' id='{body}' to='{to}'><body>{body}</body></message>"
+            );
+            Outgoing {
+                body: Some(body),
+                text,
+            }
+        };
+        self.devices[index].outbox.push_back(outgoing);
+    }
+
+    /// The server reads from one of the connections.
+    fn go_up(&mut self) -> Result<(), String> {
+        let open: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.is_cut || !link.up.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let id = open[self.rng.index(open.len())];
+        let Some(link) = self.links.get_mut(&id) else {
+            return Ok(());
+        };
+        if link.is_cut {
+            self.links.remove(&id);
+            self.note(|| format!("link {id}: the server sees it closed"));
+            self.machine.closed(id, false);
+            return Ok(());
+        }
+        if !self.machine.wants_input(id) {
+            return Ok(());
+        }
+        let Some(up) = link.up.pop_front() else {
+            return Ok(());
+        };
+        let device = &self.devices[link.device];
+        let (account, resource) = (device.account.clone(), device.resource.clone());
+        if let Up::Stanza { .. } = &up {
+            link.taken += 1;
+        }
+        if let Up::Enable = &up {
+            link.taken = 0;
+        }
+        self.note(|| format!("link {id}: in {up:?}"));
+        match up {
+            Up::Bind => self.machine.bind(id, &account, &resource),
+            Up::Resume { id: session, h } => self.machine.resume(id, &account, &session, h),
+            Up::Enable => self.machine.enable(id),
+            Up::Stanza { text } => self.machine.stanza(id, &text)?,
+            Up::Ack { h } => self.machine.ack(id, h),
+            Up::AskAck => self.machine.ask_ack(id),
+        }
+        Ok(())
+    }
+
+    /// The server writes to one of the connections.
+    fn go_out(&mut self) {
+        let ready: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.is_ready)
+            .map(|(id, _)| *id)
+            .collect();
+        if ready.is_empty() {
+            return;
+        }
+        let id = ready[self.rng.index(ready.len())];
+        let budget = if self.rng.one_in(2) { 300 } else { 5_000 };
+        let (bytes, more) = self.machine.write(id, budget);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.is_ready = more;
+            if !bytes.is_empty() {
+                link.down.push_back(Down::Bytes(bytes));
+            }
+        }
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.machine.poll_event() {
+            self.note(|| format!("{event:?}"));
+            let (id, down) = match event {
+                Event::Ready { link } => {
+                    if let Some(link) = self.links.get_mut(&link) {
+                        link.is_ready = true;
+                    }
+                    continue;
+                }
+                Event::Bound { link, jid } => (
+                    link,
+                    Down::Bound {
+                        is_bound: jid.is_some(),
+                    },
+                ),
+                Event::Resumed { link, h } => (link, Down::Resumed { h }),
+                Event::ResumeFailed { link, h } => (link, Down::Failed { h }),
+                Event::Ended { link, .. } => (link, Down::Ended),
+            };
+            if let Some(link) = self.links.get_mut(&id) {
+                link.down.push_back(down);
+            }
+        }
+    }
+
+    /// A client reads from its connection.
+    fn go_down(&mut self) -> Result<(), String> {
+        let full: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| !link.is_cut && !link.down.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        if full.is_empty() {
+            return Ok(());
+        }
+        let id = full[self.rng.index(full.len())];
+        let Some(link) = self.links.get_mut(&id) else {
+            return Ok(());
+        };
+        let (index, taken) = (link.device, link.taken);
+        let Some(down) = link.down.pop_front() else {
+            return Ok(());
+        };
+        match down {
+            Down::Bound { is_bound: true } => {
+                let up = self.devices[index].handle_bound();
+                self.send(index, up);
+            }
+            // Disabled, for example: it tries again later.
+            Down::Bound { is_bound: false } | Down::Ended => self.hang_up(index, id),
+            Down::Resumed { h } => {
+                self.note(|| format!("{index} resumes, h={h}"));
+                self.count(index, h, false)?;
+                let link = self.links.get_mut(&id);
+                if let Some(link) = link {
+                    link.taken = h;
+                }
+                let up = self.devices[index].handle_resumed();
+                self.send(index, up);
+            }
+            Down::Failed { h } => {
+                self.note(|| format!("{index} cannot resume, h={h:?}"));
+                if let Some(h) = h {
+                    self.check_memory(index, h)?;
+                    self.count(index, h, true)?;
+                }
+                self.devices[index].forget_session();
+                self.send(index, vec![Up::Bind]);
+            }
+            Down::Bytes(bytes) => {
+                let bytes = String::from_utf8_lossy(&bytes).into_owned();
+                for seen in read(bytes.as_bytes())? {
+                    self.see(index, seen, taken)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a crash the count may fall short of what was told by stanzas that are not kept, no more.
+    fn check_memory(&mut self, index: usize, h: u32) -> Result<(), String> {
+        let Some(stream) = &self.devices[index].stream else {
+            return Ok(());
+        };
+        // What was told is out of the queue: only its number could still be taken back.
+        if h < stream.told && stream.unacked.front().is_some_and(|(number, _)| *number <= h) {
+            return Err(format!("h={h} of a lost session, but {} was told", stream.told));
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self, index: usize, id: u64) {
+        self.links.remove(&id);
+        let device = &self.devices[index];
+        if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
+            self.checker.may_lose_direct(&device.account);
+        }
+        self.devices[index].handle_cut();
+        self.machine.closed(id, false);
+    }
+
+    fn count(&mut self, index: usize, h: u32, may_go_back: bool) -> Result<(), String> {
+        let jid = self.devices[index].jid();
+        let bodies = self.devices[index]
+            .handle_count(h, may_go_back)
+            .map_err(|error| format!("{jid}: {error}"))?;
+        for body in bodies {
+            let is_durable = self.machine.is_durable(&body);
+            self.checker.acked(&body, is_durable, self.may_refuse)?;
+        }
+        let device = &mut self.devices[index];
+        if device.presence.is_some_and(|number| number <= h) {
+            device.presence = None;
+            device.available_from = Some(self.next_op);
+        }
+        Ok(())
+    }
+
+    fn see(&mut self, index: usize, seen: Seen, taken: u32) -> Result<(), String> {
+        self.note(|| format!("{index} reads {seen:?}"));
+        let device = &mut self.devices[index];
+        let is_stanza = matches!(seen, Seen::Message(_) | Seen::Presence { .. } | Seen::Iq { .. });
+        if is_stanza && let Some(stream) = device.stream.as_mut().filter(|one| one.id.is_some()) {
+            stream.received += 1;
+        }
+        match seen {
+            Seen::Message(text) => self.see_message(index, &text),
+            Seen::Ack { h } => {
+                let counts = self.mutation == Some(Mutation::CountUncommitted);
+                self.count(index, if counts { h.max(taken) } else { h }, false)
+            }
+            Seen::AckRequest => {
+                device.owes_ack = true;
+                Ok(())
+            }
+            Seen::Enabled { id } => {
+                if let Some(stream) = &mut device.stream {
+                    stream.id = id;
+                }
+                Ok(())
+            }
+            Seen::Presence { .. } | Seen::Iq { .. } => Ok(()),
+            Seen::Other { name } => Err(format!("the server says <{name}>")),
+        }
+    }
+
+    fn see_message(&mut self, index: usize, text: &Text) -> Result<(), String> {
+        let device = &self.devices[index];
+        let who = (index, device.session);
+        if text.kind == "error" {
+            self.checker.refused(&text.id);
+            return Ok(());
+        }
+        if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
+            let Some(available_from) = device.available_from else {
+                return Ok(());
+            };
+            let account = device.account.clone();
+            return self
+                .checker
+                .volatile(who, &text.from, &account, number, available_from);
+        }
+        let is_durable = self.machine.is_durable(&text.body);
+        let account = device.account.clone();
+        self.checker.shown(who, &account, text, is_durable)
+    }
+
+    fn go_work(&mut self) {
+        let count = self.machine.work_count();
+        if count > 0 {
+            let index = self.rng.index(count);
+            self.machine.work(index);
+        }
+    }
+
+    /// A connection breaks; the server does not know yet.
+    fn cut_one(&mut self) {
+        let index = self.rng.index(self.devices.len());
+        let Some(id) = self.devices[index].link else {
+            return;
+        };
+        self.note(|| format!("link {id}: cut"));
+        let device = &self.devices[index];
+        if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
+            // Until it counts, what was written to it is taken.
+            self.checker.may_lose_direct(&device.account);
+        }
+        self.devices[index].handle_cut();
+        if let Some(link) = self.links.get_mut(&id) {
+            link.is_cut = true;
+            // A part of what was under way may still arrive.
+            let left = self.rng.index(link.up.len() + 1);
+            link.up.truncate(left);
+            let last: Vec<Up> = link.up.drain(..).collect();
+            if self.machine.wants_input(id) {
+                for up in last {
+                    if let Up::Stanza { text } = up {
+                        // Nobody reads the answer.
+                        let taken = self.machine.stanza(id, &text);
+                        debug_assert!(taken.is_ok(), "{text}");
+                    } else if !matches!(up, Up::AskAck) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Somebody on the other node of the pair.
+    fn happen_elsewhere(&mut self) {
+        if !self.is_follower || self.is_calm {
+            return;
+        }
+        let account = self.devices[self.rng.index(self.devices.len())].account.clone();
+        let foreign = match self.rng.below(8) {
+            0..4 => {
+                let number = self.next_op;
+                self.next_op += 1;
+                let from = self.devices[self.rng.index(self.devices.len())].account.clone();
+                let body = format!("m{number}");
+                let sender = format!("{from}/there");
+                self.checker.sent(&body, number, &sender, &account, (usize::MAX, 0));
+                Foreign::Message {
+                    from,
+                    to: account,
+                    body,
+                }
+            }
+            4 => Foreign::Touch { account },
+            5 => Foreign::SetEnabled {
+                account,
+                is_enabled: false,
+            },
+            6 => Foreign::SetEnabled {
+                account,
+                is_enabled: true,
+            },
+            _ => Foreign::Take {
+                jid: self.devices[self.rng.index(self.devices.len())].jid(),
+            },
+        };
+        self.note(|| format!("there: {foreign:?}"));
+        self.machine.foreign(&foreign);
+    }
+
+    /// No more faults, nothing new: everything under way has to come to its end.
+    fn calm_down(&mut self) -> Result<(), String> {
+        self.note(|| "calm".to_owned());
+        self.is_calm = true;
+        self.faults = Faults::default();
+        self.machine.set_faults(self.faults);
+        if self.is_follower {
+            for name in NAMES {
+                self.machine.foreign(&Foreign::SetEnabled {
+                    account: format!("{name}@{DOMAIN}"),
+                    is_enabled: true,
+                });
+            }
+        }
+        for round in 0..CALM_STEPS_MAX {
+            if !self.machine.is_up() {
+                self.lose_links();
+                self.boot()?;
+            }
+            match self.rng.below(6) {
+                0 => self.act(),
+                1 => self.go_up()?,
+                2 => self.go_out(),
+                3 => self.go_down()?,
+                4 => self.go_work(),
+                _ => self.machine.pass_ms(40),
+            }
+            self.take_events();
+            if round % 64 == 0 && self.is_quiet() {
+                return Ok(());
+            }
+        }
+        Err(format!("it does not come to rest: {}", self.unrest()))
+    }
+
+    fn is_quiet(&self) -> bool {
+        let devices = self.devices.iter().all(|device| {
+            device.state == State::Online
+                && device.outbox.is_empty()
+                && !device.owes_ack
+                && device.stream.as_ref().is_none_or(|one| one.unacked.is_empty())
+        });
+        let links = self.links.values().all(|link| {
+            !link.is_cut && !link.is_ready && link.up.is_empty() && link.down.is_empty()
+        });
+        devices && links && self.machine.work_count() == 0
+    }
+
+    fn unrest(&self) -> String {
+        let mut text = format!("{} things to do;", self.machine.work_count());
+        for (index, device) in self.devices.iter().enumerate() {
+            let unacked = device.stream.as_ref().map_or(0, |one| one.unacked.len());
+            text += &format!(
+                " {index} {:?} {:?} outbox {} unacked {unacked};",
+                device.kind,
+                device.state,
+                device.outbox.len()
+            );
+        }
+        for (id, link) in &self.links {
+            text += &format!(
+                " link {id} of {}: up {} down {} ready {} cut {};",
+                link.device,
+                link.up.len(),
+                link.down.len(),
+                link.is_ready,
+                link.is_cut
+            );
+        }
+        text
+    }
+
+    fn finish(&mut self) -> Result<Report, String> {
+        let mut alive = BTreeMap::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            if let Some(from) = device.available_from {
+                alive.insert((index, device.session), from);
+            }
+        }
+        self.machine.kill();
+        let archive = self.machine.archive()?;
+        let states = self.machine.account_states();
+        for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
+            self.checker.may_lose(&device.account);
+        }
+        self.checker
+            .finish(&archive, &alive, &states, self.may_refuse)?;
+        Ok(Report {
+            boots: self.machine.boots(),
+            acked: self.checker.acked,
+            shown: self.checker.shown,
+        })
+    }
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let rest = &text[text.find(open)? + open.len()..];
+    Some(&rest[..rest.find(close)?])
+}

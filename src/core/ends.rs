@@ -10,9 +10,11 @@ use crate::core::order::Asked;
 use crate::core::session::LinkId;
 use crate::core::session::Parked;
 use crate::core::session::Session;
+use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::state::At;
 use crate::model::entry::Origin;
+use crate::model::position::Position;
 
 impl Core {
     /// The stream is over: the session sleeps if it may, and ends otherwise.
@@ -157,7 +159,7 @@ impl Core {
                 (Item::Kept { position, .. }, Some(heir))
                     if untaken.contains(position) && !self.taken.has(&account, *position) =>
                 {
-                    self.push_unless_queued(heir, item);
+                    self.push_late(heir, *position);
                 }
                 (Item::Stanza { stanza }, _) => {
                     if let Some((to, bounce)) = crate::route::bounce::undelivered(stanza, from) {
@@ -169,16 +171,15 @@ impl Core {
         }
     }
 
-    fn push_unless_queued(&mut self, id: SessionId, item: Item) {
-        let Item::Kept { position, .. } = item else {
-            return;
-        };
+    /// It comes behind what was numbered later, and says so.
+    fn push_late(&mut self, id: SessionId, position: Position) {
+        let how = How::Late;
         let queued = self
             .sessions
             .get(&id)
             .is_none_or(|session| session.queue.holds(position));
         if !queued {
-            self.push(id, item);
+            self.push(id, Item::Kept { position, how });
         }
     }
 

@@ -17,12 +17,10 @@ use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::order::WantedResource;
-use crate::core::session::Parked;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Outcome;
-use crate::effect::request::Request;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
@@ -88,7 +86,13 @@ impl Core {
         let Some(open) = self.order.open.get(&ticket) else {
             return;
         };
-        if let Some(session) = open.source.and_then(|id| self.sessions.get_mut(&id))
+        let source = open.source;
+        if source.is_some_and(|id| !self.sessions.contains_key(&id)) {
+            // Another stream took its place: what is not numbered was not counted, and is dropped.
+            self.order.open.remove(&ticket);
+            return;
+        }
+        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id))
             && session.waiting.first().is_some_and(|first| *first < ticket)
         {
             session.waiting.insert(ticket);
@@ -137,7 +141,14 @@ impl Core {
         ticket: Ticket,
     ) -> Result<Proposal, Stop> {
         match asked {
-            Asked::Stanza { request } => route::evaluate(view, request),
+            Asked::Stanza { request } => {
+                // Its sessions end, but what they said last may be evaluated after that is numbered.
+                let sender = view.account(&request.from.bare())?.row();
+                if sender.is_none_or(|row| row.state != AccountState::Enabled) {
+                    return Err(StanzaError::new(Condition::NotAuthorized).into());
+                }
+                route::evaluate(view, request)
+            }
             Asked::Command { command, .. } => crate::account::command::evaluate(view, command),
             Asked::End { session } => match self.sessions.get(session) {
                 Some(session) => route::evaluate_end(view, &session.jid, session.id),
@@ -379,73 +390,6 @@ impl Core {
             h,
             iq: request.stanza.set_id().map(Into::into),
         })
-    }
-
-    /// The input waits; what comes after it on the same session waits with it.
-    fn park(&mut self, ticket: Ticket) {
-        let source = self.order.open.get(&ticket).and_then(|open| open.source);
-        if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
-            session.waiting.insert(ticket);
-        }
-    }
-
-    /// What an input waited for is here: it is evaluated again, then what came after it.
-    pub(super) fn unpark(&mut self, ticket: Ticket) {
-        let Some(open) = self.order.open.get(&ticket) else {
-            return;
-        };
-        let Some(id) = open.source else {
-            self.evaluate(ticket);
-            return;
-        };
-        let first = |core: &Self| core.sessions.get(&id)?.waiting.first().copied();
-        if first(self) != Some(ticket) {
-            // Its turn comes, and what it needed is here then.
-            return;
-        }
-        while let Some(next) = first(self) {
-            if let Some(session) = self.sessions.get_mut(&id) {
-                session.waiting.remove(&next);
-            }
-            self.evaluate(next);
-            if first(self) == Some(next) {
-                return;
-            }
-        }
-        self.go_on(id);
-    }
-
-    /// Takes what waits on the session, until something has to wait again.
-    pub(super) fn go_on(&mut self, id: SessionId) {
-        while let Some(session) = self.sessions.get_mut(&id) {
-            if !session.waiting.is_empty() {
-                return;
-            }
-            match session.parked.pop_front() {
-                Some(parked) => self.open_parked(id, parked),
-                None => return,
-            }
-        }
-    }
-
-    /// The next input of a session that waits for nothing.
-    pub(super) fn open_parked(&mut self, id: SessionId, parked: Parked) {
-        let Some(session) = self.sessions.get(&id) else {
-            return;
-        };
-        let (asked, number) = match parked {
-            Parked::Stanza { stanza, number } => {
-                let request = Request {
-                    session: id,
-                    from: session.jid.clone(),
-                    stanza,
-                };
-                (Asked::Stanza { request }, number)
-            }
-            Parked::Answer { answer, number } => (Asked::Answered { answer }, number),
-            Parked::End => (Asked::End { session: id }, None),
-        };
-        self.open(asked, Some(id), number);
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod tail;
 pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
+pub(crate) mod waiting;
 
 pub(crate) use io::EndReason;
 pub(crate) use io::Input;
@@ -147,7 +148,9 @@ pub(crate) struct Core {
     next_query: u64,
     next_session: u64,
     credit: u64,
+    /// Epochs that the tables do not know, and how many of them are on the way there.
     fresh_epochs: Vec<EpochRecord>,
+    epochs_written: usize,
     outputs: VecDeque<Output>,
     /// Sessions that got something in this step.
     touched: std::collections::BTreeSet<SessionId>,
@@ -202,6 +205,7 @@ impl Core {
             next_session: 1,
             credit: u64::MAX,
             fresh_epochs: start.fresh_epochs,
+            epochs_written: 0,
             outputs: VecDeque::new(),
             touched: std::collections::BTreeSet::new(),
             ends: Vec::new(),
@@ -210,7 +214,7 @@ impl Core {
             limits: start.limits,
         };
         for entry in start.tail {
-            core.tail.push(entry);
+            core.tail.recover(entry);
         }
         core
     }
@@ -252,7 +256,12 @@ impl Core {
             Input::Answered { query, found } => self.handle_answered(query, found),
             Input::Fetched { session, rows } => self.handle_fetched(session, rows),
             Input::NotCheckpointed => self.tail.not_checkpointed(),
-            Input::Checkpointed { upto } => self.tail.checkpointed(upto),
+            Input::Checkpointed { upto } => {
+                let written = std::mem::take(&mut self.epochs_written);
+                self.fresh_epochs
+                    .drain(..written.min(self.fresh_epochs.len()));
+                self.tail.checkpointed(upto);
+            }
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
         }
@@ -308,7 +317,8 @@ impl Core {
             self.limits.tail_bytes,
             self.limits.checkpoint_ms,
         ) {
-            let epochs = std::mem::take(&mut self.fresh_epochs);
+            let epochs = self.fresh_epochs.clone();
+            self.epochs_written = epochs.len();
             self.outputs.push_back(Output::Checkpoint {
                 entries,
                 epochs,

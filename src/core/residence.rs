@@ -6,12 +6,16 @@
 //! unused first.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
+use crate::base::jid::BareJid;
+use crate::base::jid::Jid;
 use crate::core::Core;
 use crate::core::Output;
 use crate::core::Record;
+use crate::core::order::Asked;
 use crate::core::tail::Hold;
 use crate::effect::state::At;
 use crate::effect::state::records_of;
@@ -125,16 +129,21 @@ impl Core {
         if here <= self.limits.resident_max.max(self.residence.next_look) {
             return;
         }
+        let asked = self.asked_records();
         let mut unpinned: Vec<(u64, RecordKey)> = Vec::new();
         for (jid, account) in &self.states.delivered.accounts {
             let key = RecordKey::Account { jid: jid.clone() };
-            if account.online.is_empty() && !self.taken.holds(jid) && !self.is_needed(&key) {
+            if account.online.is_empty()
+                && !self.taken.holds(jid)
+                && !self.is_needed(&key)
+                && !asked.contains(jid)
+            {
                 unpinned.push((self.residence.used.get(&key).copied().unwrap_or(0), key));
             }
         }
         for (jid, room) in &self.states.delivered.rooms {
             let key = RecordKey::Room { jid: jid.clone() };
-            if room.occupants.is_empty() && !self.is_needed(&key) {
+            if room.occupants.is_empty() && !self.is_needed(&key) && !asked.contains(jid) {
                 unpinned.push((self.residence.used.get(&key).copied().unwrap_or(0), key));
             }
         }
@@ -151,6 +160,31 @@ impl Core {
         self.residence.next_look = left
             .saturating_add(self.limits.resident_max / 8)
             .saturating_add(1);
+    }
+
+    /// What the inputs under way are about: who waits for one record keeps the other, and an answer
+    /// is made of what was read.
+    fn asked_records(&self) -> BTreeSet<BareJid> {
+        let mut found = BTreeSet::new();
+        for open in self.order.open.values() {
+            match &open.asked {
+                Asked::Stanza { request } => {
+                    found.insert(request.from.bare());
+                    found.extend(request.stanza.to.as_ref().map(Jid::to_bare));
+                }
+                Asked::Bind { bind, .. } => {
+                    found.insert(bind.account.clone());
+                }
+                Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
+                    found.insert(account.clone());
+                }
+                Asked::Command { command, .. } => {
+                    found.insert(command.account().clone());
+                }
+                Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
+            }
+        }
+        found
     }
 
     fn is_needed(&self, key: &RecordKey) -> bool {

@@ -47,6 +47,9 @@ pub(crate) struct Tail {
     /// The tables hold everything at or below.
     applied: Position,
     last_checkpoint: Monotonic,
+    /// What a start has read back goes into the tables at once, so that the log's space comes free
+    /// however often the process dies.
+    is_overdue: bool,
     /// Reads under way, and what the tables held when they began: what came into the tables since
     /// may be missing in what is read, so it stays here.
     held: BTreeMap<Hold, Position>,
@@ -75,12 +78,19 @@ impl Tail {
             writing: None,
             applied: Position::ZERO,
             last_checkpoint: now,
+            is_overdue: false,
             held: BTreeMap::new(),
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Read back from the log at the start.
+    pub(crate) fn recover(&mut self, entry: Arc<Entry>) {
+        self.push(entry);
+        self.is_overdue = true;
     }
 
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
@@ -113,6 +123,7 @@ impl Tail {
 
     pub(crate) fn timeout(&self, after_ms: u64) -> Option<Monotonic> {
         let idle = self.entries.is_empty() || self.writing.is_some();
+        let after_ms = if self.is_overdue { 0 } else { after_ms };
         (!idle).then(|| self.last_checkpoint.plus_ms(after_ms))
     }
 
@@ -125,11 +136,13 @@ impl Tail {
     ) -> Option<(Vec<Arc<Entry>>, Position)> {
         let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
         let is_full = self.bytes >= bytes_max && pause <= now;
-        let due = is_full || self.last_checkpoint.plus_ms(after_ms) <= now;
+        let is_late = self.last_checkpoint.plus_ms(after_ms) <= now;
+        let due = self.is_overdue || is_full || is_late;
         if !due || self.writing.is_some() {
             return None;
         }
         self.last_checkpoint = now;
+        self.is_overdue = false;
         let fresh: Vec<Arc<Entry>> = self
             .entries
             .iter()

@@ -37,6 +37,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whose account it is about.
+    pub(crate) fn account(&self) -> &BareJid {
+        match self {
+            Self::AddUser { jid, .. }
+            | Self::SetPassword { jid, .. }
+            | Self::SetEnabled { jid, .. }
+            | Self::DeleteUser { jid } => jid,
+        }
+    }
+}
+
 /// What became of a command.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {

@@ -48,7 +48,14 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    pub(crate) fn sent(&mut self, body: &str, number: u64, sender: &str, to: &str, session: (usize, u64)) {
+    pub(crate) fn sent(
+        &mut self,
+        body: &str,
+        number: u64,
+        sender: &str,
+        to: &str,
+        session: (usize, u64),
+    ) {
         let account = to.split('/').next().unwrap_or(to).to_owned();
         let op = Op {
             number,
@@ -69,7 +76,12 @@ impl Checker {
     }
 
     /// The client was told that the server has it.
-    pub(crate) fn acked(&mut self, body: &str, is_durable: bool, may_refuse: bool) -> Result<(), String> {
+    pub(crate) fn acked(
+        &mut self,
+        body: &str,
+        is_durable: bool,
+        may_refuse: bool,
+    ) -> Result<(), String> {
         let Some(op) = self.ops.get_mut(body) else {
             return Ok(());
         };
@@ -119,7 +131,9 @@ impl Checker {
         let watch = self.sessions.entry(who).or_default();
         account.clone_into(&mut watch.account);
         if !watch.seen.insert(body.clone()) {
-            return Err(format!("{body} was shown twice in one session of {account}"));
+            return Err(format!(
+                "{body} was shown twice in one session of {account}"
+            ));
         }
         if text.copy == Copy::Direct {
             watch.live.push(body.clone());
@@ -166,7 +180,13 @@ impl Checker {
         for kept in archive {
             places.entry(&kept.body).or_default().push(kept.position);
             let sender = kept.from.split('/').next().unwrap_or_default();
-            if kept.places != if sender == kept.to.split('/').next().unwrap_or_default() { 1 } else { 2 } {
+            if kept.places
+                != if sender == kept.to.split('/').next().unwrap_or_default() {
+                    1
+                } else {
+                    2
+                }
+            {
                 return Err(format!("{} is in {} archives", kept.body, kept.places));
             }
         }
@@ -274,7 +294,10 @@ fn check_states(archive: &[Archived], states: &[(u128, String, bool)]) -> Result
             .iter()
             .rfind(|(position, jid, _)| jid == sender && *position < kept.position);
         if before.is_some_and(|(_, _, is_enabled)| !is_enabled) {
-            return Err(format!("{} was accepted from {sender}, who is disabled", kept.body));
+            return Err(format!(
+                "{} was accepted from {sender}, who is disabled",
+                kept.body
+            ));
         }
     }
     Ok(())

@@ -172,15 +172,18 @@ impl Device {
     /// The session goes on: the rest is sent again under the same numbers.
     pub(crate) fn handle_resumed(&mut self) -> Vec<Up> {
         self.state = State::Online;
-        let again: Vec<Outgoing> = self.stream.iter_mut().flat_map(|stream| {
-            let first = stream.unacked.front().map_or(stream.sent, |(number, _)| number - 1);
-            stream.sent = first;
-            std::mem::take(&mut stream.unacked)
-        })
-        .map(|(_, outgoing)| outgoing)
-        .collect();
-        let again: Vec<Outgoing> = again.into_iter().map(|one| self.again(one)).collect();
-        again.into_iter().flat_map(|one| self.transmit(one)).collect()
+        let mut left = VecDeque::new();
+        if let Some(stream) = &mut self.stream {
+            let first = stream.unacked.front();
+            stream.sent = first.map_or(stream.sent, |(number, _)| number - 1);
+            left = std::mem::take(&mut stream.unacked);
+        }
+        let mut up = Vec::new();
+        for (_, outgoing) in left {
+            let again = self.again(outgoing);
+            up.extend(self.transmit(again));
+        }
+        up
     }
 
     fn again(&self, outgoing: Outgoing) -> Outgoing {
@@ -229,7 +232,11 @@ impl Device {
 
     /// The server's count: what it covers is the server's now. Returns the bodies among it, or what is
     /// wrong with the count.
-    pub(crate) fn handle_count(&mut self, h: u32, may_go_back: bool) -> Result<Vec<String>, String> {
+    pub(crate) fn handle_count(
+        &mut self,
+        h: u32,
+        may_go_back: bool,
+    ) -> Result<Vec<String>, String> {
         let Some(stream) = &mut self.stream else {
             return Err("a count without stream management".to_owned());
         };
@@ -241,7 +248,11 @@ impl Device {
         }
         stream.told = stream.told.max(h);
         let mut bodies = Vec::new();
-        while stream.unacked.front().is_some_and(|(number, _)| *number <= h) {
+        while stream
+            .unacked
+            .front()
+            .is_some_and(|(number, _)| *number <= h)
+        {
             if let Some((_, outgoing)) = stream.unacked.pop_front() {
                 bodies.extend(outgoing.body);
             }

@@ -9,6 +9,7 @@ use crate::store::disk::log::LogFiles;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::sequencer::Deed;
 use crate::testing::sim::sequencer::Down;
+use crate::testing::sim::sequencer::Peer;
 
 /// A message as it is found at the end.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,13 +69,11 @@ impl Machine {
         let bare = |text: &str| BareJid::parse(text).ok();
         let deed = match what {
             Foreign::Message { from, to, body } => {
-                bare(from)
-                    .zip(bare(to))
-                    .map(|(from, to)| Deed::Message {
-                        from,
-                        to,
-                        body: body.clone(),
-                    })
+                bare(from).zip(bare(to)).map(|(from, to)| Deed::Message {
+                    from,
+                    to,
+                    body: body.clone(),
+                })
             }
             Foreign::Touch { account } => bare(account).map(|account| Deed::Touch { account }),
             Foreign::SetEnabled {
@@ -93,7 +92,7 @@ impl Machine {
 
     /// When accounts were disabled (`false`) and enabled by the other node.
     pub fn account_states(&self) -> Vec<(u128, String, bool)> {
-        let states = self.peer.as_ref().map(|peer| peer.states());
+        let states = self.peer.as_ref().map(Peer::states);
         let states = states.unwrap_or_default().into_iter();
         states
             .map(|(position, jid, is_enabled)| (position.to_u128(), jid, is_enabled))
@@ -111,7 +110,7 @@ impl Machine {
         files
             .recover(applied_to.to_u128(), 1, &mut |record| {
                 let read = boot.read(record.position, record.kind, record.bytes);
-                unreadable = unreadable.or(read.err());
+                unreadable = unreadable.or_else(|| read.err());
             })
             .map_err(|error| format!("recover: {error:?}"))?;
         if let Some(error) = unreadable {

@@ -6,23 +6,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
-use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::random::Entropy as _;
 use crate::base::random::Rng;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
-use crate::core::Core;
 use crate::core::CoreLimits;
-use crate::core::Input;
 use crate::core::Now;
-use crate::core::Output;
 use crate::core::Start;
 use crate::core::boot::Boot;
 use crate::core::engine::Engine;
-use crate::core::order::Bind;
 use crate::core::order::Sequencer;
-use crate::core::session::LinkId;
 use crate::effect::settings::Settings;
 use crate::log::Kind;
 use crate::log::Log;
@@ -33,13 +27,12 @@ use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
-use crate::stanza::Stanza;
 use crate::store::disk::log::LogFiles;
 use crate::store::disk::model::Model;
 use crate::testing::sim::sequencer::Peer;
+use crate::testing::sim::sequencer::Shipped;
 use crate::testing::sim::tables::Tables;
 use crate::testing::sim::work::Work;
-use crate::xml::Element;
 
 /// The domain of every simulated server.
 pub(crate) const DOMAIN: &str = "sim.example";
@@ -141,9 +134,13 @@ impl Machine {
                 tables.put(record, RowName::Account, at, stamp, Some(row));
             }
         }
-        let peer = options
-            .is_follower
-            .then(|| Peer::new(seed, tables.clone(), mutation == Some(Mutation::GuardIgnored)));
+        let peer = options.is_follower.then(|| {
+            Peer::new(
+                seed,
+                tables.clone(),
+                mutation == Some(Mutation::GuardIgnored),
+            )
+        });
         Self {
             options,
             mutation,
@@ -239,7 +236,7 @@ impl Machine {
         let recovered = files
             .recover(applied_to.to_u128(), self.rng.next(), &mut |record| {
                 let read = boot.read(record.position, record.kind, record.bytes);
-                unreadable = unreadable.take().or(read.err());
+                unreadable = unreadable.take().or_else(|| read.err());
             })
             .map_err(|error| format!("recover: {error:?}"))?;
         if let Some(error) = unreadable {
@@ -250,34 +247,12 @@ impl Machine {
             segments_max: self.options.segments_max,
         };
         let tip = Position::from_u128(recovered.tip);
-        let mut log = Log::open(settings, recovered, applied_to.to_u128());
-        let again = (self.mutation == Some(Mutation::ApplyTwice))
-            .then(|| boot.tail.last().cloned())
-            .flatten();
+        let mut log = Log::open(settings, recovered);
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
-        let (sequencer, records) = match &mut self.peer {
-            Some(peer) => peer.meet(&mut boot, tip, now)?,
-            None => {
-                let (epoch, position, bytes) = boot.begin_epoch(now, salt);
-                let mut records = vec![(position, Kind::Epoch, bytes)];
-                let rows = self.tables.rows(&RecordKey::Node);
-                let (_, secrets) = boot.secrets(&rows, now, epoch, &mut self.rng);
-                let mut seq = 0;
-                if let Some(again) = again {
-                    let mut again = again.as_ref().clone();
-                    seq += 1 + u64::from(secrets.is_some());
-                    again.position = Position::new(epoch, seq, 0);
-                    boot.tail.push(Arc::new(again));
-                }
-                let fresh = boot.tail.iter().filter(|one| one.position.epoch() == epoch);
-                for entry in fresh {
-                    let mut bytes = Vec::new();
-                    entry.encode(&mut bytes);
-                    seq = seq.max(entry.position.seq());
-                    records.push((entry.position.to_u128(), Kind::Entry, bytes));
-                }
-                (Sequencer::Here { epoch, seq }, records)
-            }
+        let (sequencer, records) = if let Some(peer) = &mut self.peer {
+            peer.meet(&mut boot, tip, now)?
+        } else {
+            self.begin(&mut boot, salt, now)
         };
         self.write_first(&mut files, &mut log, records)?;
         let core = self.start(boot, sequencer, salt, now);
@@ -294,12 +269,38 @@ impl Machine {
         Ok(())
     }
 
+    /// A board alone begins an epoch of its own.
+    fn begin(&mut self, boot: &mut Boot, salt: u32, now: Now) -> (Sequencer, Vec<Shipped>) {
+        let again = (self.mutation == Some(Mutation::ApplyTwice))
+            .then(|| boot.tail.last().cloned())
+            .flatten();
+        let (epoch, position, bytes) = boot.begin_epoch(now, salt);
+        let mut records = vec![(position, Kind::Epoch, bytes)];
+        let rows = self.tables.rows(&RecordKey::Node);
+        let (_, secrets) = boot.secrets(&rows, now, epoch, &mut self.rng);
+        let mut seq = 0;
+        if let Some(again) = again {
+            let mut again = again.as_ref().clone();
+            seq += 1 + u64::from(secrets.is_some());
+            again.position = Position::new(epoch, seq, 0);
+            boot.tail.push(Arc::new(again));
+        }
+        let fresh = boot.tail.iter().filter(|one| one.position.epoch() == epoch);
+        for entry in fresh {
+            let mut bytes = Vec::new();
+            entry.encode(&mut bytes);
+            seq = seq.max(entry.position.seq());
+            records.push((entry.position.to_u128(), Kind::Entry, bytes));
+        }
+        (Sequencer::Here { epoch, seq }, records)
+    }
+
     /// What has to be durable before anything is served.
     fn write_first(
         &mut self,
         files: &mut LogFiles,
         log: &mut Log,
-        records: Vec<(u128, Kind, Vec<u8>)>,
+        records: Vec<Shipped>,
     ) -> Result<(), String> {
         let mut records = records.into_iter().peekable();
         loop {
@@ -361,132 +362,5 @@ impl Machine {
             entropy: Box::new(Rng::from_number(self.rng.u64())),
             now,
         }
-    }
-
-    pub(super) fn step(&mut self, input: Input) {
-        let now = self.now();
-        if let Some(running) = &mut self.running {
-            running.engine.step(now, input);
-        }
-        self.settle();
-    }
-
-    pub fn bind(&mut self, link: u64, account: &str, resource: &str) {
-        let Ok(account) = BareJid::parse(account) else {
-            return;
-        };
-        self.step(Input::Bind {
-            link: LinkId(link),
-            bind: Bind {
-                account,
-                resource: Some(resource.into()),
-                carbons: false,
-                catches_up: false,
-            },
-        });
-    }
-
-    /// `id`: as `<enabled/>` gave it.
-    pub fn resume(&mut self, link: u64, account: &str, id: &str, h: u32) {
-        let (Ok(account), Ok(key)) = (BareJid::parse(account), u128::from_str_radix(id, 16)) else {
-            return;
-        };
-        self.step(Input::Resume {
-            link: LinkId(link),
-            account,
-            key: SmKey(key),
-            h,
-        });
-    }
-
-    pub fn enable(&mut self, link: u64) {
-        self.step(Input::Enable {
-            link: LinkId(link),
-            is_resumable: true,
-            max_ms: None,
-            told: false,
-        });
-    }
-
-    pub fn stanza(&mut self, link: u64, text: &str) -> Result<(), String> {
-        let element = Element::parse(text.as_bytes()).map_err(|error| format!("{error:?}"))?;
-        let stanza = Stanza::parse(element).map_err(|error| format!("{error:?}"))?;
-        self.step(Input::Stanza {
-            link: LinkId(link),
-            stanza: Arc::new(stanza),
-        });
-        Ok(())
-    }
-
-    pub fn ack(&mut self, link: u64, h: u32) {
-        self.step(Input::Ack {
-            link: LinkId(link),
-            h,
-        });
-    }
-
-    pub fn ask_ack(&mut self, link: u64) {
-        self.step(Input::AckRequest { link: LinkId(link) });
-    }
-
-    pub fn closed(&mut self, link: u64, is_orderly: bool) {
-        self.step(Input::Closed {
-            link: LinkId(link),
-            orderly: is_orderly,
-        });
-    }
-
-    pub fn wants_input(&self, link: u64) -> bool {
-        let core = self.core();
-        core.is_some_and(|core| core.wants_input(LinkId(link)))
-    }
-
-    /// Whether the log may soon refuse for want of space.
-    pub fn is_short(&self) -> bool {
-        let log = self.running.as_ref().map(|running| &running.engine.log);
-        log.is_some_and(|log| log.credit() < 150_000)
-    }
-
-    pub(super) fn core(&self) -> Option<&Core> {
-        self.running.as_ref().map(|running| &running.engine.core)
-    }
-
-    /// What the link has to send, and whether there is more.
-    pub fn write(&mut self, link: u64, budget: usize) -> (Vec<u8>, bool) {
-        let mut out = Vec::new();
-        let Some(running) = &mut self.running else {
-            return (out, false);
-        };
-        let more = running.engine.write(LinkId(link), &mut out, budget);
-        self.settle();
-        (out, more)
-    }
-
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    /// Whether a message with this body is safe from whatever happens.
-    pub fn is_durable(&self, body: &str) -> bool {
-        let is_there = self.peer.as_ref().is_none_or(|peer| peer.has(body));
-        is_there && self.durable.contains(body)
-    }
-
-    pub(super) fn emit(&mut self, output: Output) {
-        let event = match output {
-            Output::Bound { link, bound } => Event::Bound {
-                link: link.0,
-                jid: bound.ok().map(|jid| jid.as_str().to_owned()),
-            },
-            Output::Resumed { link, h, .. } => Event::Resumed { link: link.0, h },
-            Output::ResumeFailed { link, h } => Event::ResumeFailed { link: link.0, h },
-            Output::Ready { link } => Event::Ready { link: link.0 },
-            Output::End { link, why } => Event::Ended {
-                link: link.0,
-                why: format!("{why:?}"),
-            },
-            _ => return,
-        };
-        self.events.push_back(event);
     }
 }

@@ -9,6 +9,7 @@ mod machine;
 mod reading;
 mod sequencer;
 mod tables;
+mod wire;
 mod work;
 
 pub use self::follower::Archived;

@@ -47,6 +47,9 @@ use crate::testing::sim::work::bodies;
 
 const NODE: u8 = 1;
 
+/// A record of the log on its way to the other node.
+pub(super) type Shipped = (u128, Kind, Vec<u8>);
+
 /// From the sequencer to the follower, in this order.
 pub(super) enum Down {
     Numbered {
@@ -71,10 +74,17 @@ pub(super) enum Deed {
         body: String,
     },
     /// A row of policy is written again: guards that read it fail.
-    Touch { account: BareJid },
-    SetEnabled { account: BareJid, is_enabled: bool },
+    Touch {
+        account: BareJid,
+    },
+    SetEnabled {
+        account: BareJid,
+        is_enabled: bool,
+    },
     /// Another stream takes the resource there.
-    Take { jid: FullJid },
+    Take {
+        jid: FullJid,
+    },
 }
 
 pub(super) struct Peer {
@@ -142,11 +152,16 @@ impl Peer {
         boot: &mut Boot,
         tip: Position,
         now: Now,
-    ) -> Result<(Sequencer, Vec<(u128, Kind, Vec<u8>)>), String> {
+    ) -> Result<(Sequencer, Vec<Shipped>), String> {
         self.break_link();
         self.generation = 0;
         self.numbered.clear();
-        let parents: Vec<Position> = self.log.last().map(|(last, _, _)| *last).into_iter().collect();
+        let parents: Vec<Position> = self
+            .log
+            .last()
+            .map(|(last, _, _)| *last)
+            .into_iter()
+            .collect();
         self.epoch = Epoch {
             counter: self.epoch.counter + 1,
             node: NODE,
@@ -366,10 +381,10 @@ impl Peer {
             role,
             archived: true,
         };
-        let places = vec![
-            place(to, reader, from, Role::Received),
-            place(from, sender, to, Role::Sent),
-        ];
+        let mut places = vec![place(to, reader, from, Role::Received)];
+        if from != to {
+            places.push(place(from, sender, to, Role::Sent));
+        }
         vec![Op::Durable {
             op: Durable::Message {
                 message: Arc::new(message),

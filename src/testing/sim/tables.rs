@@ -211,7 +211,7 @@ impl Tables {
                 let first = ends.next();
                 Found::Ends {
                     first,
-                    last: ends.last().or(first),
+                    last: ends.next_back().or(first),
                 }
             }
             Question::Accounts { .. } | Question::Rooms { .. } => Found::List {

@@ -11,6 +11,7 @@ use crate::log::Request;
 use crate::model::position::Position;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::machine::Mutation;
+use crate::testing::sim::sequencer::Peer;
 
 /// Under way outside of the core.
 #[derive(Default)]
@@ -46,7 +47,7 @@ impl Machine {
         let Some(running) = &self.running else {
             return 0;
         };
-        let peer = self.peer.as_ref().map_or(0, |peer| peer.work_count());
+        let peer = self.peer.as_ref().map_or(0, Peer::work_count);
         usize::from(running.work.log.is_some()) + running.work.jobs.len() + peer
     }
 

@@ -352,7 +352,7 @@ impl Machine {
             salt,
             fresh_epochs: boot.fresh_epochs,
             tail: boot.tail,
-            ids: crate::archive::id::StanzaIds::new([7; 16]),
+            ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),
             limits: CoreLimits {
                 tail_bytes: self.options.tail_bytes,

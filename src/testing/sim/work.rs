@@ -162,9 +162,13 @@ impl Machine {
                 }
                 Some(Input::Loaded { key, record })
             }
-            Output::Ask { query, asked, upto } => Some(Input::Answered {
+            Output::Ask {
                 query,
-                found: self.tables.answer(&asked, upto),
+                asked,
+                horizon,
+            } => Some(Input::Answered {
+                query,
+                found: self.tables.answer(&asked, horizon.upto),
             }),
             Output::Fetch { session, positions } => Some(Input::Fetched {
                 session,

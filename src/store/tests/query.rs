@@ -83,7 +83,6 @@ fn any_page(rng: &mut Rng, oracle: &Oracle) -> ArchivePage {
 
 fn archive(page: &ArchivePage) -> Question {
     Question::Archive {
-        shows_senders: false,
         query_id: None,
         page: page.clone(),
         shows_senders: false,

@@ -52,10 +52,10 @@ pub(crate) const LOGIN_ATTEMPTS_MAX: u8 = 4;
 /// It stands before a name that the server makes up, and both in one part of an address. A longer one is left out.
 pub(crate) const BIND_TAG_BYTES_MAX: usize = 256;
 
-/// Own bytes of one session's queue, and its items at sixteen bytes each.
+/// Own bytes of one session's queue beside one largest stanza, and its items at sixteen bytes each.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
-pub(crate) const QUEUE_BYTES_MAX: usize = 524_288;
+pub(crate) const QUEUE_BYTES_MAX: usize = 65_536;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
 pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
 

@@ -32,7 +32,8 @@ impl Budget {
         let limits = &settings.limits;
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
-        let queue = wide(QUEUE_BYTES_MAX) + wide(QUEUE_ITEMS_MAX * QUEUE_ITEM_BYTES);
+        let queue =
+            wide(QUEUE_BYTES_MAX + limits.stanza_bytes) + wide(QUEUE_ITEMS_MAX * QUEUE_ITEM_BYTES);
         let part = |what, count, bytes_each| Part {
             what,
             count,

@@ -15,6 +15,7 @@ use crate::core::Input;
 use crate::core::Output;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
+use crate::core::queue::Queue;
 use crate::core::session::Ack;
 use crate::core::session::LinkId;
 use crate::core::session::Management;
@@ -54,8 +55,10 @@ impl Core {
             self.closed_early.remove(&link);
             return;
         };
-        self.sessions
-            .insert(id, Session::new(id, jid.clone(), link));
+        self.sessions.insert(
+            id,
+            Session::new(id, jid.clone(), link, Queue::new(self.limits.stanza_bytes)),
+        );
         self.links.insert(link, id);
         self.outputs.push_back(Output::Bound {
             link,

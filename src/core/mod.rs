@@ -41,6 +41,7 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
+use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
@@ -90,6 +91,8 @@ pub(crate) struct CoreLimits {
     pub(crate) checkpoint_ms: u64,
     /// Records kept in memory beyond the pinned ones.
     pub(crate) resident_max: usize,
+    /// Largest stanza of a client.
+    pub(crate) stanza_bytes: usize,
     /// How long a session may sleep (XEP-0198 `max`).
     pub(crate) resume_ms_max: u64,
     /// Inputs of one session under way before it is read no further.
@@ -102,6 +105,7 @@ impl Default for CoreLimits {
             tail_bytes: 8 << 20,
             checkpoint_ms: 60_000,
             resident_max: 4_096,
+            stanza_bytes: STANZA_BYTES_MAX,
             resume_ms_max: 300_000,
             open_max: 256,
         }

@@ -46,11 +46,21 @@ pub(crate) struct Queue {
     /// Stanzas written since management was enabled, as the client will count them.
     sent: u32,
     bytes: usize,
+    /// Own bytes at most, beyond which the session ends.
+    bytes_max: usize,
     /// Keep what was written until it is acknowledged.
     pub(crate) managed: bool,
 }
 
 impl Queue {
+    /// `stanza_bytes_max`: the largest stanza that somebody may send; one has to fit beside the rest.
+    pub(crate) fn new(stanza_bytes_max: usize) -> Self {
+        Self {
+            bytes_max: QUEUE_BYTES_MAX.saturating_add(stanza_bytes_max),
+            ..Self::default()
+        }
+    }
+
     /// Appends an item; `false`: the queue is beyond its bounds and its session has to end.
     pub(crate) fn push(&mut self, item: Item, replace: bool) -> bool {
         if replace {
@@ -67,7 +77,7 @@ impl Queue {
     }
 
     fn fits(&self) -> bool {
-        self.slots.len() <= QUEUE_ITEMS_MAX && self.bytes <= QUEUE_BYTES_MAX
+        self.slots.len() <= QUEUE_ITEMS_MAX && self.bytes <= self.bytes_max
     }
 
     /// XEP-0352 section 5: of several presences of one sender the last is enough.

@@ -106,13 +106,13 @@ pub(crate) struct Received {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, jid: FullJid, link: LinkId) -> Self {
+    pub(crate) fn new(id: SessionId, jid: FullJid, link: LinkId, queue: Queue) -> Self {
         Self {
             id,
             jid,
             link: Some(link),
             management: None,
-            queue: Queue::default(),
+            queue,
             received: Received::default(),
             waiting: BTreeSet::new(),
             parked: VecDeque::new(),

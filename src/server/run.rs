@@ -441,6 +441,7 @@ fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
         Home::Memory(_) => limits.tail_bytes.min(LOG_STARTER_BYTES),
     };
     CoreLimits {
+        stanza_bytes: limits.stanza_bytes,
         tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
         resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
         ..CoreLimits::default()

@@ -55,7 +55,7 @@ pub(crate) const BIND_TAG_BYTES_MAX: usize = 256;
 /// Own bytes of one session's queue beside one largest stanza, and its items at sixteen bytes each.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
-pub(crate) const QUEUE_BYTES_MAX: usize = 65_536;
+pub(crate) const QUEUE_BYTES_MAX: usize = 491_520;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
 pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
 

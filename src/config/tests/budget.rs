@@ -18,8 +18,9 @@ fn the_smallest_settings_fit_a_small_board() {
         ("limits.record_cache_mib", "1"),
         ("limits.store_cache_mib", "4"),
     ];
+    // Half a MiB for each client that reads nothing of its roster, and that all fifty do so at once.
     let total = total_mib(&small);
-    assert!((14..=32).contains(&total), "{total} MiB");
+    assert!((32..=64).contains(&total), "{total} MiB");
 }
 
 #[test]

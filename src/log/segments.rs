@@ -157,11 +157,13 @@ impl Segments {
     /// The next zeros to write, if another segment is wanted and allowed.
     pub(crate) fn poll_fill(&mut self) -> Option<Fill> {
         if self.filling.is_none() {
+            let is_awaited = self.current.is_none() && self.spares.is_empty();
             let is_wanted = self.spares.len() < LOG_SPARES_WANTED;
-            if !is_wanted || self.is_out_of_space || self.files().count() >= self.files_max {
+            // A server that crashes before every checkpoint must still be able to start.
+            let is_allowed = is_awaited || self.files().count() < self.files_max;
+            if !is_wanted || !is_allowed || self.is_out_of_space {
                 return None;
             }
-            let is_awaited = self.current.is_none() && self.spares.is_empty();
             let bytes = if is_awaited {
                 self.sizes.starter_bytes
             } else {

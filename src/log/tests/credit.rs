@@ -129,6 +129,26 @@ fn a_start_on_a_full_disk_can_write() {
     assert_eq!(log.durable(), script.position + 1);
 }
 
+/// Each start takes a segment, and only a checkpoint gives one back.
+#[test]
+fn a_server_that_never_reaches_a_checkpoint_can_still_start() {
+    let model = Model::new(1);
+    for start in 1..40 {
+        let mut script = Script::start(&model);
+        script.batch(&[100]);
+        assert_eq!(script.log.durable(), start);
+        model.kill();
+    }
+    let mut script = Script::start(&model);
+    script.batch(&[100]);
+
+    script.log.release(script.log.durable());
+    script.drain().unwrap();
+
+    assert!(model.image().len() <= super::script::SETTINGS.segments_max);
+    assert!(!script.log.is_out_of_space());
+}
+
 #[test]
 fn an_error_of_a_batch_is_the_end() {
     let mut script = Script::start(&Model::new(1));

@@ -28,6 +28,7 @@ use crate::c2s::auth::Attempt;
 use crate::c2s::auth::Profile;
 use crate::c2s::bind;
 use crate::c2s::bind::Bind;
+use crate::c2s::bind::Stage;
 use crate::c2s::manage;
 use crate::c2s::negotiate::Negotiate;
 use crate::c2s::negotiate::Offer;
@@ -81,6 +82,7 @@ pub(crate) struct Welcome {
     pieces: Writer,
     additional: Option<Vec<u8>>,
     jid: Option<FullJid>,
+    stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -236,6 +238,7 @@ pub(crate) fn accept(
         pieces: Writer::new(),
         additional: accepted.additional,
         jid: None,
+        stage: Stage::Unbound,
     };
     welcome.ask_token(wire)
 }
@@ -305,6 +308,7 @@ impl Welcome {
             Ok(resumed) => {
                 manage::append_resumed(&mut self.pieces, &resumed.previd, resumed.h);
                 self.jid = Some(resumed.jid);
+                self.stage = Stage::Managed;
                 self.finish(wire)
             }
             Err(refusal) => {
@@ -350,8 +354,12 @@ impl Welcome {
         };
         let pieces = &mut self.pieces;
         pieces.start_ns("bound", ns::BIND2);
+        self.stage = Stage::Bound;
         match &bound.management {
-            Some(enabled) => manage::append_enabled(pieces, enabled),
+            Some(enabled) => {
+                manage::append_enabled(pieces, enabled);
+                self.stage = Stage::Managed;
+            }
             None if self.is_management_wished => {
                 manage::append_failed(pieces, Condition::InternalServerError, None);
             }
@@ -379,7 +387,7 @@ impl Welcome {
         writer.leaf("authorization-identifier", jid);
         writer.raw(&self.pieces.finish());
         wire.write(&writer.finish());
-        let features = bind::write_features(&wire.settings, self.jid.is_none());
+        let features = bind::write_features(&wire.settings, self.stage);
         wire.write(&features);
         match self.jid {
             Some(jid) => State::Online(Online::new(jid)),

@@ -42,7 +42,7 @@ enum Waits {
 impl Bind {
     /// Answers the stream header after a login.
     pub(crate) fn begin(account: BareJid, wire: &mut Wire) -> State {
-        let features = write_features(&wire.settings, true);
+        let features = write_features(&wire.settings, Stage::Unbound);
         wire.write(&features);
         Self::resting(account)
     }
@@ -184,11 +184,20 @@ impl BindRefusal {
     }
 }
 
-/// What an authenticated client may use; `is_unbound` as long as it has no session.
-pub(crate) fn write_features(settings: &Settings, is_unbound: bool) -> Vec<u8> {
+/// How far an authenticated client is, which decides what it may still ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    Unbound,
+    Bound,
+    /// Bound, and stream management is on.
+    Managed,
+}
+
+/// What an authenticated client may use.
+pub(crate) fn write_features(settings: &Settings, stage: Stage) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.start("stream:features");
-    if is_unbound {
+    if stage == Stage::Unbound {
         writer
             .start_ns("bind", ns::BIND)
             .start("required")
@@ -201,7 +210,10 @@ pub(crate) fn write_features(settings: &Settings, is_unbound: bool) -> Vec<u8> {
             .end()
             .end();
     }
-    writer.empty_ns("sm", ns::SM);
+    // COMPAT(@xmpp/client 0.14): takes the offer for a chance to resume what it has just begun.
+    if stage != Stage::Managed {
+        writer.empty_ns("sm", ns::SM);
+    }
     writer.empty_ns("csi", ns::CSI);
     writer.empty_ns("ver", ns::ROSTER_VERSIONS);
     writer.empty_ns("sub", ns::PRE_APPROVAL);

@@ -173,6 +173,27 @@ fn the_features_after_a_bind_do_not_ask_for_one() {
     );
 }
 
+/// @xmpp/client asks again for what is offered again, and loses the session that way.
+#[test]
+fn the_features_do_not_offer_the_management_that_is_on() {
+    let wishes = [
+        "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>",
+        RESUME,
+    ];
+    for wish in wishes {
+        let mut pair = open(strict());
+        pair.world.management = Some(Enabled { resumption: None });
+        pair.world.resume = Ok(9);
+        pair.sends(&authenticate(PASSWORD, wish));
+        let text = pair.reads();
+        let (_, features) = text.split_once("<stream:features>").unwrap();
+        assert!(
+            features.starts_with("<csi xmlns='urn:xmpp:csi:0'/>"),
+            "{features}"
+        );
+    }
+}
+
 #[test]
 fn a_tag_that_is_no_resource_is_left_out() {
     for tag in ["", "&#9;", &"x".repeat(257)] {

@@ -23,40 +23,39 @@ fn play(scenario: &str, wire: Wire) {
 }
 
 macro_rules! scenarios {
-    ($($name:ident: $file:literal;)*) => {$(
-        mod $name {
-            use super::Wire;
-
-            #[test]
-            #[ignore = "needs the clients that tests/e2e/clients/install installs"]
-            fn in_the_clear() {
-                super::play($file, Wire::Plain);
-            }
-
-            #[test]
-            #[ignore = "needs the clients that tests/e2e/clients/install installs"]
-            fn inside_tls() {
-                super::play($file, Wire::Tls);
-            }
+    ($($name:ident: $file:literal, $wire:ident;)*) => {$(
+        #[test]
+        #[ignore = "needs the clients that tests/e2e/clients/install installs"]
+        fn $name() {
+            play($file, Wire::$wire);
         }
     )*};
 }
 
 scenarios! {
-    slixmpp_logs_in: "slixmpp/login.py";
-    slixmpp_chats: "slixmpp/chat.py";
-    slixmpp_keeps_a_roster: "slixmpp/roster.py";
-    slixmpp_copies_to_all_devices: "slixmpp/carbons.py";
-    slixmpp_resumes_a_cut_stream: "slixmpp/resume.py";
-    slixmpp_meets_in_rooms: "slixmpp/rooms.py";
-    slixmpp_reads_the_archive: "slixmpp/archive.py";
-    slixmpp_finds_what_came_while_away: "slixmpp/offline.py";
-    xmppjs_logs_in: "xmppjs/login.mjs";
-    xmppjs_chats: "xmppjs/chat.mjs";
-    xmppjs_resumes_a_cut_stream: "xmppjs/resume.mjs";
-    xmppjs_meets_in_rooms: "xmppjs/rooms.mjs";
-    xmppjs_finds_what_came_while_away: "xmppjs/offline.mjs";
-    profanity_spends_an_evening: "profanity/evening.py";
+    slixmpp_logs_in: "slixmpp/login.py", Plain;
+    slixmpp_logs_in_inside_tls: "slixmpp/login.py", Tls;
+    slixmpp_chats: "slixmpp/chat.py", Plain;
+    slixmpp_chats_inside_tls: "slixmpp/chat.py", Tls;
+    slixmpp_keeps_a_roster: "slixmpp/roster.py", Plain;
+    slixmpp_keeps_a_roster_inside_tls: "slixmpp/roster.py", Tls;
+    slixmpp_copies_to_all_devices: "slixmpp/carbons.py", Plain;
+    slixmpp_copies_to_all_devices_inside_tls: "slixmpp/carbons.py", Tls;
+    slixmpp_resumes_a_cut_stream: "slixmpp/resume.py", Plain;
+    slixmpp_resumes_a_cut_stream_inside_tls: "slixmpp/resume.py", Tls;
+    slixmpp_meets_in_rooms: "slixmpp/rooms.py", Plain;
+    slixmpp_meets_in_rooms_inside_tls: "slixmpp/rooms.py", Tls;
+    slixmpp_reads_the_archive: "slixmpp/archive.py", Plain;
+    slixmpp_reads_the_archive_inside_tls: "slixmpp/archive.py", Tls;
+    slixmpp_finds_what_came_while_away: "slixmpp/offline.py", Plain;
+    slixmpp_finds_what_came_while_away_inside_tls: "slixmpp/offline.py", Tls;
+    xmppjs_logs_in: "xmppjs/login.mjs", Tls;
+    xmppjs_chats: "xmppjs/chat.mjs", Tls;
+    xmppjs_resumes_a_cut_stream: "xmppjs/resume.mjs", Tls;
+    xmppjs_meets_in_rooms: "xmppjs/rooms.mjs", Tls;
+    xmppjs_finds_what_came_while_away: "xmppjs/offline.mjs", Tls;
+    profanity_spends_an_evening: "profanity/evening.py", Plain;
+    profanity_spends_an_evening_inside_tls: "profanity/evening.py", Tls;
 }
 
 /// Smack's integration tests know no other port than 5222, but any address.

@@ -37,7 +37,8 @@ pub(crate) enum Wire {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) process: Child,
-    c2s: SocketAddr,
+    /// As in the `ready` line: the listener for clients, then the one where TLS comes first, if it is on.
+    addresses: Vec<SocketAddr>,
     /// The certificate that clients must check, if they have to encrypt.
     certificate: Option<PathBuf>,
     folder: TempDir,
@@ -78,7 +79,7 @@ data = "{data}"
 
 [listen]
 c2s = ["127.0.0.1:0"]
-c2s_tls = []
+c2s_tls = ["127.0.0.1:0"]
 
 [tls]
 certificate = "{certificate}"
@@ -126,11 +127,12 @@ login_failures = 100
             outcome.is_ok() && line.starts_with("ready"),
             "{outcome:?} {line:?}\n{told}"
         );
-        let c2s = first_address(&line);
+        let words = line.split_whitespace().skip(1);
+        let addresses = words.map(|word| word.parse().unwrap()).collect();
         process.stdout = Some(lines.into_inner());
         Self {
             process,
-            c2s,
+            addresses,
             certificate,
             folder,
         }
@@ -138,18 +140,23 @@ login_failures = 100
 
     /// Runs a client program, for `limit` at most; whatever it and the server said belongs to the failure.
     pub(crate) fn assert_passes(&self, program: &Path, arguments: &[&str], limit: Duration) {
+        let c2s = self.addresses.first().unwrap();
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .env("XMPP_HOST", self.c2s.ip().to_string())
-            .env("XMPP_PORT", self.c2s.port().to_string())
+            .env("XMPP_HOST", c2s.ip().to_string())
+            .env("XMPP_PORT", c2s.port().to_string())
             .env("XMPP_DOMAIN", "localhost")
             .env("XMPP_ROOMS", "rooms.localhost")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(certificate) = &self.certificate {
             command
                 .env("XMPP_CA", certificate)
-                .env("NODE_EXTRA_CA_CERTS", certificate);
+                .env("NODE_EXTRA_CA_CERTS", certificate)
+                .env(
+                    "XMPP_TLS_PORT",
+                    self.addresses.get(1).unwrap().port().to_string(),
+                );
         }
         let output = run(command, limit);
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
@@ -196,12 +203,4 @@ fn add_user(settings: &Path, user: &str) {
     drop(password);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "user add {user}: {output:?}");
-}
-
-/// The first address of a `ready` line, which is that of the first listener for clients.
-fn first_address(ready: &str) -> SocketAddr {
-    ready
-        .split([' ', ',', '=', '\n'])
-        .find_map(|word| word.parse().ok())
-        .unwrap()
 }

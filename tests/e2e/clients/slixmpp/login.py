@@ -2,7 +2,6 @@
 
 import ssl
 
-import session
 from session import CA, Failure, Session, check, run, step
 
 # Mechanisms that must be there, whatever else the server offers.
@@ -24,10 +23,18 @@ async def mechanism_works(mechanism):
     alice = Session("alice", mechanism=mechanism)
     await alice.login(presence=False)
     encrypted = isinstance(alice.socket, (ssl.SSLSocket, ssl.SSLObject))
-    check(encrypted == (session.CA is not None), "the stream is not protected as configured")
+    check(encrypted == (CA is not None), "the stream is not protected as configured")
     await alice.round_trip()
     await alice.logout()
     step(f"{mechanism} logs in")
+
+
+async def tls_may_come_first():
+    alice = Session("alice", direct_tls=True)
+    await alice.login(presence=False)
+    await alice.round_trip()
+    await alice.logout()
+    step("TLS from the first byte logs in")
 
 
 async def wrong_password_is_refused(mechanism):
@@ -55,6 +62,8 @@ async def main():
             await mechanism_works(mechanism)
             await wrong_password_is_refused(mechanism)
     await unknown_account_is_refused()
+    if CA:
+        await tls_may_come_first()
 
 
 run(main)

@@ -4,7 +4,8 @@ The server under test comes from the environment, so that a scenario can be run 
 
     XMPP_HOST=127.0.0.1 XMPP_PORT=5222 XMPP_DOMAIN=localhost XMPP_ROOMS=rooms.localhost python chat.py
 
-XMPP_CA, a PEM file, makes every session use STARTTLS and check the server's certificate against it.
+XMPP_CA, a PEM file, makes every session use STARTTLS and check the server's certificate against it; with it,
+XMPP_TLS_PORT is where TLS starts with the first byte.
 Accounts alice, bob and carol have their name as their password. Nothing here sleeps in order to wait.
 """
 
@@ -23,6 +24,7 @@ PORT = int(os.environ["XMPP_PORT"])
 DOMAIN = os.environ["XMPP_DOMAIN"]
 ROOMS = os.environ["XMPP_ROOMS"]
 CA = os.environ.get("XMPP_CA")
+TLS_PORT = int(os.environ["XMPP_TLS_PORT"]) if CA else None
 
 # Seconds until an expected event counts as missing. Far above what a loaded machine needs.
 PATIENCE_SECONDS = 10
@@ -35,11 +37,12 @@ class Failure(Exception):
 class Session(slixmpp.ClientXMPP):
     """One device of one account, with an inbox of every message and presence that nobody expected yet."""
 
-    def __init__(self, user, *, resource=None, password=None, mechanism=None, plugins=()):
+    def __init__(self, user, *, resource=None, password=None, mechanism=None, direct_tls=False, plugins=()):
         jid = f"{user}@{DOMAIN}" + (f"/{resource}" if resource else "")
         super().__init__(jid, password or user, sasl_mech=mechanism)
-        self.enable_direct_tls = False
-        self.enable_starttls = CA is not None
+        self.port = TLS_PORT if direct_tls else PORT
+        self.enable_direct_tls = direct_tls
+        self.enable_starttls = CA is not None and not direct_tls
         self.enable_plaintext = CA is None
         self.ca_certs = CA
         self.plugin["feature_mechanisms"].unencrypted_plain = True
@@ -71,7 +74,7 @@ class Session(slixmpp.ClientXMPP):
         return self
 
     def start_connecting(self):
-        self.connect(HOST, PORT)
+        self.connect(HOST, self.port)
 
     async def until(self, action, event, *, but=None):
         """Runs `action` and waits for the slixmpp event that follows from it; the event `but` is a failure."""

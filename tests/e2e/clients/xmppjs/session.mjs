@@ -1,15 +1,13 @@
 // What the @xmpp/client scenarios share: which server, one logged-in client, and waiting for what it hears.
 //
-// The server comes from XMPP_HOST, XMPP_PORT, XMPP_DOMAIN and XMPP_ROOMS. XMPP_CA, a PEM file that must also stand
-// in NODE_EXTRA_CA_CERTS, says that the client's STARTTLS has to happen; without it the server must not offer any,
-// since this client takes what is offered. Accounts have their name as their password. Nothing here sleeps in order
-// to wait.
+// The server comes from XMPP_HOST, XMPP_PORT, XMPP_DOMAIN and XMPP_ROOMS, and its certificate from the PEM file in
+// NODE_EXTRA_CA_CERTS: this client takes STARTTLS wherever it is offered. Accounts have their name as their password.
+// Nothing here sleeps in order to wait.
 
 import { client, xml } from "@xmpp/client";
 
 export { xml };
 export const { XMPP_HOST: HOST, XMPP_PORT: PORT, XMPP_DOMAIN: DOMAIN, XMPP_ROOMS: ROOMS } = process.env;
-export const ENCRYPTED = process.env.XMPP_CA !== undefined;
 
 // Milliseconds until an expected event counts as missing. Far above what a loaded machine needs.
 const PATIENCE_MS = 10_000;

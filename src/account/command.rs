@@ -21,6 +21,7 @@ use crate::model::op::Soft;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::roster;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 
@@ -139,10 +140,11 @@ pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Resu
 }
 
 pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
-    let Some(proposal) = with_state(view, jid, AccountState::Deleted)? else {
+    let Some(mut proposal) = with_state(view, jid, AccountState::Deleted)? else {
         return Ok(Proposal::nothing());
     };
     let record = RecordKey::Account { jid: jid.clone() };
+    proposal.ops.extend(roster::farewell_ops(view, jid)?);
     Ok(proposal
         .durable(Durable::Sweep { record })
         .soft(Soft::Kick {

@@ -168,6 +168,11 @@ impl State {
                 if let Some(rows) = self.rows_mut(record) {
                     rows.sweep();
                 }
+                if let RecordKey::Account { jid } = record
+                    && let Some(account) = self.account_mut(jid)
+                {
+                    account.untaken = Arc::default();
+                }
             }
         }
     }

@@ -161,7 +161,11 @@ fn broadcast(
         if !contact.may_see() {
             continue;
         }
+        // Section 4.4.3: and the other side has to know of it.
         if let Some(reader) = view.resident_account(jid)
+            && reader
+                .contact(&own)
+                .is_some_and(|row| row.out == Outward::To)
             && !is_silent((&own, account), (jid, reader))
         {
             for (to, _) in reader.available() {

@@ -42,6 +42,7 @@ use crate::xml::Node;
 use crate::xml::Writer;
 
 pub(crate) use crate::roster::subscribe::evaluate_subscription;
+pub(crate) use crate::roster::subscribe::farewell_ops;
 
 pub(crate) fn evaluate_iq(
     view: &View<'_>,

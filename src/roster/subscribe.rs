@@ -35,6 +35,9 @@ use crate::stanza::StanzaError;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
 
+/// Contacts that are told of the end of an account. An entry holds at most 255 ops.
+const FAREWELLS_MAX: usize = 200;
+
 /// A subscription stanza of a client to another user (RFC 6121 section 3, Appendix A).
 pub(crate) fn evaluate_subscription(
     view: &View<'_>,
@@ -63,11 +66,12 @@ pub(crate) fn evaluate_subscription(
     }
     let before = account.contact(&other).cloned().unwrap_or_default();
     let theirs = contact.contact(&own).cloned().unwrap_or_default();
+    let known = known(&before, &theirs);
     let sent = send(change, &before);
     let mut mine = sent.row;
     let (mut told, mut their_row) = (Vec::new(), None);
     if sent.is_routed && reaches(contact, &own, change) {
-        let received = receive(change, &theirs, &payload);
+        let received = receive(change, &known, &payload);
         if received.is_delivered && !contact.blocks(&own.to_jid()) {
             told.push(route(&own, &other, change, Some(request)));
         }
@@ -93,6 +97,16 @@ pub(crate) fn evaluate_subscription(
         }
     };
     Ok(proposal)
+}
+
+/// What the other side has granted to this account. A grant that the account does not know of was
+/// given to another life of its name, and is none.
+fn known(mine: &Contact, theirs: &Contact) -> Contact {
+    let mut known = theirs.clone();
+    if known.may_see() && mine.out != Outward::To {
+        known.inward = Inward::Without;
+    }
+    known
 }
 
 /// Whether the other account takes note at all. Section 8.5.1: nobody is told that an account does
@@ -153,6 +167,31 @@ pub(super) fn remove(
     proposal.ops.extend(told);
     proposal.ops.extend(changed(other, own, &theirs, after));
     Ok(proposal)
+}
+
+/// What the end of an account changes in the rosters of others: nobody is subscribed any more
+/// (XEP-0077 section 3.2). An entry has room for so many; what a later owner of the name finds of the
+/// others is no grant (see [`known`]).
+pub(crate) fn farewell_ops(view: &View<'_>, own: &BareJid) -> Result<Vec<Op>, Stop> {
+    let mut ops = Vec::new();
+    for (other, _, _) in view.account(own)?.contacts() {
+        if ops.len() >= FAREWELLS_MAX {
+            break;
+        }
+        if !view.is_account(&other.to_jid()) {
+            continue;
+        }
+        let Some(theirs) = view.account(other)?.contact(own) else {
+            continue;
+        };
+        let after = Contact {
+            out: Outward::Without,
+            inward: Inward::Without,
+            ..theirs.clone()
+        };
+        ops.extend(changed(other, own, theirs, after));
+    }
+    Ok(ops)
 }
 
 fn both_guarded(view: &View<'_>, own: &BareJid, other: &BareJid) -> Proposal {

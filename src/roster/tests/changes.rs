@@ -1,8 +1,12 @@
 //! Subscriptions between two users of the domain (RFC 6121 section 3).
 
+use crate::model::contact::Contact;
 use crate::model::contact::Inward;
 use crate::model::contact::Outward;
+use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::route::tests::house::House;
+use crate::route::tests::house::bare;
 
 fn house() -> House {
     let mut house = House::with(&["ann", "bob"]);
@@ -371,4 +375,50 @@ fn replies_go_to_interested_resources() {
         !plain.iter().any(|text| text.contains("'subscribed'")),
         "{plain:?}"
     );
+}
+
+#[test]
+fn the_end_of_an_account_ends_its_subscriptions() {
+    let mut house = House::with(&["ann", "bob"]);
+    house.befriend("ann", "bob");
+    house.log_in("bob/desk");
+
+    house.delete("ann");
+
+    let bob = house.take("bob/desk");
+    assert!(
+        bob[0].contains("<item jid='ann@house.example' subscription='none'/>"),
+        "{bob:?}"
+    );
+    assert_eq!(house.contact("ann", "bob"), None);
+}
+
+#[test]
+fn a_grant_to_an_earlier_life_of_a_name_is_none() {
+    let mut house = house();
+    let granted = Contact {
+        listed: true,
+        inward: Inward::From,
+        ..Contact::default()
+    };
+    let name = RowName::Contact { jid: bare("ann") };
+    let row = Row::Contact {
+        contact: granted.into(),
+    };
+    house.set(&bare("bob"), name, Some(row));
+    house.send("ann/phone", "<presence/>");
+    house.take("ann/phone");
+
+    house.send("bob/desk", "<presence><show>away</show></presence>");
+    assert!(house.take("ann/phone").is_empty());
+    house.take("bob/desk");
+    subscribe(&mut house);
+
+    assert!(
+        house
+            .take("bob/desk")
+            .iter()
+            .any(|text| text.contains("'subscribe'"))
+    );
+    assert!(!house.contact("bob", "ann").unwrap().may_see());
 }

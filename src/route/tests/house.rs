@@ -92,6 +92,15 @@ impl House {
         self.set(&bare(name), name_of_row, Some(Row::Blocked));
     }
 
+    /// The account is deleted, as by the command line.
+    pub(crate) fn delete(&mut self, name: &str) {
+        let jid = bare(name);
+        let proposal = self
+            .until_loaded(|view| crate::account::command::delete(view, &jid))
+            .unwrap();
+        self.commit(&proposal.ops);
+    }
+
     /// A session without presence; `user` is `name/resource`.
     pub(crate) fn bind(&mut self, user: &str) {
         let jid = full(user);

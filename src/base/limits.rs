@@ -336,3 +336,8 @@ const _: () = assert!(ROSTER_BYTES_MAX + REQUESTS_MAX * REQUEST_BYTES_MAX < QUEU
 
 /// Longest status that is kept of a user who has gone (XEP-0012), in bytes. The rest is cut off.
 pub(crate) const LAST_STATUS_BYTES_MAX: usize = 512;
+
+/// Largest file of tables that can be one whose making was cut off, in bytes.
+///
+/// redb begins with 1 MiB. A larger one without its mark is damaged, and is left alone.
+pub(crate) const FRESH_TABLES_BYTES_MAX: u64 = 4 << 20;

@@ -33,6 +33,7 @@ use redb::WriteTransaction;
 
 use crate::base::limits::CHECKPOINT_CLEARS_MAX;
 use crate::base::limits::CHECKPOINT_LOOKS;
+use crate::base::limits::FRESH_TABLES_BYTES_MAX;
 use crate::base::time::Timestamp;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
@@ -51,6 +52,7 @@ use crate::store::changes::Changes;
 use crate::store::changes::Tables;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
+use crate::store::disk::DiskFile;
 use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
@@ -231,11 +233,8 @@ pub(crate) fn memory(cache_bytes: usize) -> Result<Store, StoreError> {
 
 fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {
     let file = match disk.open(FILE_NAME) {
-        Err(DiskError::NotFound { .. }) => {
-            let file = disk.create(FILE_NAME)?;
-            disk.sync_names()?;
-            file
-        }
+        Err(DiskError::NotFound { .. }) => create_file(disk)?,
+        Ok(file) if is_unfinished(file.as_ref())? => create_file(disk)?,
         file => file?,
     };
     let database = Database::builder()
@@ -258,6 +257,38 @@ fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, S
         transaction.commit()?;
     }
     Ok(database)
+}
+
+fn create_file(disk: &Arc<dyn Disk>) -> Result<Arc<dyn DiskFile>, StoreError> {
+    let file = disk.create(FILE_NAME)?;
+    disk.sync_names()?;
+    Ok(file)
+}
+
+/// Whether a crash cut off the making of the file, which redb would refuse to open for ever. It
+/// writes its mark when all else is in place, and nothing but its header before.
+fn is_unfinished(file: &dyn DiskFile) -> Result<bool, StoreError> {
+    const MARK: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+    const HEADER_BYTES: usize = 4_096;
+    let bytes = file.bytes()?;
+    if !(1..=FRESH_TABLES_BYTES_MAX).contains(&bytes) {
+        return Ok(false);
+    }
+    let bytes = usize::try_from(bytes).unwrap_or(0);
+    let mut head = [0; MARK.len()];
+    if bytes >= head.len() {
+        file.read_at(0, &mut head)?;
+    }
+    let is_torn = |(mark, byte): (&u8, u8)| byte == 0 || byte == *mark;
+    if head == *MARK || !MARK.iter().zip(head).all(is_torn) {
+        return Ok(false);
+    }
+    let mut rest = vec![0; bytes.saturating_sub(HEADER_BYTES)];
+    file.read_at(
+        u64::try_from(HEADER_BYTES.min(bytes)).unwrap_or(0),
+        &mut rest,
+    )?;
+    Ok(rest.iter().all(|byte| *byte == 0))
 }
 
 /// A transaction that is durable when it is committed, and leaves a file that opens at once.

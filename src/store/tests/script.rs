@@ -51,6 +51,7 @@ pub(super) struct Script {
     ms: u64,
     counts: [u32; 4],
     only_grows: bool,
+    payload_bytes_max: u64,
 }
 
 pub(super) fn bare(name: &str) -> BareJid {
@@ -94,6 +95,7 @@ impl Script {
             ms: 1_700_000_000_000,
             counts: [0; 4],
             only_grows: false,
+            payload_bytes_max: 300,
         };
         script.begin_epoch();
         script
@@ -113,6 +115,15 @@ impl Script {
     pub(super) fn growing(seed: u64, entries: usize) -> Self {
         let mut script = Self::new(seed);
         script.only_grows = true;
+        for _ in 0..entries {
+            script.step();
+        }
+        script
+    }
+
+    pub(super) fn with_payloads(seed: u64, entries: usize, bytes_max: u64) -> Self {
+        let mut script = Self::new(seed);
+        script.payload_bytes_max = bytes_max;
         for _ in 0..entries {
             script.step();
         }
@@ -357,7 +368,7 @@ impl Script {
     }
 
     fn message(&mut self, kind: MessageType, from: Jid, to: Jid) -> Arc<Message> {
-        let text = "x".repeat(usize::try_from(self.rng.below(300)).unwrap());
+        let text = "x".repeat(usize::try_from(self.rng.below(self.payload_bytes_max)).unwrap());
         Arc::new(Message {
             kind,
             from,

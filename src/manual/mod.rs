@@ -9,6 +9,10 @@ pub(crate) mod life_of_a_stanza {}
 #[doc = include_str!("log_and_recovery.md")]
 pub(crate) mod log_and_recovery {}
 
+#[cfg(doc)]
+#[doc = include_str!("limits.md")]
+pub(crate) mod limits {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {

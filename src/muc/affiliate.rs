@@ -19,6 +19,7 @@ use crate::model::room::RoomRow;
 use crate::model::room::Why;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::muc::admin;
 use crate::muc::user::Who;
 use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
@@ -46,7 +47,7 @@ pub(super) fn apply(
 ) -> Result<Proposal, Stop> {
     check_owners(visit, wishes)?;
     check_count(visit, wishes)?;
-    let actor = visit.inside().map(|inside| Arc::clone(inside.nick));
+    let actor = admin::actor(visit);
     let mut changes = Vec::new();
     for wish in wishes {
         proposal = proposal.guarded(visit.guard_of(&wish.user));

@@ -55,8 +55,10 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         return Ok(proposal.op(visit.change(join)));
     };
     let config = visit.config();
-    let password = ask.child_text("password", ns::MUC);
-    check_entry(visit, nick, &row, &config, password.as_deref())?;
+    if visit.inside().is_none() {
+        let password = ask.child_text("password", ns::MUC);
+        check_entry(visit, nick, &row, &config, password.as_deref())?;
+    }
     let page = history::page(visit, &row, &config, ask);
     let mut join = join(visit, nick, (&row, visit.affiliation()), &config, false);
     if let RoomChange::Join { history, .. } = &mut join {

@@ -7,6 +7,7 @@
 //! Everything of a room has one order: joins, messages, kicks. What is built for a thousand readers
 //! is built once, in two versions: with real addresses, and without.
 
+mod admin;
 mod affiliate;
 mod arrive;
 mod configure;
@@ -14,15 +15,23 @@ mod create;
 mod deliver;
 mod depart;
 mod destroy;
+mod discover;
 mod enter;
 mod form;
 mod history;
+mod invite;
 mod leave;
 mod notify;
+mod register;
+mod relay;
+mod role;
+mod show;
 mod speak;
 mod subject;
 mod user;
 mod visit;
+mod voice;
+mod whisper;
 
 #[cfg(test)]
 mod tests;
@@ -30,9 +39,11 @@ mod tests;
 pub(crate) use deliver::deliver_change;
 pub(crate) use deliver::deliver_message;
 pub(crate) use deliver::deliver_row;
+pub(crate) use discover::answer_rooms;
 pub(crate) use history::answer as answer_history;
 pub(crate) use leave::leave_ops;
 
+use crate::archive;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Request;
@@ -44,6 +55,7 @@ use crate::stanza::Kind;
 use crate::stanza::MessageType;
 use crate::stanza::PresenceType;
 use crate::stanza::StanzaError;
+use crate::stanza::form::Form;
 use crate::stanza::ns;
 
 /// Everything addressed to the rooms' host, a room, or an occupant.
@@ -52,7 +64,12 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         return Err(Stop::Ignore);
     };
     if to.local().is_none() {
-        return Err(StanzaError::new(Condition::ServiceUnavailable).into());
+        return match request.stanza.kind {
+            Kind::Iq(_) => discover::evaluate_host(view, request),
+            Kind::Message(_) | Kind::Presence(_) => {
+                Err(StanzaError::new(Condition::ServiceUnavailable).into())
+            }
+        };
     }
     let visit = Visit::new(view, request, &to.to_bare())?;
     match request.stanza.kind {
@@ -63,12 +80,27 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
 }
 
 fn iq(visit: &Visit<'_>, kind: IqType) -> Result<Proposal, Stop> {
+    if let Some(nick) = visit.nick() {
+        return relay::evaluate(visit, nick);
+    }
     let Some(query) = visit.request.stanza.query() else {
         return Err(Stop::Ignore);
     };
-    match (query.ns(), kind) {
-        (ns::MUC_OWNER, _) => configure::evaluate(visit, query),
-        _ => Err(StanzaError::new(Condition::ServiceUnavailable).into()),
+    match (query.name(), query.ns(), kind) {
+        ("query", ns::MUC_OWNER, _) => configure::evaluate(visit, query),
+        ("query", ns::MUC_ADMIN, _) => admin::evaluate(visit, query),
+        ("query", ns::REGISTER, _) => register::evaluate(visit, query),
+        ("query", ns::DISCO_INFO, IqType::Get) => discover::info(visit, query),
+        ("query", ns::DISCO_ITEMS, IqType::Get) => discover::items(visit, query),
+        ("ping", ns::PING, IqType::Get) => {
+            visit.living()?;
+            Ok(Proposal::answer(visit.done()))
+        }
+        _ if archive::query::is_for_archive(query) => discover::read_archive(visit),
+        _ => {
+            visit.living()?;
+            Err(StanzaError::new(Condition::ServiceUnavailable).into())
+        }
     }
 }
 
@@ -79,7 +111,13 @@ fn presence(visit: &Visit<'_>, kind: PresenceType) -> Result<Proposal, Stop> {
                 // Section 7.2.1.
                 return Err(StanzaError::new(Condition::JidMalformed).into());
             };
-            enter::evaluate(visit, nick)
+            match visit.inside() {
+                Some(inside) if &**inside.nick != nick => {
+                    show::evaluate_rename(visit, &inside, nick)
+                }
+                Some(inside) if !is_entering(visit) => show::evaluate(visit, &inside),
+                _ => enter::evaluate(visit, nick),
+            }
         }
         PresenceType::Unavailable => leave::evaluate(visit),
         PresenceType::Error
@@ -91,10 +129,29 @@ fn presence(visit: &Visit<'_>, kind: PresenceType) -> Result<Proposal, Stop> {
     }
 }
 
+/// Whether the presence asks to enter; from somebody who is inside: once more, with everything.
+fn is_entering(visit: &Visit<'_>) -> bool {
+    visit.request.stanza.root().has_child("x", ns::MUC)
+}
+
 fn message(visit: &Visit<'_>, kind: MessageType) -> Result<Proposal, Stop> {
     match (kind, visit.nick()) {
         (MessageType::Error, _) => Err(Stop::Ignore),
         (MessageType::Groupchat, None) => speak::evaluate(visit),
-        _ => Err(StanzaError::new(Condition::BadRequest).into()),
+        (MessageType::Groupchat, Some(_)) => Err(StanzaError::new(Condition::BadRequest).into()),
+        (_, Some(nick)) => whisper::evaluate(visit, nick),
+        (_, None) => to_room(visit),
+    }
+}
+
+/// A message to the room itself: about invitations, or about voice.
+fn to_room(visit: &Visit<'_>) -> Result<Proposal, Stop> {
+    let root = visit.request.stanza.root();
+    if let Some(ask) = root.child("x", ns::MUC_USER) {
+        return invite::evaluate(visit, ask);
+    }
+    match Form::parse_in(root)? {
+        Some(form) => voice::evaluate(visit, &form),
+        None => Err(StanzaError::new(Condition::BadRequest).into()),
     }
 }

@@ -45,10 +45,19 @@ pub(super) struct Who<'a> {
 
 impl Item<'_> {
     pub(super) fn write(&self, writer: &mut Writer) {
+        self.write_with(writer, Some(role_name(self.role)));
+    }
+
+    /// In a list of affiliations there are no roles.
+    pub(super) fn write_listed(&self, writer: &mut Writer) {
+        self.write_with(writer, None);
+    }
+
+    fn write_with(&self, writer: &mut Writer, role: Option<&str>) {
         writer
             .start("item")
             .attr("affiliation", affiliation_name(self.affiliation))
-            .attr("role", role_name(self.role))
+            .attr_opt("role", role)
             .attr_opt("jid", self.jid)
             .attr_opt("nick", self.nick);
         if let Some(actor) = self.actor {

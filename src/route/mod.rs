@@ -11,7 +11,6 @@ pub(crate) mod tests;
 use crate::archive;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
-use crate::disco;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
@@ -131,6 +130,6 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
         Question::Accounts { .. } => crate::account::answer(view, query, found),
-        Question::Rooms { .. } => disco::answer(view, query, found),
+        Question::Rooms { .. } => muc::answer_rooms(view, query, found),
     }
 }

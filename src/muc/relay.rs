@@ -1,0 +1,141 @@
+//! Requests between occupants, who know each other by the room only (XEP-0045 section 16.4,
+//! XEP-0410).
+//!
+//! A request goes to one device of the occupant, from the asking occupant's address. Its id gets a tag
+//! that names the asking device, so that the answer finds the way back; the tag is keyed with the
+//! room's secret and says nothing to others.
+
+use std::sync::Arc;
+
+use ring::hmac;
+
+use crate::base::jid::FullJid;
+use crate::effect::proposal::Proposal;
+use crate::effect::proposal::Stop;
+use crate::model::room::Hearers;
+use crate::model::room::Occupant;
+use crate::model::room::RoomChange;
+use crate::model::room::RoomRow;
+use crate::model::row::RowName;
+use crate::muc::visit::Visit;
+use crate::muc::visit::address_of;
+use crate::stanza::Condition;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::StanzaError;
+use crate::stanza::ns;
+use crate::stanza::outgoing::Outgoing;
+
+/// Hex digits of a tag.
+const TAG_DIGITS: usize = 16;
+
+/// A request or an answer to an occupant's address.
+pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
+    let kind = visit.request.stanza.kind;
+    if matches!(kind, Kind::Iq(IqType::Result | IqType::Error)) {
+        return evaluate_answer(visit, nick);
+    }
+    let query = visit.request.stanza.query();
+    let is_about = |name: &str, namespace: &str| query.is_some_and(|one| one.is(name, namespace));
+    let row = visit.room.living();
+    let (Some(row), Some(inside)) = (row, visit.inside()) else {
+        let is_disco = query.is_some_and(|one| one.ns().starts_with(DISCO));
+        // Section 6.6 of XEP-0045 for discovery, section 3.3 of XEP-0410 for all else.
+        let condition = if is_disco {
+            Condition::BadRequest
+        } else {
+            Condition::NotAcceptable
+        };
+        return Err(StanzaError::new(condition).into());
+    };
+    if &**inside.nick == nick && is_about("ping", ns::PING) {
+        // The device is inside under this name: that is what a client wants to know.
+        return Ok(Proposal::answer(visit.done()));
+    }
+    let Some((_, to)) = visit.room.occupants.get_key_value(nick) else {
+        return Err(StanzaError::new(Condition::ItemNotFound).into());
+    };
+    if is_about("vCard", ns::VCARD) && kind == Kind::Iq(IqType::Get) {
+        return vcard(visit, to);
+    }
+    let Some((device, _)) = to.newest() else {
+        return Err(StanzaError::new(Condition::ItemNotFound).into());
+    };
+    let id = visit.request.stanza.id.as_deref().unwrap_or("");
+    let tag = tag(&row, &visit.request.from);
+    let stanza = Outgoing {
+        id: Some([&tag, id].concat().into()),
+        ..passed(visit, inside.nick)
+    };
+    Ok(say(visit, stanza, device))
+}
+
+/// The common beginning of the namespaces of discovery.
+const DISCO: &str = "http://jabber.org/protocol/disco#";
+
+fn passed(visit: &Visit<'_>, nick: &str) -> Outgoing {
+    Outgoing {
+        kind: visit.request.stanza.kind,
+        from: address_of(&visit.jid, nick),
+        to: None,
+        id: None,
+        lang: visit.request.stanza.lang.clone(),
+        payload: visit.request.stanza.payload(),
+    }
+}
+
+fn say(visit: &Visit<'_>, stanza: Outgoing, device: &FullJid) -> Proposal {
+    let change = RoomChange::Say {
+        stanza: Arc::new(stanza),
+        to: Hearers::Device {
+            jid: device.clone(),
+        },
+    };
+    Proposal::nothing().op(visit.change(change))
+}
+
+/// Back to the device that the tag names.
+fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
+    let (Some(row), Some(inside)) = (visit.room.living(), visit.inside()) else {
+        return Err(Stop::Ignore);
+    };
+    let id = visit.request.stanza.id.as_deref().unwrap_or("");
+    let parts = id.split_at_checked(TAG_DIGITS);
+    let (Some((asked, id)), Some(to)) = (parts, visit.room.occupants.get(nick)) else {
+        return Err(Stop::Ignore);
+    };
+    let mut devices = to.devices.keys();
+    let Some(device) = devices.find(|device| tag(&row, device) == asked) else {
+        return Err(Stop::Ignore);
+    };
+    let stanza = Outgoing {
+        id: Some(id.into()),
+        ..passed(visit, inside.nick)
+    };
+    Ok(say(visit, stanza, device))
+}
+
+/// A user's card is the account's, whatever device is inside (section 16.4).
+fn vcard(visit: &Visit<'_>, to: &Occupant) -> Result<Proposal, Stop> {
+    let account = visit.view.account(&to.user)?;
+    let Some(bytes) = account.bytes(&RowName::VCard) else {
+        return Err(StanzaError::new(Condition::ItemNotFound).into());
+    };
+    let stanza = &visit.request.stanza;
+    Ok(Proposal::answer(
+        stanza.result(&visit.request.from, bytes.to_vec()),
+    ))
+}
+
+fn tag(row: &RoomRow, device: &FullJid) -> String {
+    use std::fmt::Write as _;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &row.secret);
+    // What the occupant ids are made of has no slash in it.
+    let tag = hmac::sign(&key, device.as_str().as_bytes());
+    let mut text = String::with_capacity(TAG_DIGITS);
+    for byte in tag.as_ref().iter().take(TAG_DIGITS / 2) {
+        // Writing to a string does not fail.
+        let _ok = write!(text, "{byte:02x}");
+    }
+    text
+}

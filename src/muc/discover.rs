@@ -119,7 +119,7 @@ pub(crate) fn answer_rooms(view: &View<'_>, query: &Query, found: Found) -> Vec<
             writer
                 .start("item")
                 .attr("jid", jid.as_str())
-                .attr_opt("name", name.or(jid.local()))
+                .attr_opt("name", name.or_else(|| jid.local()))
                 .end();
         }
     }

@@ -70,18 +70,15 @@ pub(super) fn give(
 fn check(visit: &Visit<'_>, occupant: &Occupant, new: RoomRole) -> Result<(), Stop> {
     let own = visit.affiliation();
     let theirs = visit.affiliation_of(&occupant.user);
+    let is_lowered = new < occupant.role;
+    let moderates_by_right = new != RoomRole::None && theirs >= Affiliation::Admin;
+    if is_lowered && (theirs > own || moderates_by_right) {
+        return Err(StanzaError::new(Condition::NotAllowed).into());
+    }
     let touches_moderation = new == RoomRole::Moderator
         || (occupant.role == RoomRole::Moderator && new != RoomRole::None);
     if touches_moderation && own < Affiliation::Admin {
         return Err(StanzaError::new(Condition::Forbidden).into());
-    }
-    let is_lowered = new < occupant.role;
-    let is_safe = match new {
-        RoomRole::None => theirs > own,
-        _ => is_lowered && theirs >= Affiliation::Admin,
-    };
-    if is_safe || (is_lowered && theirs > own) {
-        return Err(StanzaError::new(Condition::NotAllowed).into());
     }
     Ok(())
 }

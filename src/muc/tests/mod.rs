@@ -1,5 +1,7 @@
 //! Rooms, driven through the rules of delivery.
 
 mod enter;
+mod govern;
+mod meet;
 mod speak;
 mod town;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::archive::forward;
+use crate::base::ids::Incarnation;
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
@@ -25,6 +26,8 @@ use crate::effect::state::State;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
 use crate::model::message::Message;
 use crate::model::message::Place;
 use crate::model::op::Durable;
@@ -35,6 +38,8 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::model::stanza_id::StanzaIds;
 use crate::route;
 use crate::stanza::Stanza;
@@ -91,6 +96,22 @@ impl Town {
             node: 0,
             since,
         }));
+    }
+
+    /// The person's account exists, and takes messages for later.
+    pub(super) fn make_account(&mut self, name: &str) {
+        let jid = full(name).bare();
+        let row = AccountRow {
+            incarnation: Incarnation(9),
+            state: AccountState::Enabled,
+            admin: false,
+            created: self.now,
+        };
+        let record = RecordKey::Account { jid };
+        let row = Some(Row::Account { row });
+        self.commit(&Proposal::nothing().row(record, RowName::Account, row));
+        self.send(name, "<presence xmlns='jabber:client'/>");
+        self.clear();
     }
 
     /// What the person sends is handled; returns what the sender is answered directly.

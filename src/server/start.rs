@@ -57,12 +57,8 @@ pub(crate) enum StartError {
 impl std::fmt::Display for StartError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Disk(error) | Self::Log(LogError::Disk(error)) => error.fmt(out),
-            Self::Log(LogError::Log(error)) => write!(
-                out,
-                "the log cannot be believed ({error:?}); restore a backup, or ask for help with a \
-                 copy of the data folder"
-            ),
+            Self::Disk(error) => error.fmt(out),
+            Self::Log(error) => error.fmt(out),
             Self::Store(error) => error.fmt(out),
             Self::Unreadable(record) => write!(
                 out,

@@ -126,6 +126,18 @@ fn a_lost_block_is_found_wherever_something_follows() {
 }
 
 #[test]
+fn the_operator_is_told_the_file_and_the_place() {
+    let written = write();
+    let (name, last) = &written.last_batch;
+    let model = Model::new(2);
+    model.set_image(&rot(&written.image, name, last.start - 512, 1, Rot::Flip));
+
+    let text = recover(model.disk(), 0).unwrap_err().to_string();
+
+    assert!(text.contains(name) && text.contains("at byte"), "{text}");
+}
+
+#[test]
 fn a_missing_or_shortened_segment_is_found() {
     let written = write();
     let (last_name, _) = &written.last_batch;

@@ -1,6 +1,7 @@
 //! Does what the log asks, on any disk.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::log::Failure;
@@ -22,6 +23,36 @@ pub(crate) enum LogError {
     /// It was read and cannot be believed.
     Log(RecoverError),
     Disk(DiskError),
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(out),
+            Self::Log(RecoverError::Damaged { segment, offset }) => write!(
+                out,
+                "the log is damaged in {} at byte {offset}, and what was acknowledged after that would be \
+                 lost: nothing was changed; keep a copy of the data folder and restore a backup",
+                file_name(*segment)
+            ),
+            Self::Log(RecoverError::Behind { .. }) => write!(
+                out,
+                "the log ends before what the tables hold: a file of it is damaged or was replaced by an \
+                 older one; keep a copy of the data folder and restore a backup"
+            ),
+            Self::Log(RecoverError::Foreign { segment }) => write!(
+                out,
+                "{} belongs to the log of another server: two data folders were mixed",
+                file_name(*segment)
+            ),
+            Self::Log(RecoverError::Version { segment, version }) => write!(
+                out,
+                "{} has format {version} of the log, which this version does not read: start the \
+                 version that wrote it",
+                file_name(*segment)
+            ),
+        }
+    }
 }
 
 impl From<RecoverError> for LogError {

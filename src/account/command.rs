@@ -12,11 +12,13 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::effect::state::State;
 use crate::effect::view::View;
+use crate::model::account::Account;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::account::Credentials;
 use crate::model::op::Durable;
 use crate::model::op::KickReason;
+use crate::model::op::Kicked;
 use crate::model::op::Soft;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -33,9 +35,9 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
             password,
             admin,
         } => add(view, jid, password, *admin),
-        Command::SetPassword { jid, password } => set_password(view, jid, password),
+        Command::SetPassword { jid, password } => set_password(view, jid, password, Kicked::All),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
-        Command::DeleteUser { jid } => delete(view, jid),
+        Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
     }
 }
 
@@ -102,8 +104,10 @@ pub(crate) fn set_password(
     view: &View<'_>,
     jid: &BareJid,
     password: &Secret,
+    whom: Kicked,
 ) -> Result<Proposal, Stop> {
-    if !view.account(jid)?.exists() {
+    let account = view.account(jid)?;
+    if !account.exists() {
         return Ok(Proposal::nothing());
     }
     let keys = derived(view, jid, password)?;
@@ -115,8 +119,9 @@ pub(crate) fn set_password(
             RowName::Credentials,
             Some(Row::Credentials { keys }),
         );
-    Ok(proposal.soft(Soft::Kick {
+    Ok(without_tokens(proposal, jid, account).soft(Soft::Kick {
         account: jid.clone(),
+        whom,
         why: KickReason::NotAuthorized,
     }))
 }
@@ -133,13 +138,16 @@ pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Resu
     if enabled {
         return Ok(proposal);
     }
-    Ok(proposal.soft(Soft::Kick {
-        account: jid.clone(),
-        why: KickReason::NotAuthorized,
-    }))
+    Ok(
+        without_tokens(proposal, jid, view.account(jid)?).soft(Soft::Kick {
+            account: jid.clone(),
+            whom: Kicked::All,
+            why: KickReason::NotAuthorized,
+        }),
+    )
 }
 
-pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
+pub(crate) fn delete(view: &View<'_>, jid: &BareJid, whom: Kicked) -> Result<Proposal, Stop> {
     let Some(mut proposal) = with_state(view, jid, AccountState::Deleted)? else {
         return Ok(Proposal::nothing());
     };
@@ -149,6 +157,7 @@ pub(crate) fn delete(view: &View<'_>, jid: &BareJid) -> Result<Proposal, Stop> {
         .durable(Durable::Sweep { record })
         .soft(Soft::Kick {
             account: jid.clone(),
+            whom,
             why: KickReason::NotAuthorized,
         }))
 }
@@ -171,6 +180,15 @@ fn with_state(
             .guarded(view.guard(record.clone(), RowName::Account))
             .row(record, RowName::Account, Some(row)),
     ))
+}
+
+/// What devices were given before lets nobody in any more (XEP-0484 section 6.1).
+fn without_tokens(proposal: Proposal, jid: &BareJid, account: &Account) -> Proposal {
+    let record = RecordKey::Account { jid: jid.clone() };
+    let names = account.tokens().map(|(name, _)| name.clone());
+    names.fold(proposal, |proposal, name| {
+        proposal.row(record.clone(), name, None)
+    })
 }
 
 /// The keys of a password; evaluation stops until they are computed.

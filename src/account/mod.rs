@@ -1,19 +1,28 @@
 //! Accounts: registration, passwords, blocking, private data, administration.
 
+mod adhoc;
 mod blocking;
 pub(crate) mod command;
+mod list;
 mod private;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
+use crate::effect::query::Question;
 use crate::effect::request::Request;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::target::Target;
 use crate::effect::view::View;
+use crate::model::op::Kicked;
 use crate::model::op::Soft;
 use crate::model::op::Want;
 use crate::model::row::RecordKey;
@@ -33,6 +42,15 @@ pub(crate) fn evaluate_iq(
     let is_set = request.stanza.kind == Kind::Iq(IqType::Set);
     if let ("vCard", ns::VCARD, false) = (query.name(), query.ns(), is_set) {
         return Some(private::vcard(view, request, target));
+    }
+    if !matches!(target, Target::Other { .. }) {
+        match (query.name(), query.ns(), is_set) {
+            ("command", ns::COMMANDS, true) => return Some(adhoc::execute(view, request, query)),
+            ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, false) => {
+                return adhoc::discover(view, request, query);
+            }
+            _ => {}
+        }
     }
     if !matches!(target, Target::Own { .. }) {
         return None;
@@ -73,6 +91,37 @@ pub(crate) fn deliver_row(
     }
 }
 
-pub(crate) fn answer(_view: &View<'_>, _query: &Query, _found: Found) -> Vec<Item> {
-    Vec::new()
+/// What all get to hear, and whose sessions end.
+pub(crate) fn deliver(view: &View<'_>, op: &Soft, sends: &mut Sends) {
+    match op {
+        Soft::Announce { stanza } => {
+            let all = view.resident_accounts();
+            for (online, _) in all.flat_map(|(_, account)| account.available()) {
+                sends.stanza(online.session, stanza);
+            }
+        }
+        Soft::Kick { account, whom, why } => {
+            let account = view.resident_account(account);
+            for online in account.into_iter().flat_map(|one| one.online.values()) {
+                let is_meant = match whom {
+                    Kicked::All => true,
+                    Kicked::Others { session } => online.session != *session,
+                    Kicked::Resource { resource } => online.jid.resource() == &**resource,
+                };
+                if is_meant {
+                    sends.end(online.session, *why);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn answer(query: &Query, found: &Found) -> Vec<Item> {
+    let Question::Accounts { purpose, .. } = &query.question else {
+        return Vec::new();
+    };
+    let answer = list::answer(query, purpose, found).map(Arc::new);
+    let item = answer.map(|stanza| Item::Stanza { stanza });
+    item.into_iter().collect()
 }

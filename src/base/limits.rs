@@ -341,3 +341,17 @@ pub(crate) const LAST_STATUS_BYTES_MAX: usize = 512;
 ///
 /// redb begins with 1 MiB. A larger one without its mark is damaged, and is left alone.
 pub(crate) const FRESH_TABLES_BYTES_MAX: u64 = 4 << 20;
+/// How long an administrator may fill in the form of a command (XEP-0050), in milliseconds.
+///
+/// Later the command has to be begun again (`session-expired`).
+pub(crate) const COMMAND_SESSION_MS: u64 = 900_000;
+
+/// Accounts that one command of XEP-0133 deals with.
+///
+/// What they change goes into one entry of the log, whose operations are numbered with a byte.
+pub(crate) const COMMAND_ACCOUNTS_MAX: usize = 20;
+
+/// Longest text that an administrator announces (XEP-0133 section 4.23), in bytes.
+///
+/// It stands in every queue as shared bytes. A longer one is refused.
+pub(crate) const ANNOUNCEMENT_BYTES_MAX: usize = 8_192;

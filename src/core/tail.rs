@@ -216,8 +216,10 @@ impl Tail {
             let Durable::Row { record, name, row } = op else {
                 continue;
             };
+            let mut disabled = None;
             let (exists, public) = match (name, row) {
                 (RowName::Account, Some(StateRow::Account { row })) => {
+                    disabled = Some(row.state == AccountState::Disabled);
                     (Some(row.state != AccountState::Deleted), None)
                 }
                 // A room that begins is hidden until it is configured.
@@ -234,9 +236,11 @@ impl Tail {
                 record: record.clone(),
                 exists: None,
                 public: None,
+                disabled: None,
             });
             listed.exists = exists.or(listed.exists);
             listed.public = public.or(listed.public);
+            listed.disabled = disabled.or(listed.disabled);
         }
         changed.into_values().collect()
     }

@@ -36,6 +36,7 @@ const fn feature(namespace: &'static str, xep: u16, version: &'static str, on: O
 /// All of them, in the order of their namespaces (XEP-0115 section 5.1 sorts them so).
 pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::CAPS, 115, "1.6.0", On::Server),
+    feature(ns::COMMANDS, 50, "1.3.0", On::Both),
     feature(ns::DISCO_INFO, 30, "2.5", On::Both),
     feature(ns::DISCO_ITEMS, 30, "2.5", On::Both),
     feature(ns::LAST, 12, "2.0", On::Both),

@@ -82,6 +82,15 @@ impl Proposal {
         }
     }
 
+    /// Both, as one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.guards.extend(other.guards);
+        self.ops.extend(other.ops);
+        self.answers.extend(other.answers);
+        self.query = self.query.or(other.query);
+        self
+    }
+
     pub(crate) fn and_answer(mut self, answer: Outgoing) -> Self {
         self.answers.push(Arc::new(answer));
         self

@@ -50,6 +50,7 @@ pub(crate) enum Question {
     Accounts {
         after: Option<BareJid>,
         count_max: usize,
+        disabled_only: bool,
         purpose: Purpose,
     },
     /// Rooms in order of address, after `after`.
@@ -68,6 +69,7 @@ pub(crate) struct Listed {
     pub(crate) record: RecordKey,
     pub(crate) exists: Option<bool>,
     pub(crate) public: Option<bool>,
+    pub(crate) disabled: Option<bool>,
 }
 
 /// Where the tables end for a question, and what they cannot know.

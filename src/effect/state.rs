@@ -242,7 +242,7 @@ impl State {
                 }
             }
             Soft::Room { room, change } => self.apply_change(at, room, change),
-            Soft::Route { .. } | Soft::Kick { .. } => {}
+            Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {}
         }
     }
 
@@ -296,7 +296,7 @@ pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
             Soft::Kick { account, .. } => vec![RecordKey::Account {
                 jid: account.clone(),
             }],
-            Soft::Route { .. } => Vec::new(),
+            Soft::Route { .. } | Soft::Announce { .. } => Vec::new(),
         },
     }
 }

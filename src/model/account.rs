@@ -245,6 +245,15 @@ impl Account {
         }
     }
 
+    /// The tokens of the account's devices.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (&RowName, &Token)> {
+        let rows = self.rows.iter();
+        rows.filter_map(|(name, cell)| match (name, &cell.row) {
+            (RowName::Token { .. }, Some(Row::Token { token })) => Some((name, token.as_ref())),
+            _ => None,
+        })
+    }
+
     pub(crate) fn preferences(&self) -> Option<&Preferences> {
         match self.rows.row(&RowName::Preferences) {
             Some(Row::Preferences { preferences }) => Some(preferences),

@@ -97,8 +97,28 @@ pub(crate) enum Soft {
         room: BareJid,
         change: Arc<RoomChange>,
     },
-    /// All sessions of the account end with a stream error.
-    Kick { account: BareJid, why: KickReason },
+    /// Sessions of the account end with a stream error.
+    Kick {
+        account: BareJid,
+        whom: Kicked,
+        why: KickReason,
+    },
+    /// Everybody who is available gets this (XEP-0133 section 4.23).
+    Announce { stanza: Arc<Outgoing> },
+}
+
+/// Which sessions of an account end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kicked {
+    All,
+    /// All but the one that asked for it.
+    Others {
+        session: SessionId,
+    },
+    /// The one with this resource.
+    Resource {
+        resource: Box<str>,
+    },
 }
 
 /// A switch of a session that delivery looks at.

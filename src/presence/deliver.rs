@@ -85,7 +85,8 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
         | Soft::Wants { .. }
         | Soft::Route { .. }
         | Soft::Room { .. }
-        | Soft::Kick { .. } => {}
+        | Soft::Kick { .. }
+        | Soft::Announce { .. } => {}
     }
 }
 

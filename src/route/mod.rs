@@ -108,15 +108,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             Soft::Presence { .. } | Soft::Directed { .. } | Soft::Unbind { .. } => {
                 presence::deliver(view, at, op, sends);
             }
-            Soft::Kick { account, why } => {
-                for online in view
-                    .resident_account(account)
-                    .into_iter()
-                    .flat_map(|one| one.online.values())
-                {
-                    sends.end(online.session, *why);
-                }
-            }
+            Soft::Kick { .. } | Soft::Announce { .. } => crate::account::deliver(view, op, sends),
             Soft::Bind { .. } | Soft::Wants { .. } => {}
         },
     }
@@ -129,7 +121,7 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
             archive::query::answer(view, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
-        Question::Accounts { .. } => crate::account::answer(view, query, found),
+        Question::Accounts { .. } => crate::account::answer(query, &found),
         Question::Rooms { .. } => muc::answer_rooms(view, query, found),
     }
 }

@@ -211,6 +211,7 @@ impl Site {
             let question = Question::Accounts {
                 after,
                 count_max: LIST_PAGE,
+                disabled_only: false,
                 purpose,
             };
             let from = BareJid::parse(&self.domain).map_err(|_| "the domain is none".to_owned())?;

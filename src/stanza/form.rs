@@ -145,6 +145,11 @@ impl Form {
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) {
+        self.write_with(writer, &[]);
+    }
+
+    /// With an element of another namespace at its end (XEP-0133 section 4.8).
+    pub(crate) fn write_with(&self, writer: &mut Writer, extra: &[u8]) {
         let kind = match self.kind {
             FormKind::Form => "form",
             FormKind::Submit => "submit",
@@ -160,6 +165,9 @@ impl Form {
         }
         for field in &self.fields {
             field.write(writer);
+        }
+        if !extra.is_empty() {
+            writer.raw(extra);
         }
         writer.end();
     }

@@ -124,9 +124,15 @@ impl Apply<'_, '_> {
         self.put(at, record, name, row.cloned());
         match (record, name) {
             (RecordKey::Account { jid }, RowName::Account) => {
-                let exists = matches!(row, Some(Row::Account { row })
-                    if row.state != AccountState::Deleted);
-                self.changes.list_account(jid.as_str(), exists);
+                let flags = match row {
+                    Some(Row::Account { row }) => match row.state {
+                        AccountState::Enabled => Some(0),
+                        AccountState::Disabled => Some(schema::ACCOUNT_IS_DISABLED),
+                        AccountState::Deleted => None,
+                    },
+                    _ => None,
+                };
+                self.changes.list_account(jid.as_str(), flags);
             }
             (RecordKey::Room { jid }, RowName::Room) => {
                 let exists = matches!(row, Some(Row::Room { row }) if !row.destroyed);

@@ -319,8 +319,8 @@ impl<'t> Changes<'t> {
         Ok(found)
     }
 
-    pub(super) fn list_account(&mut self, name: &str, exists: bool) {
-        self.accounts.insert(name.to_owned(), exists.then_some(0));
+    pub(super) fn list_account(&mut self, name: &str, flags: Option<u8>) {
+        self.accounts.insert(name.to_owned(), flags);
     }
 
     pub(super) fn list_room(&mut self, name: &str, flags: Option<u8>) {

@@ -14,27 +14,42 @@ use crate::model::row::RecordKey;
 use crate::store::error::StoreError;
 use crate::store::key::bare;
 use crate::store::schema;
+use crate::store::schema::ACCOUNT_IS_DISABLED;
 use crate::store::schema::ROOM_IS_PUBLIC;
 
-pub(super) fn accounts(
-    snapshot: &ReadTransaction,
-    after: Option<&BareJid>,
-    count_max: usize,
-    changed: &[Listed],
-) -> Result<Found, StoreError> {
-    let list = List {
-        table: snapshot.open_table(schema::ACCOUNTS)?,
-        after,
-        count_max,
-        flag: 0,
-    };
-    let mut newer = Vec::new();
-    for change in changed {
-        if let RecordKey::Account { jid } = &change.record {
-            newer.push((jid, change.exists));
+pub(super) struct Accounts<'a> {
+    pub(super) after: Option<&'a BareJid>,
+    pub(super) count_max: usize,
+    pub(super) disabled_only: bool,
+}
+
+impl Accounts<'_> {
+    pub(super) fn list(
+        &self,
+        snapshot: &ReadTransaction,
+        changed: &[Listed],
+    ) -> Result<Found, StoreError> {
+        let flag = if self.disabled_only {
+            ACCOUNT_IS_DISABLED
+        } else {
+            0
+        };
+        let list = List {
+            table: snapshot.open_table(schema::ACCOUNTS)?,
+            after: self.after,
+            count_max: self.count_max,
+            flag,
+        };
+        let mut newer = Vec::new();
+        for change in changed {
+            if let RecordKey::Account { jid } = &change.record {
+                let is_disabled = change.disabled == Some(true);
+                let is_in = |exists| exists && (is_disabled || !self.disabled_only);
+                newer.push((jid, change.exists.map(is_in)));
+            }
         }
+        list.find(&newer)
     }
-    list.find(&newer)
 }
 
 pub(super) struct Rooms<'a> {

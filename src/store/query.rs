@@ -64,8 +64,18 @@ pub(super) fn ask(
             find_ends(snapshot, *incarnation, horizon.upto)
         }
         Question::Accounts {
-            after, count_max, ..
-        } => list::accounts(snapshot, after.as_ref(), *count_max, &horizon.changed),
+            after,
+            count_max,
+            disabled_only,
+            ..
+        } => {
+            let accounts = list::Accounts {
+                after: after.as_ref(),
+                count_max: *count_max,
+                disabled_only: *disabled_only,
+            };
+            accounts.list(snapshot, &horizon.changed)
+        }
         Question::Rooms {
             after,
             count_max,

@@ -57,6 +57,9 @@ pub(super) const EPOCHS: Bytes = TableDefinition::new("epochs");
 pub(super) const WORK: Bytes = TableDefinition::new("work");
 pub(super) const META: TableDefinition<'static, u8, &'static [u8]> = TableDefinition::new("meta");
 
+/// Flag of an entry of `accounts`: nobody can log in.
+pub(super) const ACCOUNT_IS_DISABLED: u8 = 1;
+
 /// Flag of an entry of `rooms`: strangers may see it in the list.
 pub(super) const ROOM_IS_PUBLIC: u8 = 1;
 

@@ -27,6 +27,7 @@ use crate::model::account::Account;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::contact::Contact;
+use crate::model::op::Kicked;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Epoch;
@@ -96,7 +97,7 @@ impl House {
     pub(crate) fn delete(&mut self, name: &str) {
         let jid = bare(name);
         let proposal = self
-            .until_loaded(|view| crate::account::command::delete(view, &jid))
+            .until_loaded(|view| crate::account::command::delete(view, &jid, Kicked::All))
             .unwrap();
         self.commit(&proposal.ops);
     }

@@ -226,6 +226,7 @@ fn list(rooms: bool, after: Option<BareJid>, count_max: usize, public_only: bool
     Question::Accounts {
         after,
         count_max,
+        disabled_only: false,
         purpose,
     }
 }

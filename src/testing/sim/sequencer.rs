@@ -320,7 +320,8 @@ impl Peer {
                 let mut ops = self.rewrite(&account, |row| AccountRow { state, ..row });
                 if !is_enabled {
                     let why = KickReason::NotAuthorized;
-                    ops.push(Op::soft(Soft::Kick { account, why }));
+                    let whom = crate::model::op::Kicked::All;
+                    ops.push(Op::soft(Soft::Kick { account, whom, why }));
                 }
                 ops
             }

@@ -1,0 +1,4 @@
+//! What users and administrators ask about accounts.
+
+mod commands;
+mod office;

@@ -105,81 +105,14 @@ pub(crate) struct Meerkat {
 }
 
 impl Meerkat {
-    fn settings(place: &Place) -> PathBuf {
+    fn file(place: &Place) -> PathBuf {
         place.folder.join("meerkat.toml")
     }
-}
 
-impl Target for Meerkat {
-    fn name(&self) -> &'static str {
-        "meerkat"
-    }
-
-    fn version(&self) -> String {
-        env!("CARGO_PKG_VERSION").to_owned()
-    }
-
-    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
-        let settings = format!(
-            r#"domain = "localhost"
-data = "{data}"
-
-[listen]
-c2s = ["127.0.0.1:{plain}"]
-c2s_tls = ["127.0.0.1:{tls}"]
-
-[tls]
-certificate = "{certificate}"
-key = "{key}"
-
-[c2s]
-require_tls = false
-
-# All clients come from one address and send as fast as they can.
-[limits]
-connections = 20000
-connections_per_address = 20000
-bytes_per_second = 1000000000
-sessions_per_account = 1000
-
-[quota]
-offline_messages = 1000000
-"#,
-            data = place.folder.join("data").display(),
-            plain = place.ports.plain,
-            tls = place.ports.tls,
-            certificate = place.certificate.display(),
-            key = place.key.display(),
-        );
-        fs::write(Self::settings(place), settings)?;
-        for user in users {
-            self.add_user(place, user)?;
-        }
-        Ok(())
-    }
-
-    fn command(&self, place: &Place, core: Option<usize>) -> Command {
-        let mut command = process::pinned(&self.binary, core);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(Self::settings(place));
-        for setting in self.settings {
-            command.args(["--set", setting]);
-        }
-        command
-    }
-
-    fn promises_durability(&self) -> bool {
-        true
-    }
-}
-
-impl Meerkat {
     fn add_user(&self, place: &Place, user: &str) -> Outcome<()> {
         let mut child = Command::new(&self.binary)
             .args(["user", "add", user, "--password-stdin", "--config"])
-            .arg(Self::settings(place))
+            .arg(Self::file(place))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -197,6 +130,97 @@ impl Meerkat {
             ))
         }
     }
+}
+
+impl Target for Meerkat {
+    fn name(&self) -> &'static str {
+        "meerkat"
+    }
+
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
+        let mut settings = common_settings(place);
+        settings.push("domain = \"localhost\"".to_owned());
+        settings.push(format!(
+            "data = \"{}\"",
+            place.folder.join("data").display()
+        ));
+        settings.push("c2s.require_tls = false".to_owned());
+        fs::write(Self::file(place), settings.join("\n"))?;
+        for user in users {
+            self.add_user(place, user)?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, place: &Place, core: Option<usize>) -> Command {
+        let mut command = process::pinned(&self.binary, core);
+        command.arg("serve").arg("--config").arg(Self::file(place));
+        for setting in self.settings {
+            command.args(["--set", setting]);
+        }
+        command
+    }
+
+    fn promises_durability(&self) -> bool {
+        true
+    }
+}
+
+/// The same server without a disk, to tell what the disk costs.
+#[derive(Debug)]
+pub(crate) struct MeerkatInMemory {
+    pub(crate) binary: PathBuf,
+}
+
+impl Target for MeerkatInMemory {
+    fn name(&self) -> &'static str {
+        "meerkat dev"
+    }
+
+    fn version(&self) -> String {
+        "without a disk".to_owned()
+    }
+
+    fn prepare(&self, place: &Place, users: &[String]) -> Outcome<()> {
+        // It has no place to keep accounts; they are given at each start.
+        fs::write(place.folder.join("users"), users.join("\n"))?;
+        Ok(())
+    }
+
+    fn command(&self, place: &Place, core: Option<usize>) -> Command {
+        let mut command = process::pinned(&self.binary, core);
+        command.arg("dev");
+        let users = fs::read_to_string(place.folder.join("users")).unwrap_or_default();
+        for user in users.lines() {
+            command.arg("--user").arg(format!("{user}:{user}"));
+        }
+        for setting in common_settings(place) {
+            command.arg("--set").arg(setting.replacen(" = ", "=", 1));
+        }
+        command
+    }
+}
+
+/// Where it listens, and limits beyond what it would have to bear.
+///
+/// All clients come from one address and send as fast as they can.
+fn common_settings(place: &Place) -> Vec<String> {
+    let Ports { plain, tls } = place.ports;
+    vec![
+        format!("listen.c2s = [\"127.0.0.1:{plain}\"]"),
+        format!("listen.c2s_tls = [\"127.0.0.1:{tls}\"]"),
+        format!("tls.certificate = \"{}\"", place.certificate.display()),
+        format!("tls.key = \"{}\"", place.key.display()),
+        "limits.connections = 20000".to_owned(),
+        "limits.connections_per_address = 20000".to_owned(),
+        "limits.bytes_per_second = 1000000000".to_owned(),
+        "limits.sessions_per_account = 1000".to_owned(),
+        "quota.offline_messages = 1000000".to_owned(),
+    ]
 }
 
 /// Where a peer keeps its archives.

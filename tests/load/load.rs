@@ -6,7 +6,7 @@
 //! machine prove nothing.
 //!
 //! ```text
-//! cargo bench --bench load -- [--quick | --full] [--only NAME]... [--peer prosody|sqlite|none] [--without-meerkat]
+//! cargo bench --bench load -- [--quick | --full] [--only NAME]... [--peer prosody|sqlite|dev|none] [--without-meerkat]
 //! ```
 //! The names: `start login pairs room archive idle disk`. `--quick` is for a first look (its figures are
 //! rough), `--full` archives a million messages before the start time is taken and writes slowly enough
@@ -47,6 +47,7 @@ use bench::Effort;
 use generator::Outcome;
 use generator::process;
 use generator::server::Meerkat;
+use generator::server::MeerkatInMemory;
 use generator::server::PeerStore;
 use generator::server::Place;
 use generator::server::Prosody;
@@ -55,12 +56,21 @@ use generator::unexpected;
 use report::Report;
 
 const USAGE: &str = "usage: load [--quick | --full] [--only NAME]... \
-                     [--peer prosody|sqlite|none] [--without-meerkat]";
+                     [--peer prosody|sqlite|dev|none] [--without-meerkat]";
+
+/// What Meerkat is compared with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Peer {
+    Prosody(PeerStore),
+    /// Meerkat itself, in memory.
+    Dev,
+    None,
+}
 
 struct Choice {
     effort: Effort,
     only: Vec<String>,
-    peer: Option<PeerStore>,
+    peer: Peer,
     meerkat: bool,
 }
 
@@ -69,7 +79,7 @@ impl Choice {
         let mut choice = Self {
             effort: Effort::Normal,
             only: Vec::new(),
-            peer: Some(PeerStore::Files),
+            peer: Peer::Prosody(PeerStore::Files),
             meerkat: true,
         };
         let mut words = arguments.iter().map(String::as_str);
@@ -80,9 +90,10 @@ impl Choice {
                 "--only" => choice.only.push(words.next()?.to_owned()),
                 "--peer" => {
                     choice.peer = match words.next()? {
-                        "prosody" => Some(PeerStore::Files),
-                        "sqlite" => Some(PeerStore::Sqlite),
-                        "none" => None,
+                        "prosody" => Peer::Prosody(PeerStore::Files),
+                        "sqlite" => Peer::Prosody(PeerStore::Sqlite),
+                        "dev" => Peer::Dev,
+                        "none" => Peer::None,
                         _ => return None,
                     }
                 }
@@ -143,21 +154,25 @@ fn run(choice: &Choice) -> Outcome<()> {
 }
 
 fn targets(choice: &Choice) -> Vec<Box<dyn Target>> {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_meerkat"));
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if choice.meerkat {
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_meerkat"));
         targets.push(Box::new(Meerkat {
-            binary,
+            binary: binary.clone(),
             settings: &[],
         }));
     }
-    if let Some(store) = choice.peer {
-        let peer = Prosody { store };
-        if peer.is_installed() {
-            targets.push(Box::new(peer));
-        } else {
-            eprintln!("{} is not installed: no comparison", peer.name());
+    match choice.peer {
+        Peer::Prosody(store) => {
+            let peer = Prosody { store };
+            if peer.is_installed() {
+                targets.push(Box::new(peer));
+            } else {
+                eprintln!("{} is not installed: no comparison", peer.name());
+            }
         }
+        Peer::Dev => targets.push(Box::new(MeerkatInMemory { binary })),
+        Peer::None => {}
     }
     targets
 }

@@ -116,7 +116,7 @@ impl Report {
         let peer = self
             .columns
             .iter()
-            .find(|(name, _)| name.starts_with("prosody"))?;
+            .find(|(name, _)| name.starts_with("prosody") || name == "meerkat dev")?;
         Some((&own.0, &peer.0))
     }
 }

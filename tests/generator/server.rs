@@ -150,10 +150,11 @@ impl Target for Meerkat {
         ));
         settings.push("c2s.require_tls = false".to_owned());
         fs::write(Self::file(place), settings.join("\n"))?;
+        let mut server = Server::start(self, place, None)?;
         for user in users {
             self.add_user(place, user)?;
         }
-        Ok(())
+        server.stop()
     }
 
     fn command(&self, place: &Place, core: Option<usize>) -> Command {

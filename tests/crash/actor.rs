@@ -349,11 +349,11 @@ impl Actor {
             if !xml::is(&element, "presence") || !xml::contains(&element, "muc#user") {
                 continue;
             }
-            let created = xml::contains(&element, "201");
+            let created = xml::has_status(&element, "201");
             if created && !creates {
                 return unexpected("a persistent room is gone");
             }
-            if xml::contains(&element, "110") {
+            if xml::has_status(&element, "110") {
                 return Ok(());
             }
         }

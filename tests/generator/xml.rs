@@ -114,6 +114,11 @@ pub(crate) fn contains(element: &[u8], part: &str) -> bool {
     memmem::find(element, part.as_bytes()).is_some()
 }
 
+/// Whether a room's presence carries this status (XEP-0045 section 15.6).
+pub(crate) fn has_status(element: &[u8], code: &str) -> bool {
+    contains(element, &format!("code='{code}'")) || contains(element, &format!("code=\"{code}\""))
+}
+
 /// An element as a tree, for everything that is not the hot path.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Node {

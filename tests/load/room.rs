@@ -117,7 +117,7 @@ async fn join(occupant: &mut Client, address: &str, nick: &str) -> Outcome<()> {
             return unexpected(String::from_utf8_lossy(element));
         }
         // XEP-0045 section 7.2.2: the own presence comes last.
-        if xml::contains(element, "110") && xml::contains(element, "muc#user") {
+        if xml::has_status(element, "110") {
             return Ok(());
         }
     }

@@ -31,7 +31,7 @@ pub(crate) fn measure(
     place: &Place,
     report: &mut Report,
 ) -> Outcome<()> {
-    let server = bench.start(target, place)?;
+    let mut server = bench.start(target, place)?;
     let messages = bench.pick(200, 1_000, 5_000);
     let manner = Manner {
         batch: 10,
@@ -65,7 +65,7 @@ pub(crate) fn measure(
         cost.microseconds_each(pages * PAGE),
     );
     bench.run(bench.all(readers.into_iter().map(Client::close)))?;
-    Ok(())
+    server.stop()
 }
 
 /// Every reader reads its whole archive, at least once and until the time is over.

@@ -25,7 +25,7 @@ pub(crate) fn measure(
     place: &Place,
     report: &mut Report,
 ) -> Outcome<()> {
-    let server = bench.start(target, place)?;
+    let mut server = bench.start(target, place)?;
     for (security, name) in [(Security::Plain, "plain"), (Security::Tls, "TLS")] {
         // Also fills the generator's memory of hashed passwords.
         storm(bench, server.ports, security, bench.warm_up())?;
@@ -39,7 +39,7 @@ pub(crate) fn measure(
             cost.microseconds_each(count),
         );
     }
-    Ok(())
+    server.stop()
 }
 
 fn storm(bench: &Bench, ports: Ports, security: Security, length: Duration) -> Outcome<u64> {

@@ -56,13 +56,14 @@ impl Pair {
                     let sender = ground.login(ports, security, &user(from), "pair").await?;
                     let mut receiver = ground.login(ports, security, &user(to), "pair").await?;
                     receiver.send("<presence/>");
-                    let mut pair = Self {
+                    // What an earlier scenario left comes before the answer.
+                    let ping = "<iq type='get' id='there' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+                    receiver.request("there", ping).await?;
+                    Ok(Self {
                         sender,
                         receiver,
                         next: 0,
-                    };
-                    ping(&mut pair.receiver).await?;
-                    Ok(pair)
+                    })
                 }
             }))
             .await
@@ -186,7 +187,7 @@ pub(crate) fn measure(
     place: &Place,
     report: &mut Report,
 ) -> Outcome<()> {
-    let server = bench.start(target, place)?;
+    let mut server = bench.start(target, place)?;
     let members = (0..PAIRS).map(|index| (2 * index, 2 * index + 1));
     let mut pairs = bench.run(Pair::login(bench, server.ports, Security::Plain, members))?;
     let manners = [
@@ -223,7 +224,7 @@ pub(crate) fn measure(
     );
     latencies.report(&name, report);
     bench.run(bench.all(pairs.into_iter().map(Pair::finish)))?;
-    Ok(())
+    server.stop()
 }
 
 type Talk = (Vec<Pair>, u64, Latencies);

@@ -158,7 +158,7 @@ pub(crate) fn measure(
     place: &Place,
     report: &mut Report,
 ) -> Outcome<()> {
-    let server = bench.start(target, place)?;
+    let mut server = bench.start(target, place)?;
     let mut room = bench.run(Room::gather(bench, server.ports))?;
     bench.run(room.speak_for(bench.warm_up()))?;
     let meter = Meter::new(server.pid())?;
@@ -172,5 +172,5 @@ pub(crate) fn measure(
     );
     latencies.report("room of 100", report);
     bench.run(bench.all(room.occupants.into_iter().map(Client::close)))?;
-    Ok(())
+    server.stop()
 }

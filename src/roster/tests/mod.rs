@@ -2,5 +2,6 @@
 
 mod changes;
 mod contacts;
+mod model;
 mod tables;
 mod versions;

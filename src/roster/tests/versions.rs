@@ -145,3 +145,27 @@ fn a_request_for_subscription_is_not_told_by_the_roster() {
     let got = get(&mut house, &ver);
     assert!(got[0].ends_with("id='g'></iq>"), "{got:?}");
 }
+
+#[test]
+fn a_contact_that_was_removed_and_then_asked_is_gone_for_the_client() {
+    let mut house = house();
+    let ver = set(&mut house, "<item jid='eve@house.example'/>");
+    set(
+        &mut house,
+        "<item jid='eve@house.example' subscription='remove'/>",
+    );
+    house.log_in("eve/den");
+    house.send(
+        "eve/den",
+        "<presence type='subscribe' to='ann@house.example'/>",
+    );
+    house.take("ann/phone");
+
+    let got = get(&mut house, &ver);
+
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert!(
+        got[0].contains("<query xmlns='jabber:iq:roster'"),
+        "{got:?}"
+    );
+}

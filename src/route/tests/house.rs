@@ -105,7 +105,7 @@ impl House {
     /// A session without presence; `user` is `name/resource`.
     pub(crate) fn bind(&mut self, user: &str) {
         let jid = full(user);
-        let session = SessionId(u64::try_from(self.sessions.len()).unwrap() + 1);
+        let session = SessionId(u64::try_from(self.inboxes.len()).unwrap() + 1);
         self.sessions.insert(session, jid.clone());
         self.inboxes.insert(session, Vec::new());
         let since = self.now;

@@ -84,6 +84,7 @@ impl World {
             segments_max: if plan.is_follower { 64 } else { 16 },
             untaken_max: 4_096,
             is_follower: plan.is_follower,
+            has_tables: seed % 4 == 0,
         };
         let mut devices = Vec::new();
         for name in NAMES {
@@ -196,7 +197,9 @@ impl World {
                 self.machine.set_faults(self.faults);
                 return Ok(());
             }
-            let is_fault = error.contains("Disk(") || error.starts_with("log: ");
+            let is_fault = error.contains("Disk(")
+                || error.starts_with("log: ")
+                || error.starts_with("tables: Io");
             if self.is_calm || !is_fault {
                 return Err(format!("the server does not start: {error}"));
             }

@@ -1,15 +1,18 @@
 //! A board that follows a model of another node, and what is left when all is over.
 
+use std::collections::BTreeMap;
+
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::core::Input;
 use crate::core::boot::Boot;
-use crate::model::message::Role;
 use crate::store::disk::log::LogFiles;
+use crate::testing::sim::machine::DOMAIN;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::sequencer::Deed;
 use crate::testing::sim::sequencer::Down;
 use crate::testing::sim::sequencer::Peer;
+use crate::testing::sim::work::bodies;
 
 /// A message as it is found at the end.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,10 +105,11 @@ impl Machine {
     /// Everything that is kept, read from the disk by the recovery. The process has to be down.
     pub fn archive(&mut self) -> Result<Vec<Archived>, String> {
         self.model.kill();
+        let wrong = |error| format!("tables: {error:?}");
+        self.shelf.open(self.model.disk()).map_err(wrong)?;
         let mut files = LogFiles::new(self.model.disk());
-        let mut tables = self.tables.clone();
-        let applied_to = tables.applied_to();
-        let mut boot = Boot::new(0, tables.epochs(), applied_to);
+        let applied_to = self.shelf.applied_to().map_err(wrong)?;
+        let mut boot = Boot::new(0, &self.shelf.epochs().map_err(wrong)?, applied_to);
         let mut unreadable = None;
         files
             .recover(applied_to.to_u128(), 1, &mut |record| {
@@ -116,20 +120,25 @@ impl Machine {
         if let Some(error) = unreadable {
             return Err(format!("read: {error:?}"));
         }
-        tables.apply(&boot.tail, &boot.fresh_epochs, applied_to);
-        let found = tables.messages().map(|(position, stored)| Archived {
-            position: position.to_u128(),
-            from: stored.message.from.as_str().to_owned(),
-            to: stored.message.to.as_str().to_owned(),
-            body: super::work::bodies(&stored.message.payload)
-                .pop()
-                .unwrap_or_default(),
-            places: stored
-                .places
-                .iter()
-                .filter(|place| place.role != Role::Said)
-                .count(),
-        });
-        Ok(found.collect())
+        let names = self.options.accounts.iter();
+        let accounts: Vec<BareJid> = names
+            .filter_map(|name| BareJid::from_parts(Some(name), DOMAIN).ok())
+            .collect();
+        let mut found: BTreeMap<u128, Archived> = BTreeMap::new();
+        for (_, rows) in self.shelf.archive(&boot, &accounts).map_err(wrong)? {
+            for kept in rows {
+                let position = kept.position.to_u128();
+                let message = &kept.message;
+                let archived = found.entry(position).or_insert_with(|| Archived {
+                    position,
+                    from: message.from.as_str().to_owned(),
+                    to: message.to.as_str().to_owned(),
+                    body: bodies(&message.payload).pop().unwrap_or_default(),
+                    places: 0,
+                });
+                archived.places += 1;
+            }
+        }
+        Ok(found.into_values().collect())
     }
 }

@@ -27,10 +27,12 @@ use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::model::row::Rows;
 use crate::store::disk::log::LogFiles;
 use crate::store::disk::model::Model;
 use crate::testing::sim::sequencer::Peer;
 use crate::testing::sim::sequencer::Shipped;
+use crate::testing::sim::shelf::Shelf;
 use crate::testing::sim::tables::Tables;
 use crate::testing::sim::work::Work;
 
@@ -50,6 +52,8 @@ pub struct Options {
     pub untaken_max: usize,
     /// The core proposes, and a model of another node numbers.
     pub is_follower: bool,
+    /// The real tables over the model disk, instead of maps beside it.
+    pub has_tables: bool,
 }
 
 /// How often what goes wrong: once in so many calls, never for 0.
@@ -98,7 +102,7 @@ pub struct Machine {
     pub(super) options: Options,
     pub(super) mutation: Option<Mutation>,
     pub(super) model: Model,
-    pub(super) tables: Tables,
+    pub(super) shelf: Shelf,
     pub(super) rng: Rng,
     pub(super) running: Option<Running>,
     pub(super) peer: Option<Peer>,
@@ -141,11 +145,17 @@ impl Machine {
                 mutation == Some(Mutation::GuardIgnored),
             )
         });
+        let model = Model::new(seed ^ 0xd15c);
+        let real = options.has_tables.then(|| Shelf::real(model.disk(), &tables));
+        let shelf = match real {
+            Some(Ok(real)) => real,
+            Some(Err(_)) | None => Shelf::Maps(Box::new(tables)),
+        };
         Self {
             options,
             mutation,
-            model: Model::new(seed ^ 0xd15c),
-            tables,
+            model,
+            shelf,
             rng: Rng::from_number(seed ^ 0x0b0a_4d00),
             running: None,
             peer,
@@ -218,6 +228,7 @@ impl Machine {
 
     fn stop(&mut self) {
         self.running = None;
+        self.shelf.close();
         self.events.clear();
         if let Some(peer) = &mut self.peer {
             peer.break_link();
@@ -230,8 +241,12 @@ impl Machine {
         self.boots += 1;
         let now = self.now();
         let mut files = LogFiles::new(self.model.disk());
-        let applied_to = self.tables.applied_to();
-        let mut boot = Boot::new(0, self.tables.epochs(), applied_to);
+        let wrong = |error| format!("tables: {error:?}");
+        self.shelf.open(self.model.disk()).map_err(wrong)?;
+        let applied_to = self.shelf.applied_to().map_err(wrong)?;
+        let known = self.shelf.epochs().map_err(wrong)?;
+        let rows = self.shelf.node_rows().map_err(wrong)?;
+        let mut boot = Boot::new(0, &known, applied_to);
         let mut unreadable = None;
         let recovered = files
             .recover(applied_to.to_u128(), self.rng.next(), &mut |record| {
@@ -252,7 +267,7 @@ impl Machine {
         let (sequencer, records) = if let Some(peer) = &mut self.peer {
             peer.meet(&mut boot, tip, now)?
         } else {
-            self.begin(&mut boot, salt, now)
+            self.begin(&mut boot, &rows, salt, now)
         };
         self.write_first(&mut files, &mut log, records)?;
         let core = self.start(boot, sequencer, salt, now);
@@ -270,14 +285,19 @@ impl Machine {
     }
 
     /// A board alone begins an epoch of its own.
-    fn begin(&mut self, boot: &mut Boot, salt: u32, now: Now) -> (Sequencer, Vec<Shipped>) {
+    fn begin(
+        &mut self,
+        boot: &mut Boot,
+        rows: &Rows,
+        salt: u32,
+        now: Now,
+    ) -> (Sequencer, Vec<Shipped>) {
         let again = (self.mutation == Some(Mutation::ApplyTwice))
             .then(|| boot.tail.last().cloned())
             .flatten();
         let (epoch, position, bytes) = boot.begin_epoch(now, salt);
         let mut records = vec![(position, Kind::Epoch, bytes)];
-        let rows = self.tables.rows(&RecordKey::Node);
-        let (_, secrets) = boot.secrets(&rows, now, epoch, &mut self.rng);
+        let (_, secrets) = boot.secrets(rows, now, epoch, &mut self.rng);
         let mut seq = 0;
         if let Some(again) = again {
             let mut again = again.as_ref().clone();

@@ -8,6 +8,7 @@ mod follower;
 mod machine;
 mod reading;
 mod sequencer;
+mod shelf;
 mod tables;
 mod wire;
 mod work;

@@ -122,6 +122,10 @@ impl Tables {
         rows.put(name, Cell { at, stamp, row });
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Rows)> {
+        self.records.iter()
+    }
+
     pub(crate) fn rows(&self, key: &RecordKey) -> Rows {
         self.records.get(key).cloned().unwrap_or_default()
     }
@@ -185,12 +189,6 @@ impl Tables {
             Some(kept(*position, stored, role))
         });
         rows.collect()
-    }
-
-    pub(crate) fn messages(&self) -> impl Iterator<Item = (Position, &Stored)> {
-        self.messages
-            .iter()
-            .map(|(position, stored)| (*position, stored))
     }
 
     pub(crate) fn answer(&self, query: &Query, upto: Position) -> Found {

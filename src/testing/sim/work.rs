@@ -9,6 +9,7 @@ use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Request;
 use crate::model::position::Position;
+use crate::store::StoreError;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::machine::Mutation;
 use crate::testing::sim::sequencer::Peer;
@@ -140,21 +141,23 @@ impl Machine {
         }
         match running.work.jobs.swap_remove(index) {
             Job::Asked(output) => {
-                if let Some(input) = self.perform(*output)
-                    && let Some(running) = &mut self.running
-                {
-                    running.work.jobs.push(Job::Done(Box::new(input)));
+                let input = self.perform(*output);
+                match (input, &mut self.running) {
+                    (Some(input), Some(running)) => {
+                        running.work.jobs.push(Job::Done(Box::new(input)));
+                    }
+                    _ => self.kill(),
                 }
             }
             Job::Done(input) => self.step(*input),
         }
     }
 
-    /// What the tables do, at once and as a whole.
+    /// What the tables do, at once and as a whole; `None`: they failed, and the process has to end.
     fn perform(&mut self, output: Output) -> Option<Input> {
         match output {
             Output::Load { key } => {
-                let mut record = self.tables.load(&key);
+                let mut record = self.shelf.load(&key).ok()?;
                 if let (Some(Mutation::ReplaySkipsOne), Record::Account { account }) =
                     (self.mutation, &mut record)
                 {
@@ -168,20 +171,21 @@ impl Machine {
                 horizon,
             } => Some(Input::Answered {
                 query,
-                found: self.tables.answer(&asked, horizon.upto),
+                found: self.shelf.ask(&asked, &horizon).ok()?,
             }),
             Output::Fetch { session, positions } => Some(Input::Fetched {
                 session,
-                rows: self.tables.fetch(&positions),
+                rows: self.shelf.fetch(&positions).ok()?,
             }),
             Output::Checkpoint {
                 entries,
                 epochs,
                 upto,
-            } => {
-                self.tables.apply(&entries, &epochs, upto);
-                Some(Input::Checkpointed { upto })
-            }
+            } => match self.shelf.checkpoint(&entries, &epochs, upto) {
+                Ok(()) => Some(Input::Checkpointed { upto }),
+                Err(StoreError::Full) => Some(Input::NotCheckpointed),
+                Err(_) => None,
+            },
             _ => None,
         }
     }

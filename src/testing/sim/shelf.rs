@@ -1,0 +1,195 @@
+//! The tables of a board: maps, which are fast, or the real ones over the model disk.
+
+use std::sync::Arc;
+
+use crate::base::jid::BareJid;
+use crate::core::Record;
+use crate::core::boot::Boot;
+use crate::effect::query::ArchivePage;
+use crate::effect::query::Found;
+use crate::effect::query::Horizon;
+use crate::effect::query::Kept;
+use crate::effect::query::Query;
+use crate::effect::query::Question;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::message::Owner;
+use crate::model::op::Op;
+use crate::model::position::Epoch;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::disk::Disk;
+use crate::testing::sim::tables::Tables;
+
+/// Memory for pages: little, so that pages are read again.
+const CACHE_BYTES: usize = 256 << 10;
+
+/// Messages of one account that a run can have.
+const PAGE_MAX: usize = 1_000_000;
+
+#[derive(Debug)]
+pub(super) enum Shelf {
+    Maps(Box<Tables>),
+    /// `None` while the process is down.
+    Real(Option<Arc<Store>>),
+}
+
+impl Shelf {
+    /// Real tables that begin with these rows.
+    pub(super) fn real(disk: Arc<dyn Disk>, tables: &Tables) -> Result<Self, StoreError> {
+        let store = Store::open(disk, CACHE_BYTES)?;
+        let ops = tables.iter().flat_map(|(record, rows)| {
+            let op = |(name, cell): (&RowName, &crate::model::row::Cell)| {
+                Op::row(record.clone(), name.clone(), cell.row.clone())
+            };
+            rows.iter().map(op).collect::<Vec<_>>()
+        });
+        let epoch = Epoch::default();
+        let entry = Entry {
+            position: Position::new(epoch, 1, 0),
+            stamp: crate::model::position::Hlc::default(),
+            op_id: OpId::default(),
+            origin: None,
+            ops: ops.collect(),
+        };
+        let upto = entry.position;
+        store.checkpoint(&[Arc::new(entry)], &[], upto)?;
+        Ok(Self::Real(None))
+    }
+
+    /// The process starts.
+    pub(super) fn open(&mut self, disk: Arc<dyn Disk>) -> Result<(), StoreError> {
+        if let Self::Real(store) = self {
+            // The old process must have let go of its file first.
+            *store = None;
+            *store = Some(Arc::new(Store::open(disk, CACHE_BYTES)?));
+        }
+        Ok(())
+    }
+
+    /// The process is gone.
+    pub(super) fn close(&mut self) {
+        if let Self::Real(store) = self {
+            *store = None;
+        }
+    }
+
+    fn store(&self) -> Result<&Store, StoreError> {
+        match self {
+            Self::Real(Some(store)) => Ok(store),
+            Self::Real(None) | Self::Maps(_) => Err(StoreError::Poisoned),
+        }
+    }
+
+    pub(super) fn applied_to(&self) -> Result<Position, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.applied_to()),
+            Self::Real(_) => self.store()?.applied_to(),
+        }
+    }
+
+    pub(super) fn epochs(&self) -> Result<Vec<EpochRecord>, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.epochs().to_vec()),
+            Self::Real(_) => self.store()?.epochs(),
+        }
+    }
+
+    pub(super) fn load(&self, key: &RecordKey) -> Result<Record, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.load(key)),
+            Self::Real(_) => self.store()?.load(key),
+        }
+    }
+
+    pub(super) fn node_rows(&self) -> Result<Rows, StoreError> {
+        match self.load(&RecordKey::Node)? {
+            Record::Node { rows } => Ok(rows),
+            Record::Account { .. } | Record::Room { .. } => Ok(Rows::default()),
+        }
+    }
+
+    pub(super) fn fetch(&self, positions: &[Position]) -> Result<Vec<Kept>, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.fetch(positions)),
+            Self::Real(_) => self.store()?.fetch(positions),
+        }
+    }
+
+    pub(super) fn ask(&self, query: &Query, horizon: &Horizon) -> Result<Found, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.answer(query, horizon.upto)),
+            Self::Real(_) => self.store()?.ask(&query.question, horizon),
+        }
+    }
+
+    pub(super) fn checkpoint(
+        &mut self,
+        entries: &[Arc<Entry>],
+        epochs: &[EpochRecord],
+        upto: Position,
+    ) -> Result<(), StoreError> {
+        if let Self::Maps(tables) = self {
+            tables.apply(entries, epochs, upto);
+            return Ok(());
+        }
+        self.store()?.checkpoint(entries, epochs, upto)
+    }
+
+    /// Everything that is kept for one account, with what the log has beyond the tables.
+    pub(super) fn archive(
+        &mut self,
+        boot: &Boot,
+        accounts: &[BareJid],
+    ) -> Result<Vec<(BareJid, Vec<Kept>)>, StoreError> {
+        let upto = boot.tail.last().map(|entry| entry.position);
+        let upto = upto.unwrap_or_default().max(self.applied_to()?);
+        self.checkpoint(&boot.tail, &boot.fresh_epochs, upto)?;
+        let mut found = Vec::new();
+        for account in accounts {
+            let key = RecordKey::Account {
+                jid: account.clone(),
+            };
+            let Record::Account { account: record } = self.load(&key)? else {
+                continue;
+            };
+            let Some(Row::Account { row }) = record.rows.row(&RowName::Account) else {
+                continue;
+            };
+            let page = ArchivePage {
+                owner: Owner::Account {
+                    jid: account.clone(),
+                },
+                incarnation: row.incarnation,
+                with: None,
+                start: None,
+                end: None,
+                after: None,
+                before: None,
+                ids: Vec::new(),
+                backwards: false,
+                count_max: PAGE_MAX,
+                flipped: false,
+            };
+            let query = Query {
+                iq: "".into(),
+                from: account.to_jid(),
+                question: Question::Archive {
+                    query_id: None,
+                    page,
+                    shows_senders: false,
+                },
+            };
+            if let Found::Page { rows, .. } = self.ask(&query, &Horizon::none())? {
+                found.push((account.clone(), rows));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -23,6 +23,15 @@ struct Op {
     session: (usize, u64),
 }
 
+/// An element that somebody stored.
+#[derive(Clone, Debug)]
+struct Set {
+    number: u64,
+    account: String,
+    name: String,
+    resulted: bool,
+}
+
 /// One session of one device.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
@@ -35,6 +44,9 @@ pub(crate) struct Watch {
 #[derive(Debug, Default)]
 pub(crate) struct Checker {
     ops: BTreeMap<String, Op>,
+    sets: BTreeMap<String, Set>,
+    /// The id in the reader's archive under which a message was shown.
+    ids: BTreeMap<(String, String), String>,
     sessions: BTreeMap<(usize, u64), Watch>,
     seen_by_account: BTreeMap<String, BTreeSet<String>>,
     /// Acknowledged before it was durable; fine only if it was refused.
@@ -75,6 +87,73 @@ impl Checker {
         }
     }
 
+    pub(crate) fn stored(&mut self, body: &str, number: u64, account: &str, name: &str) {
+        let set = Set {
+            number,
+            account: account.to_owned(),
+            name: name.to_owned(),
+            resulted: false,
+        };
+        self.sets.insert(body.to_owned(), set);
+    }
+
+    /// An answer to a set.
+    pub(crate) fn resulted(&mut self, body: &str, is_durable: bool) -> Result<(), String> {
+        let Some(set) = self.sets.get_mut(body) else {
+            return Ok(());
+        };
+        set.resulted = true;
+        if is_durable {
+            return Ok(());
+        }
+        Err(format!("{body} had its result before it was on the disk"))
+    }
+
+    /// What is stored at the end is what was stored last, or something that was not answered.
+    pub(crate) fn check_sets(
+        &self,
+        value: impl Fn(&str, &str) -> Option<String>,
+    ) -> Result<(), String> {
+        for (body, set) in self.sets.iter().filter(|(_, set)| set.resulted) {
+            let found = value(&set.account, &set.name);
+            let number = found.as_ref().and_then(|found| self.sets.get(found));
+            if number.is_none_or(|found| found.number < set.number) {
+                return Err(format!("{body} had its result, but {found:?} is stored"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An archive as a device has read it, page by page, is the archive.
+    pub(crate) fn check_pages(
+        &self,
+        account: &str,
+        pages: &[(String, String)],
+        archive: &[Archived],
+    ) -> Result<(), String> {
+        let bare = |jid: &str| jid.split('/').next().unwrap_or_default().to_owned();
+        let whole = archive
+            .iter()
+            .filter(|kept| bare(&kept.from) == account || bare(&kept.to) == account);
+        let whole: Vec<&str> = whole.map(|kept| kept.body.as_str()).collect();
+        let read: Vec<&str> = pages.iter().map(|(_, body)| body.as_str()).collect();
+        if whole != read {
+            let missing: Vec<&&str> = whole.iter().filter(|one| !read.contains(one)).collect();
+            return Err(format!(
+                "a device of {account} has read {} of {} messages of its archive; {missing:?} missing",
+                read.len(),
+                whole.len()
+            ));
+        }
+        for (id, body) in pages {
+            let shown = self.ids.get(&(account.to_owned(), body.clone()));
+            if shown.is_some_and(|shown| shown != id) {
+                return Err(format!("{body} has another id than it was shown with"));
+            }
+        }
+        Ok(())
+    }
+
     /// The client was told that the server has it.
     pub(crate) fn acked(
         &mut self,
@@ -83,6 +162,10 @@ impl Checker {
         may_refuse: bool,
     ) -> Result<(), String> {
         let Some(op) = self.ops.get_mut(body) else {
+            let is_set = self.sets.contains_key(body);
+            if is_set && !is_durable && !may_refuse {
+                return Err(format!("{body} was acknowledged before it was on the disk"));
+            }
             return Ok(());
         };
         op.acked = true;
@@ -138,8 +221,17 @@ impl Checker {
         if text.copy == Copy::Direct {
             watch.live.push(body.clone());
         }
-        let seen = self.seen_by_account.entry(account.to_owned()).or_default();
-        seen.insert(body.clone());
+        if text.copy != Copy::Sent {
+            let seen = self.seen_by_account.entry(account.to_owned()).or_default();
+            seen.insert(body.clone());
+        }
+        if let Some(id) = &text.stanza_id {
+            let key = (account.to_owned(), body.clone());
+            let known = self.ids.entry(key).or_insert_with(|| id.clone());
+            if known != id {
+                return Err(format!("{body} was shown under two ids"));
+            }
+        }
         Ok(())
     }
 

@@ -83,6 +83,12 @@ pub(crate) struct Device {
     /// The server knows that this session is available since before this operation.
     pub(crate) available_from: Option<u64>,
     pub(crate) owes_ack: bool,
+    /// A page of the archive was asked for.
+    pub(crate) is_paging: bool,
+    /// The archive as far as it was read: ids and bodies.
+    pub(crate) archive: Vec<(String, String)>,
+    /// The last page was the last one there was.
+    pub(crate) is_caught_up: bool,
 }
 
 /// Most unacknowledged stanzas of Dino.
@@ -102,6 +108,9 @@ impl Device {
             presence: None,
             available_from: None,
             owes_ack: false,
+            is_paging: false,
+            archive: Vec::new(),
+            is_caught_up: false,
         }
     }
 
@@ -140,6 +149,7 @@ impl Device {
     pub(crate) fn forget_session(&mut self) {
         self.presence = None;
         self.available_from = None;
+        self.is_paging = false;
         if let Some(stream) = self.stream.take() {
             for (_, outgoing) in stream.unacked.into_iter().rev() {
                 if outgoing.body.is_some() {
@@ -155,9 +165,14 @@ impl Device {
         self.session += 1;
         self.presence = None;
         self.available_from = None;
+        let carbons = Outgoing {
+            body: None,
+            text: "<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+                .to_owned(),
+        };
         if self.kind == Kind::Plain {
             let text = "<presence/>".to_owned();
-            return vec![Up::Stanza { text }];
+            return vec![Up::Stanza { text: carbons.text }, Up::Stanza { text }];
         }
         self.stream = Some(Stream::default());
         let mut up = vec![Up::Enable];
@@ -166,6 +181,9 @@ impl Device {
             text: "<presence/>".to_owned(),
         }));
         self.presence = Some(1);
+        if self.kind != Kind::Dino {
+            up.extend(self.transmit(carbons));
+        }
         up
     }
 
@@ -184,6 +202,23 @@ impl Device {
             up.extend(self.transmit(again));
         }
         up
+    }
+
+    /// The next page of the archive, from where the last one ended.
+    pub(crate) fn ask_page(&mut self, number: u64, count: u64) -> Vec<Up> {
+        if !self.can_send() || self.is_paging {
+            return Vec::new();
+        }
+        self.is_paging = true;
+        self.is_caught_up = false;
+        let last = self.archive.last();
+        let after = last.map_or(String::new(), |(id, _)| format!("<after>{id}</after>"));
+        let page =
+            format!("<set xmlns='http://jabber.org/protocol/rsm'><max>{count}</max>{after}</set>");
+        let text = format!(
+            "<iq type='set' id='p{number}'><query xmlns='urn:xmpp:mam:2'>{page}</query></iq>"
+        );
+        self.transmit(Outgoing { body: None, text })
     }
 
     fn again(&self, outgoing: Outgoing) -> Outgoing {

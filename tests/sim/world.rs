@@ -66,6 +66,8 @@ pub(crate) struct World {
     checker: Checker,
     faults: Faults,
     is_calm: bool,
+    /// Nothing changes any more; every device reads its archive to the end.
+    is_reading: bool,
     is_follower: bool,
     may_refuse: bool,
     /// What happened, for whoever reads a failure.
@@ -121,6 +123,7 @@ impl World {
             checker: Checker::default(),
             faults,
             is_calm: false,
+            is_reading: false,
             is_follower: plan.is_follower,
             may_refuse: plan.is_follower,
             trace: VecDeque::new(),
@@ -247,6 +250,12 @@ impl World {
                 }
                 let device = &mut self.devices[index];
                 let mut up = device.flush();
+                let pages = if self.is_reading { 3 } else { 40 };
+                let wants_page = !self.is_calm || self.is_reading && !device.is_caught_up;
+                if wants_page && self.rng.one_in(pages) {
+                    self.next_op += 1;
+                    up.extend(device.ask_page(self.next_op, 1 + self.rng.below(20)));
+                }
                 let has_stream = device.stream.as_ref().is_some_and(|one| one.id.is_some());
                 if has_stream && self.rng.one_in(3) {
                     up.push(Up::AskAck);
@@ -307,7 +316,9 @@ impl World {
         } else {
             self.devices[reader].account.clone()
         };
-        let outgoing = if self.rng.one_in(5) {
+        let outgoing = if self.rng.one_in(8) {
+            self.store_something(index, number)
+        } else if self.rng.one_in(5) {
             // Not kept, but it must not overtake what is.
             let state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
             Outgoing {
@@ -326,6 +337,23 @@ impl World {
             }
         };
         self.devices[index].outbox.push_back(outgoing);
+    }
+
+    /// Private XML, one element a device.
+    fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
+        let body = format!("s{number}");
+        let device = &self.devices[index];
+        let ns = format!("sim:{}", device.resource);
+        let name = format!("{{{ns}}}note");
+        self.checker.stored(&body, number, &device.account, &name);
+        let note = format!("<note xmlns='{ns}'><body>{body}</body></note>");
+        let text = format!(
+            "<iq type='set' id='{body}'><query xmlns='jabber:iq:private'>{note}</query></iq>"
+        );
+        Outgoing {
+            body: Some(body),
+            text,
+        }
     }
 
     /// The server reads from one of the connections.
@@ -530,7 +558,7 @@ impl World {
         let device = &mut self.devices[index];
         let is_stanza = matches!(
             seen,
-            Seen::Message(_) | Seen::Presence { .. } | Seen::Iq { .. }
+            Seen::Message(_) | Seen::Presence { .. } | Seen::Iq { .. } | Seen::Result { .. }
         );
         if is_stanza && let Some(stream) = device.stream.as_mut().filter(|one| one.id.is_some()) {
             stream.received += 1;
@@ -551,7 +579,31 @@ impl World {
                 }
                 Ok(())
             }
-            Seen::Presence { .. } | Seen::Iq { .. } => Ok(()),
+            Seen::Presence { .. } => Ok(()),
+            Seen::Result { id, body } => {
+                if device.archive.last().is_none_or(|(last, _)| *last != id) {
+                    device.archive.push((id, body));
+                }
+                Ok(())
+            }
+            Seen::Iq {
+                id,
+                kind,
+                is_complete,
+            } => {
+                if id.starts_with('p') {
+                    device.is_paging = false;
+                    device.is_caught_up = is_complete == Some(true);
+                }
+                if kind == "error" && !self.may_refuse {
+                    return Err(format!("{id} is answered with an error"));
+                }
+                if kind == "result" && id.starts_with('s') {
+                    let is_durable = self.machine.is_durable(&id);
+                    return self.checker.resulted(&id, is_durable);
+                }
+                Ok(())
+            }
             Seen::Other { name } => Err(format!("the server says <{name}>")),
         }
     }
@@ -698,7 +750,13 @@ impl World {
             }
             self.take_events();
             if round % 64 == 0 && self.is_quiet() {
-                return Ok(());
+                if self.is_reading {
+                    return Ok(());
+                }
+                self.is_reading = true;
+                for device in &mut self.devices {
+                    device.is_caught_up = false;
+                }
             }
         }
         Err(format!("it does not come to rest: {}", self.unrest()))
@@ -709,6 +767,8 @@ impl World {
             device.state == State::Online
                 && device.outbox.is_empty()
                 && !device.owes_ack
+                && !device.is_paging
+                && (!self.is_reading || device.is_caught_up)
                 && device
                     .stream
                     .as_ref()
@@ -759,6 +819,12 @@ impl World {
         }
         self.checker
             .finish(&archive, &alive, &states, self.may_refuse)?;
+        for device in &self.devices {
+            self.checker
+                .check_pages(&device.account, &device.archive, &archive)?;
+        }
+        self.checker
+            .check_sets(|account, name| self.machine.private(account, name))?;
         Ok(Report {
             boots: self.machine.boots(),
             acked: self.checker.acked,

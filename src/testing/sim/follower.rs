@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::core::Input;
+use crate::core::Record;
 use crate::core::boot::Boot;
+use crate::model::row::RecordKey;
+use crate::model::row::RowName;
 use crate::store::disk::log::LogFiles;
 use crate::testing::sim::machine::DOMAIN;
 use crate::testing::sim::machine::Machine;
@@ -91,6 +94,15 @@ impl Machine {
         if let (Some(peer), Some(deed)) = (&mut self.peer, deed) {
             peer.act(now, deed);
         }
+    }
+
+    /// What is stored of an account's private element, after [`Machine::archive`].
+    pub fn private(&self, account: &str, name: &str) -> Option<String> {
+        let jid = BareJid::parse(account).ok()?;
+        let Ok(Record::Account { account }) = self.shelf.load(&RecordKey::Account { jid }) else {
+            return None;
+        };
+        bodies(account.bytes(&RowName::Private { name: name.into() })?).pop()
     }
 
     /// When accounts were disabled (`false`) and enabled by the other node.

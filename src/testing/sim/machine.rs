@@ -146,7 +146,9 @@ impl Machine {
             )
         });
         let model = Model::new(seed ^ 0xd15c);
-        let real = options.has_tables.then(|| Shelf::real(model.disk(), &tables));
+        let real = options
+            .has_tables
+            .then(|| Shelf::real(model.disk(), &tables));
         let shelf = match real {
             Some(Ok(real)) => real,
             Some(Err(_)) | None => Shelf::Maps(Box::new(tables)),

@@ -8,12 +8,31 @@ use crate::xml::Node;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Seen {
     Message(Text),
-    Presence { from: String, kind: String },
-    Iq { id: String, kind: String },
-    Ack { h: u32 },
+    Presence {
+        from: String,
+        kind: String,
+    },
+    Iq {
+        id: String,
+        kind: String,
+        /// The end of a page of the archive: whether it is the last.
+        is_complete: Option<bool>,
+    },
+    /// One message of an archive, with its id there.
+    Result {
+        id: String,
+        body: String,
+    },
+    Ack {
+        h: u32,
+    },
     AckRequest,
-    Enabled { id: Option<String> },
-    Other { name: String },
+    Enabled {
+        id: Option<String>,
+    },
+    Other {
+        name: String,
+    },
 }
 
 /// How a message came.
@@ -54,7 +73,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Seen>, String> {
 fn read_one(node: Node<'_>) -> Seen {
     let attribute = |name: &str| node.attr(name).unwrap_or_default().into_owned();
     match (node.name(), node.ns()) {
-        ("message", ns::CLIENT) => Seen::Message(read_message(node)),
+        ("message", ns::CLIENT) => {
+            read_result(node).unwrap_or_else(|| Seen::Message(read_message(node)))
+        }
         ("presence", ns::CLIENT) => Seen::Presence {
             from: attribute("from"),
             kind: attribute("type"),
@@ -62,6 +83,9 @@ fn read_one(node: Node<'_>) -> Seen {
         ("iq", ns::CLIENT) => Seen::Iq {
             id: attribute("id"),
             kind: attribute("type"),
+            is_complete: node
+                .child("fin", ns::MAM)
+                .map(|fin| fin.attr("complete").as_deref() == Some("true")),
         },
         ("a", ns::SM) => Seen::Ack {
             h: attribute("h").parse().unwrap_or(u32::MAX),
@@ -72,6 +96,17 @@ fn read_one(node: Node<'_>) -> Seen {
         },
         (name, _) => Seen::Other { name: name.into() },
     }
+}
+
+fn read_result(node: Node<'_>) -> Option<Seen> {
+    let result = node.child("result", ns::MAM)?;
+    let message = result
+        .child("forwarded", "urn:xmpp:forward:0")?
+        .child("message", ns::CLIENT)?;
+    Some(Seen::Result {
+        id: result.attr("id")?.into_owned(),
+        body: read_message(message).body,
+    })
 }
 
 fn read_message(node: Node<'_>) -> Text {

@@ -203,7 +203,7 @@ impl Tables {
                 };
                 let mut ends = self
                     .messages
-                    .range(..=upto.last_sub())
+                    .range(..=upto)
                     .filter(|(_, stored)| is_in(stored))
                     .map(|(position, stored)| (*position, stored.at));
                 let first = ends.next();
@@ -220,28 +220,39 @@ impl Tables {
     }
 
     fn page(&self, page: &ArchivePage, upto: Position) -> Found {
-        let mut rows: Vec<Kept> = Vec::new();
-        for (position, stored) in self.messages.range(..=upto.last_sub()) {
+        let place_of = |stored: &'_ Stored| {
             let mut places = stored.places.iter();
-            let place = places.find(|place| place.owner == page.owner);
+            places.find(|place| place.owner == page.owner).cloned()
+        };
+        let is_here = |position: Position| {
+            let place = self.messages.get(&position).and_then(place_of);
+            place.is_some_and(|one| one.archived && one.incarnation == page.incarnation)
+        };
+        let mut named = page.named().filter(|position| *position <= upto);
+        if named.any(|position| !is_here(position)) {
+            return Found::NoSuchItem;
+        }
+        let mut rows: Vec<Kept> = Vec::new();
+        let mut total = 0;
+        for (position, stored) in self.messages.range(..=upto) {
+            let place = place_of(stored);
             if let Some(place) = place.filter(|place| page.matches(*position, stored.at, place)) {
-                rows.push(kept(*position, stored, place.role));
+                total += 1;
+                if page.reaches(*position) {
+                    rows.push(kept(*position, stored, place.role));
+                }
             }
         }
-        let total = u64::try_from(rows.len()).ok();
         let complete = rows.len() <= page.count_max;
         if page.backwards {
             rows.drain(..rows.len().saturating_sub(page.count_max));
         } else {
             rows.truncate(page.count_max);
         }
-        if page.flipped {
-            rows.reverse();
-        }
         Found::Page {
             rows,
             complete,
-            total,
+            total: Some(total),
         }
     }
 }

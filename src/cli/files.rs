@@ -1,5 +1,7 @@
 //! `backup`, `restore`, `export`, `import`: everything in files.
 
+use std::fs;
+use std::io::BufReader;
 use std::path::Path;
 
 use crate::cli::Failure;
@@ -13,6 +15,8 @@ use crate::cli::socket;
 use crate::config::settings::Settings;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
+use crate::server::run;
+use crate::store::backup;
 
 pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
@@ -28,8 +32,20 @@ pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
 }
 
 pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {
-    settings::read(arguments.config.as_deref(), &arguments.set)?;
-    Err(Failure::because("restore is not wired yet"))
+    let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::Because(format!("{}: {error}", arguments.file.display()))
+    };
+    // Proved before it is used: the whole file is read and summed first.
+    let open = || fs::File::open(&arguments.file).map(BufReader::new);
+    let mut file = open().map_err(|error| wrong(&error))?;
+    let total = backup::check(&mut file).map_err(|error| wrong(&error))?;
+    let mut file = open().map_err(|error| wrong(&error))?;
+    let done = run::restore(&settings, &mut file, &mut |done| {
+        output::progress("restore", done, total);
+    });
+    output::progress_ends();
+    done.map_err(Failure::because)
 }
 
 pub(super) fn export(arguments: &Export) -> Result<(), Failure> {

@@ -346,6 +346,22 @@ impl Core {
         rows.collect()
     }
 
+    /// Has the tables take everything that is committed; says up to where they have to go.
+    pub(crate) fn ask_checkpoint(&mut self, now: Now) -> Position {
+        self.now = now;
+        self.tail.ask_checkpoint();
+        self.settle_step();
+        self.tail
+            .entries()
+            .last()
+            .map_or(Position::ZERO, |entry| entry.position)
+    }
+
+    /// The tables hold everything at or below.
+    pub(crate) fn applied(&self) -> Position {
+        self.tail.applied()
+    }
+
     /// Figures for an operator.
     pub(crate) fn facts(&self) -> CoreFacts {
         let sleeping = self

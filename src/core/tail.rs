@@ -127,6 +127,16 @@ impl Tail {
         (!idle).then(|| self.last_checkpoint.plus_ms(after_ms))
     }
 
+    /// The next checkpoint begins as soon as it can.
+    pub(crate) fn ask_checkpoint(&mut self) {
+        self.is_overdue = true;
+    }
+
+    /// The tables hold everything at or below.
+    pub(crate) fn applied(&self) -> Position {
+        self.applied
+    }
+
     /// Hands over what the tables should take now, if it is time.
     pub(crate) fn begin_checkpoint(
         &mut self,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -13,7 +14,9 @@ use async_io::Async;
 use futures_lite::AsyncBufReadExt as _;
 use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWriteExt as _;
+use futures_lite::future;
 use futures_lite::io::BufReader;
+use smol::channel;
 
 use crate::base::jid::BareJid;
 use crate::base::limits::ADMIN_LINE_BYTES_MAX;
@@ -44,6 +47,9 @@ use crate::store::StoreError;
 
 /// Accounts read from the tables in one go.
 const LIST_PAGE: usize = 200;
+
+/// Rows of a backup between two signs of progress.
+const BACKUP_TELL_ROWS: u64 = 10_000;
 
 /// What a node knows of itself beyond its core.
 pub(crate) struct Site {
@@ -95,18 +101,29 @@ impl Site {
         let mut line = String::new();
         let mut input = BufReader::new(&socket).take(ADMIN_LINE_BYTES_MAX);
         input.read_line(&mut line).await?;
-        let mut replies = Vec::new();
-        match Request::parse(line.trim_end()) {
-            Ok(request) => {
-                self.perform(request, &mut |reply| replies.push(reply))
-                    .await;
+        let (say, said) = channel::unbounded();
+        let performing = async {
+            // Whoever asked may have gone; what was asked is done all the same.
+            let mut tell = |reply: Reply| drop(say.try_send(reply));
+            match Request::parse(line.trim_end()) {
+                Ok(request) => self.perform(request, &mut tell).await,
+                Err(error) => tell(Reply::Failed {
+                    reason: format!(
+                        "the request is unclear ({error:?}); is it of the same version?"
+                    ),
+                }),
             }
-            Err(error) => replies.push(Reply::Failed {
-                reason: format!("the request is unclear ({error:?}); is it of the same version?"),
-            }),
-        }
-        let text: String = replies.iter().map(|reply| reply.write() + "\n").collect();
-        (&socket).write_all(text.as_bytes()).await
+            say.close();
+        };
+        let writing = async {
+            while let Ok(reply) = said.recv().await {
+                let text = reply.write() + "\n";
+                (&socket).write_all(text.as_bytes()).await?;
+            }
+            Ok(())
+        };
+        let ((), written) = future::zip(performing, writing).await;
+        written
     }
 
     /// Does what is asked; the last reply says whether it is done.
@@ -143,7 +160,8 @@ impl Site {
             }
             Request::UserList => self.list_users(say).await,
             Request::Status => self.status(say).await,
-            Request::Backup { .. } | Request::Export { .. } | Request::Import { .. } => {
+            Request::Backup { path } => self.backup(path, say).await,
+            Request::Export { .. } | Request::Import { .. } => {
                 Err("this version cannot do that yet".to_owned())
             }
         };
@@ -233,6 +251,21 @@ impl Site {
         Ok(users)
     }
 
+    /// A copy of everything that is committed now, in one file.
+    async fn backup(&self, path: String, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+        self.node.checkpoint().await;
+        let store = std::sync::Arc::clone(&self.node.store);
+        let (tell, told) = channel::unbounded();
+        let work = smol::unblock(move || write_backup(&store, Path::new(&path), &tell));
+        let telling = async {
+            while let Ok((done, total)) = told.recv().await {
+                say(Reply::Progress { done, total });
+            }
+        };
+        let (written, ()) = future::zip(work, telling).await;
+        written
+    }
+
     async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         let users = self.users().await?.len();
         let facts = self.node.engine.borrow().core.facts();
@@ -273,6 +306,40 @@ fn accounts(store: &Store, question: &Question) -> Result<Vec<(BareJid, AccountR
         }
     }
     Ok(rows)
+}
+
+/// Under another name first: a file with the name of a backup is a whole one.
+fn write_backup(
+    store: &Store,
+    path: &Path,
+    tell: &channel::Sender<(u64, u64)>,
+) -> Result<(), String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let unfinished = path.with_extension("unfinished");
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .map_err(|error| wrong(&error))?;
+    let mut buffered = io::BufWriter::new(file);
+    let mut said = 0;
+    let written = store.backup(&mut buffered, &mut |done, total| {
+        if done - said >= BACKUP_TELL_ROWS || done == total {
+            said = done;
+            drop(tell.try_send((done, total)));
+        }
+    });
+    let finished = written
+        .map_err(|error| wrong(&error))
+        .and_then(|()| buffered.into_inner().map_err(|error| wrong(error.error())))
+        .and_then(|file| file.sync_all().map_err(|error| wrong(&error)))
+        .and_then(|()| fs::rename(&unfinished, path).map_err(|error| wrong(&error)));
+    if finished.is_err() {
+        fs::remove_file(&unfinished).ok();
+    }
+    finished
 }
 
 fn secret(text: String) -> Secret {

@@ -39,6 +39,9 @@ use crate::store::Store;
 /// Inputs that may pile up before connections are read no further.
 const INBOX_MAX: usize = 1_024;
 
+/// Between two looks at how far a checkpoint is.
+const CHECKPOINT_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// Who waits for the outcome of an administrator's command.
 pub(super) type Answers = BTreeMap<u64, Sender<crate::effect::request::Outcome>>;
 
@@ -202,6 +205,21 @@ impl Node {
             }
             still
         });
+    }
+
+    /// Waits until the tables hold everything that is committed now.
+    pub(super) async fn checkpoint(self: &Rc<Self>) {
+        loop {
+            let now = self.now();
+            let wanted = self.engine.borrow_mut().core.ask_checkpoint(now);
+            self.perform();
+            self.wake();
+            if self.engine.borrow().core.applied() >= wanted {
+                return;
+            }
+            // One may be under way that does not go far enough.
+            Timer::after(CHECKPOINT_LOOK).await;
+        }
     }
 
     /// An orderly stop: what may be saved late is saved now, and everything appended is durable.

@@ -55,6 +55,7 @@ use crate::server::start::StartError;
 use crate::server::translate::ITERATIONS;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::backup::BackupError;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::folder::Folder;
@@ -89,6 +90,9 @@ pub(crate) enum RunError {
     Name(String),
     Failed(EngineError),
     Signals(std::io::Error),
+    Backup(BackupError),
+    /// A restore goes into an empty folder only.
+    NotEmpty(String),
     AdminSocket(std::io::Error),
 }
 
@@ -122,6 +126,11 @@ impl std::fmt::Display for RunError {
                 out,
                 "the socket for administration in the data folder cannot be made: {error}; \
                  the folder has to be writable, and its path short"
+            ),
+            Self::Backup(error) => write!(out, "the backup {error}"),
+            Self::NotEmpty(path) => write!(
+                out,
+                "{path} holds the data of a server; name another folder, or move this one away"
             ),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
@@ -219,6 +228,27 @@ pub(crate) fn perform(
         };
         asked.or(async { Err(RunError::Failed(core.await)) }).await
     }))
+}
+
+/// Fills a data folder that holds nothing from a backup that was checked.
+pub(crate) fn restore(
+    settings: &Settings,
+    file: &mut dyn std::io::Read,
+    tell: &mut dyn FnMut(u64),
+) -> Result<(), RunError> {
+    let path = &settings.data;
+    let disk = Folder::open(path).map_err(disk_error)?;
+    let is_used = disk
+        .list()
+        .map_err(disk_error)?
+        .iter()
+        .any(|(name, _)| name == "tables" || name.starts_with("log-"));
+    if is_used {
+        return Err(RunError::NotEmpty(path.display().to_string()));
+    }
+    let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
+    let store = Store::open(Arc::new(disk), cache).map_err(store_error)?;
+    store.restore(file, tell).map_err(RunError::Backup)
 }
 
 /// Everything that may be saved late is saved, and durable.

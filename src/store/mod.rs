@@ -7,6 +7,7 @@
 //! Reads see the newest checkpoint and block on nothing but the disk. Checkpoints come one at a time.
 
 mod apply;
+pub(crate) mod backup;
 mod changes;
 mod clear;
 pub(crate) mod disk;
@@ -19,6 +20,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -48,6 +51,7 @@ use crate::model::record::Record;
 use crate::model::row::RecordKey;
 use crate::store::apply::Apply;
 use crate::store::apply::is_applied;
+use crate::store::backup::BackupError;
 use crate::store::changes::Changes;
 use crate::store::changes::Tables;
 use crate::store::disk::Disk;
@@ -197,6 +201,27 @@ impl Store {
         self.read("answering a query", |snapshot| {
             query::ask(snapshot, question, horizon)
         })
+    }
+
+    /// Writes everything as of the newest checkpoint; `tell(done, total)` in rows.
+    pub(crate) fn backup(
+        &self,
+        file: &mut dyn Write,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), BackupError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = database.begin_read().map_err(StoreError::from)?;
+        backup::write(&snapshot, file, tell)
+    }
+
+    /// Fills tables that are empty from a backup that was checked.
+    pub(crate) fn restore(
+        &self,
+        file: &mut dyn Read,
+        tell: &mut dyn FnMut(u64),
+    ) -> Result<(), BackupError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        backup::restore(&database, file, tell)
     }
 
     fn read<T>(

@@ -104,7 +104,9 @@ impl Site {
         let (say, said) = channel::unbounded();
         let performing = async {
             // Whoever asked may have gone; what was asked is done all the same.
-            let mut tell = |reply: Reply| drop(say.try_send(reply));
+            let mut tell = |reply: Reply| {
+                say.try_send(reply).ok();
+            };
             match Request::parse(line.trim_end()) {
                 Ok(request) => self.perform(request, &mut tell).await,
                 Err(error) => tell(Reply::Failed {
@@ -328,7 +330,7 @@ fn write_backup(
     let written = store.backup(&mut buffered, &mut |done, total| {
         if done - said >= BACKUP_TELL_ROWS || done == total {
             said = done;
-            drop(tell.try_send((done, total)));
+            tell.try_send((done, total)).ok();
         }
     });
     let finished = written

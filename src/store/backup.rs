@@ -208,8 +208,7 @@ fn fill(database: &Database, rows: &[Row]) -> Result<(), BackupError> {
     let transaction = begin_write(database)?;
     macro_rules! insert {
         ($number:literal, $table:path) => {
-            let mine = rows.iter().filter(|(number, _, _)| *number == $number);
-            insert_rows(&transaction, $table, mine)?;
+            insert_rows(&transaction, ($number, $table), rows)?;
         };
     }
     each_table!(insert);
@@ -217,13 +216,13 @@ fn fill(database: &Database, rows: &[Row]) -> Result<(), BackupError> {
     Ok(())
 }
 
-fn insert_rows<'a, K: Key + 'static, V: Value + 'static>(
+fn insert_rows<K: Key + 'static, V: Value + 'static>(
     transaction: &WriteTransaction,
-    table: TableDefinition<'static, K, V>,
-    rows: impl Iterator<Item = &'a Row>,
+    (number, table): (u8, TableDefinition<'static, K, V>),
+    rows: &[Row],
 ) -> Result<(), StoreError> {
     let mut table = transaction.open_table(table)?;
-    for (_, key, value) in rows {
+    for (_, key, value) in rows.iter().filter(|row| row.0 == number) {
         // Bytes of a fixed width were checked when they were written, and summed since.
         let is_fit = K::fixed_width().is_none_or(|width| width == key.len())
             && V::fixed_width().is_none_or(|width| width == value.len());

@@ -296,7 +296,28 @@ pub(crate) const ROOM_TEXT_BYTES_MAX: usize = 1_024;
 ///
 /// Each is up to two changes of one entry, which holds 255. More are refused with `resource-constraint`.
 pub(crate) const ROOM_ITEMS_MAX: usize = 100;
-const _: () = assert!(2 * ROOM_ITEMS_MAX < 250);
+const _: () = assert!(2 * ROOM_ITEMS_MAX + 5 < OPS_PER_ENTRY_MAX);
+
+/// Most changes in one entry of the log: they are numbered with a byte.
+pub(crate) const OPS_PER_ENTRY_MAX: usize = 255;
+
+/// Most users that one message invites to a room.
+///
+/// Each is a message, perhaps a new member, who perhaps is inside. More are refused with
+/// `resource-constraint`.
+pub(crate) const ROOM_INVITES_MAX: usize = 50;
+const _: () = assert!(3 * ROOM_INVITES_MAX < OPS_PER_ENTRY_MAX);
+
+/// Most rooms that one session is in, whatever the settings say.
+///
+/// It leaves them all in one entry of the log. The next is refused with `resource-constraint`.
+pub(crate) const ROOMS_JOINED_MAX: usize = 200;
+
+/// Rooms whose end is written down when a session ends, two changes each.
+///
+/// What is not written is a room that has no occupants and does not persist, which is none either.
+pub(crate) const ROOM_ENDS_MAX: usize = 16;
+const _: () = assert!(ROOMS_JOINED_MAX + 2 * ROOM_ENDS_MAX + 5 < OPS_PER_ENTRY_MAX);
 /// Longest name of a contact and of a group, in bytes.
 ///
 /// RFC 6121 section 2.3.3 leaves it to the server; an address is no longer. Beyond it: `not-acceptable`.

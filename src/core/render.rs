@@ -172,15 +172,17 @@ impl Form<'_> {
 
     fn write_kept(self, position: Position, how: How, at: Timestamp, message: &Message) {
         let account = self.reader.bare();
+        // A private message in a room was sent to an occupant, and is for who that is.
+        let to = message.sender.as_ref().map(|_| self.reader);
         match how {
             How::Direct => {
                 let id = self.ids.id(position, &account);
-                forward::write_direct(self.out, None, message, Some((&id, &account)), None);
+                forward::write_direct(self.out, to, message, Some((&id, &account)), None);
             }
             How::Late => {
                 let id = self.ids.id(position, &account);
                 let late = Some((at, account.domain()));
-                forward::write_direct(self.out, None, message, Some((&id, &account)), late);
+                forward::write_direct(self.out, to, message, Some((&id, &account)), late);
             }
             How::CarbonSent | How::CarbonReceived => {
                 let id = self.ids.id(position, &account);

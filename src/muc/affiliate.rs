@@ -60,17 +60,7 @@ pub(super) fn apply(
             actor: actor.clone(),
             reason: wish.reason.clone(),
         };
-        let inside = visit.room.occupants.iter();
-        for (nick, occupant) in inside.filter(|(_, one)| one.user == wish.user) {
-            let context = (row, config);
-            changes.push(change_of(
-                visit,
-                context,
-                (nick, occupant),
-                wish,
-                why.clone(),
-            ));
-        }
+        changes.extend(change_of(visit, (row, config), wish, why));
     }
     for change in changes {
         proposal = proposal.op(visit.change(change));
@@ -129,38 +119,48 @@ fn new_row(visit: &Visit<'_>, wish: &Wish) -> Option<Row> {
     Some(Row::Affiliation { row: Arc::new(row) })
 }
 
+/// One change for all that the user is inside, under however many nicknames; `None`: not inside.
 fn change_of(
     visit: &Visit<'_>,
     (row, config): (&RoomRow, &RoomConfig),
-    (nick, occupant): (&Arc<str>, &Occupant),
     wish: &Wish,
     why: Why,
-) -> RoomChange {
+) -> Option<RoomChange> {
+    let inside: Vec<(&Arc<str>, &Arc<Occupant>)> = visit
+        .room
+        .occupants
+        .iter()
+        .filter(|(_, occupant)| occupant.user == wish.user)
+        .collect();
+    if inside.is_empty() {
+        return None;
+    }
     let code = match wish.affiliation {
         Affiliation::Outcast => Some(301),
         Affiliation::None if config.members_only => Some(321),
         _ => None,
     };
     if let Some(code) = code {
-        return RoomChange::Remove {
-            removed: vec![removal(nick, occupant)],
+        let removed = inside
+            .into_iter()
+            .map(|(nick, occupant)| removal(nick, occupant));
+        return Some(RoomChange::Remove {
+            removed: removed.collect(),
             why: Why {
                 codes: vec![code],
                 ..why
             },
-        };
+        });
     }
-    let old = visit.affiliation_of(&occupant.user);
-    let role = role_after(config, old, wish.affiliation, occupant.role);
-    RoomChange::Rights {
-        changed: vec![rights(
-            visit,
-            row,
-            (nick, occupant),
-            (wish.affiliation, role),
-        )],
+    let old = visit.affiliation_of(&wish.user);
+    let changed = inside.into_iter().map(|(nick, occupant)| {
+        let role = role_after(config, old, wish.affiliation, occupant.role);
+        rights(visit, row, (nick, occupant), (wish.affiliation, role))
+    });
+    Some(RoomChange::Rights {
+        changed: changed.collect(),
         why,
-    }
+    })
 }
 
 pub(super) fn removal(nick: &Arc<str>, occupant: &Occupant) -> Removed {

@@ -8,6 +8,7 @@ use crate::effect::sends::How;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::view::View;
+use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::room::Hearers;
@@ -57,6 +58,18 @@ pub(crate) fn deliver_message(view: &View<'_>, at: At, place: &Place, sends: &mu
         for device in occupant.devices.values() {
             sends.kept(device.session, at.position, How::Room);
         }
+    }
+}
+
+/// A kept private message: to the devices that are inside under the nickname. Where there are none
+/// any more it waits for the user like any message.
+pub(crate) fn deliver_private(view: &View<'_>, at: At, message: &Message, sends: &mut Sends) {
+    let occupant = message.to.resource().and_then(|nick| {
+        let room = view.resident_room(&message.to.to_bare())?;
+        room.occupants.get(nick)
+    });
+    for device in occupant.iter().flat_map(|one| one.devices.values()) {
+        sends.kept(device.session, at.position, How::Direct);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::limits::ROOMS_JOINED_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Query;
@@ -41,9 +42,9 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
     }
     let online = visit.view.account(&visit.user)?;
     let online = online.online.get(visit.request.from.resource());
+    let limit = visit.view.settings.limits.rooms_joined_max;
     let is_in_too_many = online.is_some_and(|online| {
-        online.rooms.len() >= visit.view.settings.limits.rooms_joined_max
-            && !online.rooms.contains(&visit.jid)
+        online.rooms.len() >= limit.min(ROOMS_JOINED_MAX) && !online.rooms.contains(&visit.jid)
     });
     if is_in_too_many {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::archive;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
-use crate::base::limits::ROOM_ITEMS_MAX;
+use crate::base::limits::ROOM_INVITES_MAX;
 use crate::base::limits::ROOM_TEXT_BYTES_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -41,7 +41,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, ask: Node<'_>) -> Result<Proposal, Sto
     if invites.is_empty() {
         return Err(StanzaError::new(Condition::BadRequest).into());
     }
-    if invites.len() > ROOM_ITEMS_MAX {
+    if invites.len() > ROOM_INVITES_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
     let row = visit.living()?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
+use crate::base::limits::ROOM_ENDS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::view::View;
@@ -19,10 +20,6 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::user::own_payload;
 use crate::muc::visit::Visit;
-
-/// Rooms whose end is written down when a session ends. An entry holds at most 255 ops; what is not
-/// written is a room without occupants, which is none either.
-const ENDS_WRITTEN_MAX: usize = 16;
 
 pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let Some(inside) = visit.inside() else {
@@ -62,7 +59,7 @@ pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
             change: Arc::new(change),
         }));
         if let Some(row) = ends_without(room, &online.jid)
-            && ends < ENDS_WRITTEN_MAX
+            && ends < ROOM_ENDS_MAX
         {
             ends = ends.saturating_add(1);
             ops.extend(end_of(jid, row));

@@ -38,6 +38,7 @@ mod tests;
 
 pub(crate) use deliver::deliver_change;
 pub(crate) use deliver::deliver_message;
+pub(crate) use deliver::deliver_private;
 pub(crate) use deliver::deliver_row;
 pub(crate) use discover::answer_rooms;
 pub(crate) use history::answer as answer_history;
@@ -139,7 +140,7 @@ fn message(visit: &Visit<'_>, kind: MessageType) -> Result<Proposal, Stop> {
         (MessageType::Error, _) => Err(Stop::Ignore),
         (MessageType::Groupchat, None) => speak::evaluate(visit),
         (MessageType::Groupchat, Some(_)) => Err(StanzaError::new(Condition::BadRequest).into()),
-        (_, Some(nick)) => whisper::evaluate(visit, nick),
+        (_, Some(nick)) => whisper::evaluate(visit, nick, kind),
         (_, None) => to_room(visit),
     }
 }

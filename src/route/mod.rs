@@ -89,6 +89,8 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             Some(place) if matches!(place.owner, Owner::Room { .. }) => {
                 muc::deliver_message(view, at, place, sends);
             }
+            // Who is behind an occupant is only known of what was said in a room.
+            _ if message.sender.is_some() => muc::deliver_private(view, at, message, sends),
             _ => local::deliver_message(view, at, message, sends),
         },
         Op::Durable {

@@ -50,6 +50,25 @@ fn a_private_message_goes_to_one_occupant_under_the_senders_nickname() {
 }
 
 #[test]
+fn a_private_message_waits_for_who_is_gone_before_it_was_taken() {
+    let mut town = hall();
+    town.make_account("alice");
+    town.make_account("bob");
+    town.enter("alice", "A");
+    town.enter("bob", "B");
+    town.clear();
+    town.send(
+        "alice",
+        "<message xmlns='jabber:client' type='chat' to='hall@rooms.test/B'><body>psst</body></message>",
+    );
+    let inbox = town.inbox("bob");
+    one(&inbox, &["psst", "to='bob@test/one'", "by='bob@test'"]);
+    none(&inbox, &["alice@test"]);
+    assert_eq!(town.untaken("bob"), 1);
+    assert_eq!(town.untaken("alice"), 0);
+}
+
+#[test]
 fn a_new_nickname_is_told_with_the_old_one() {
     let mut town = hall();
     town.send(

@@ -1,5 +1,6 @@
 //! Rooms, driven through the rules of delivery.
 
+mod crowd;
 mod enter;
 mod govern;
 mod meet;

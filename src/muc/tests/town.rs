@@ -43,6 +43,7 @@ use crate::model::row::RowName;
 use crate::model::stanza_id::StanzaIds;
 use crate::route;
 use crate::stanza::Stanza;
+use crate::stanza::outgoing::Outgoing;
 use crate::xml::Element;
 
 /// The whole server as far as rooms need it.
@@ -55,6 +56,8 @@ pub(super) struct Town {
     kept: BTreeMap<Position, (Timestamp, Arc<Message>, Vec<Place>)>,
     ids: StanzaIds,
     inbox: BTreeMap<FullJid, Vec<String>>,
+    /// Every stanza that was sent, each once, however many have got it.
+    sent: Vec<Arc<Outgoing>>,
 }
 
 impl Town {
@@ -74,6 +77,7 @@ impl Town {
             kept: BTreeMap::new(),
             ids: StanzaIds::new([1; 16]),
             inbox: BTreeMap::new(),
+            sent: Vec::new(),
         };
         for name in people {
             town.log_in(name);
@@ -168,6 +172,16 @@ impl Town {
     /// What the person has received since the last look.
     pub(super) fn inbox(&mut self, name: &str) -> Vec<String> {
         self.inbox.remove(&full(name)).unwrap_or_default()
+    }
+
+    /// Messages that no device of the user has taken.
+    pub(super) fn untaken(&self, name: &str) -> usize {
+        self.state.accounts[&full(name).bare()].untaken.len()
+    }
+
+    /// How many stanzas were made, in all.
+    pub(super) fn made(&self) -> usize {
+        self.sent.len()
     }
 
     /// Nobody has anything unread.
@@ -341,10 +355,19 @@ impl Town {
         };
         let mut out = Vec::new();
         match item {
-            Item::Stanza { stanza } => stanza.write(&mut out, &reader, b""),
+            Item::Stanza { stanza } => {
+                if !self.sent.iter().any(|one| Arc::ptr_eq(one, stanza)) {
+                    self.sent.push(Arc::clone(stanza));
+                }
+                stanza.write(&mut out, &reader, b"");
+            }
             Item::Kept { position, how } => {
                 let (at, message, _) = &self.kept[position];
-                let owner = message.from.to_bare();
+                let owner = if *how == How::Direct {
+                    reader.bare()
+                } else {
+                    message.from.to_bare()
+                };
                 let id = self.ids.id(*position, &owner);
                 let late = (*how == How::RoomHistory).then_some((*at, owner.as_str()));
                 let id = Some((&id, &owner));

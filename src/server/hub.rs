@@ -55,6 +55,8 @@ pub(crate) struct Node {
     inbox: RefCell<VecDeque<Input>>,
     disk_done: RefCell<VecDeque<Result<(), Failure>>>,
     waker: RefCell<Option<Waker>>,
+    /// The core has outputs that no input of the inbox brought about.
+    is_woken: Cell<bool>,
     pub(super) mailboxes: RefCell<BTreeMap<LinkId, Rc<Mailbox>>>,
     /// Links that were told not to read on.
     held: RefCell<BTreeSet<LinkId>>,
@@ -83,6 +85,7 @@ impl Node {
             inbox: RefCell::default(),
             disk_done: RefCell::default(),
             waker: RefCell::default(),
+            is_woken: Cell::new(false),
             mailboxes: RefCell::default(),
             held: RefCell::default(),
             inline: RefCell::default(),
@@ -113,6 +116,7 @@ impl Node {
     }
 
     fn wake(&self) {
+        self.is_woken.set(true);
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
         }
@@ -132,8 +136,7 @@ impl Node {
             }
             let timeout = self.engine.borrow().core.timeout();
             let woken = poll_fn(|cx| {
-                let is_idle = self.inbox.borrow().is_empty() && self.disk_done.borrow().is_empty();
-                if !is_idle {
+                if self.is_woken.replace(false) {
                     return Poll::Ready(());
                 }
                 *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -148,7 +151,7 @@ impl Node {
 
     async fn sleep(&self, at: Monotonic) {
         Timer::at(self.clock.instant(at)).await;
-        self.inbox.borrow_mut().push_back(Input::Tick);
+        self.post(Input::Tick);
     }
 
     /// Everything that has piled up, as one batch.
@@ -164,7 +167,10 @@ impl Node {
             match (done, input) {
                 (Some(result), _) => self.engine.borrow_mut().handle_disk(now, result),
                 (None, Some(input)) => self.engine.borrow_mut().step(now, input),
-                (None, None) => break,
+                (None, None) => {
+                    self.perform();
+                    break;
+                }
             }
             self.perform();
             if let Some(error) = self.engine.borrow().failed() {

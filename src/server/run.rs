@@ -277,7 +277,7 @@ async fn serve(
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
     let executor = Rc::clone(&node.executor);
-    let core = executor.spawn(Rc::clone(&node).run());
+    let mut core = executor.spawn(Rc::clone(&node).run());
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
@@ -305,7 +305,8 @@ async fn serve(
         }
         None
     };
-    let ended = async { Some(core.await) };
+    // Borrowed: a task that is dropped is cancelled, and the stop below needs it.
+    let ended = async { Some((&mut core).await) };
     if let Some(error) = asked.or(ended).await {
         return Err(RunError::Failed(error));
     }

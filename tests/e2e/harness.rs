@@ -150,13 +150,11 @@ login_failures = 100
             .env("XMPP_ROOMS", "rooms.localhost")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(certificate) = &self.certificate {
+            let direct = self.addresses.last().unwrap();
             command
                 .env("XMPP_CA", certificate)
                 .env("NODE_EXTRA_CA_CERTS", certificate)
-                .env(
-                    "XMPP_TLS_PORT",
-                    self.addresses.get(1).unwrap().port().to_string(),
-                );
+                .env("XMPP_TLS_PORT", direct.port().to_string());
         }
         let output = run(command, limit);
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();

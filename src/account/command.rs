@@ -35,6 +35,7 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
             password,
             admin,
         } => add(view, jid, password, *admin),
+        Command::Register { jid, password } => register(view, jid, password),
         Command::SetPassword { jid, password } => set_password(view, jid, password, Kicked::All),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
         Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
@@ -52,6 +53,7 @@ pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
     match command {
         Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
         Command::AddUser { .. } => Outcome::Full,
+        Command::Register { .. } => Outcome::UserExists,
         Command::SetPassword { jid, .. }
         | Command::SetEnabled { jid, .. }
         | Command::DeleteUser { jid } => {
@@ -97,6 +99,17 @@ pub(crate) fn add(
 fn fresh_incarnation(view: &View<'_>) -> Incarnation {
     let (bytes, _) = view.facts.random.as_chunks::<8>();
     Incarnation(bytes.first().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+}
+
+/// For whoever comes. A name that the settings give rights to is not to be had this way.
+fn register(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Proposal, Stop> {
+    if !view.settings.registration {
+        return Err(StanzaError::new(Condition::NotAllowed).into());
+    }
+    if view.settings.admins.contains(jid) {
+        return Ok(Proposal::nothing());
+    }
+    add(view, jid, password, false)
 }
 
 /// A new password ends the account's sessions: whoever knew the old one is out.

@@ -5,9 +5,11 @@ mod blocking;
 pub(crate) mod command;
 mod list;
 mod private;
+mod register;
 mod service;
 #[cfg(test)]
 mod tests;
+pub(crate) mod token;
 
 use std::sync::Arc;
 
@@ -48,6 +50,10 @@ pub(crate) fn evaluate_iq(
             ("command", ns::COMMANDS, true) => return Some(adhoc::execute(view, request, query)),
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, false) => {
                 return adhoc::discover(view, request, query);
+            }
+            ("query", ns::REGISTER, false) => return Some(Ok(register::form(request))),
+            ("query", ns::REGISTER, true) => {
+                return Some(register::submit(view, request, query));
             }
             _ => {}
         }

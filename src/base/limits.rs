@@ -376,3 +376,19 @@ pub(crate) const COMMAND_ACCOUNTS_MAX: usize = 20;
 ///
 /// It stands in every queue as shared bytes. A longer one is refused.
 pub(crate) const ANNOUNCEMENT_BYTES_MAX: usize = 8_192;
+
+/// Devices of an account that may log in with a token (XEP-0484).
+///
+/// One more, and the device whose token ends first needs the password again.
+pub(crate) const TOKENS_MAX: usize = 10;
+
+/// How long a token is good, in milliseconds: thirty days.
+///
+/// A device that is silent for longer needs the password again.
+pub(crate) const TOKEN_MS: u64 = 2_592_000_000;
+
+/// A token that is used with less than this to go is replaced, in milliseconds: two weeks.
+pub(crate) const TOKEN_RENEW_MS: u64 = 1_209_600_000;
+
+const _: () = assert!(TOKEN_RENEW_MS < TOKEN_MS);
+const _: () = assert!(COMMAND_ACCOUNTS_MAX * (TOKENS_MAX + 2) <= 255);

@@ -233,6 +233,13 @@ impl Session {
         });
     }
 
+    /// What the session is still owed, before the end that follows.
+    pub(crate) fn handle_last(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.wire.write(bytes);
+        }
+    }
+
     /// The server, or the core, ends this stream.
     pub(crate) fn handle_end(&mut self, why: Failure) {
         self.advance(|_, _| Err(why));

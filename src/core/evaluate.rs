@@ -25,6 +25,7 @@ use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::AccountState;
+use crate::model::account::Online;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
@@ -158,6 +159,7 @@ impl Core {
             Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
                 view.account(account).map(|_| Proposal::nothing())
             }
+            Asked::Token { wish, .. } => crate::account::token::evaluate(view, wish),
             Asked::Answered { .. } => Ok(Proposal::nothing()),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
@@ -196,8 +198,14 @@ impl Core {
             return Err(StanzaError::new(Condition::ResourceConstraint).into());
         }
         let mut proposal = Proposal::nothing();
-        if let Some(old) = old {
-            proposal = route::evaluate_end(view, &old.jid, old.session)?;
+        let is_same = |one: &Online| {
+            let session = self.sessions.get(&one.session);
+            bind.device.is_some() && session.is_some_and(|session| session.device == bind.device)
+        };
+        for one in account.online.values() {
+            if one.jid == jid || is_same(one) {
+                proposal = proposal.and(route::evaluate_end(view, &one.jid, one.session)?);
+            }
         }
         let record = RecordKey::Account {
             jid: bind.account.clone(),
@@ -424,9 +432,12 @@ fn resource_from(random: [u8; 32]) -> Box<str> {
 }
 
 /// What authentication needs of an account.
-pub(super) fn look_up(account: Option<&Account>) -> Lookup {
+pub(super) fn look_up(account: Option<&Account>, device: Option<&str>) -> Lookup {
     let state = account.and_then(Account::row).map(|row| row.state);
     Lookup {
+        token: account
+            .zip(device)
+            .and_then(|(account, device)| account.token(device).cloned()),
         usable: state == Some(AccountState::Enabled),
         disabled: state == Some(AccountState::Disabled),
         keys: account.and_then(|account| account.credentials().cloned()),

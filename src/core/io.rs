@@ -19,7 +19,9 @@ use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
+use crate::effect::request::TokenWish;
 use crate::model::account::Credentials;
+use crate::model::account::Token;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Origin;
@@ -45,6 +47,13 @@ pub(crate) enum Input {
     LookUp {
         link: LinkId,
         account: BareJid,
+        /// Whose token is of interest.
+        device: Option<Box<str>>,
+    },
+    /// A stream that has proved who it is deals with its device's tokens.
+    Token {
+        link: LinkId,
+        wish: TokenWish,
     },
     /// An authenticated stream wants a resource.
     Bind {
@@ -194,6 +203,11 @@ pub(crate) enum Output {
         link: LinkId,
         found: Lookup,
     },
+    /// The device's new token and its end, if there is one.
+    Token {
+        link: LinkId,
+        given: Option<(String, Timestamp)>,
+    },
     Bound {
         link: LinkId,
         bound: Result<FullJid, Option<Condition>>,
@@ -213,6 +227,11 @@ pub(crate) enum Output {
     Ready {
         link: LinkId,
     },
+    /// To be written before the [`Output::End`] that follows.
+    Last {
+        link: LinkId,
+        bytes: Vec<u8>,
+    },
     /// The stream ends, with this stream error.
     End {
         link: LinkId,
@@ -231,6 +250,8 @@ pub(crate) struct Lookup {
     pub(crate) usable: bool,
     pub(crate) disabled: bool,
     pub(crate) keys: Option<Arc<Credentials>>,
+    /// Of the device that asks.
+    pub(crate) token: Option<Token>,
 }
 
 /// Why a stream is ended from here (RFC 6120 section 4.9.3).

@@ -22,6 +22,7 @@ use crate::core::session::Management;
 use crate::core::session::Parked;
 use crate::core::session::Session;
 use crate::effect::request::Command;
+use crate::effect::request::TokenWish;
 use crate::effect::sends::Item;
 use crate::model::op::Op;
 use crate::model::op::Soft;
@@ -31,8 +32,22 @@ use crate::stanza::Condition;
 use crate::stanza::Stanza;
 
 impl Core {
-    pub(super) fn handle_look_up(&mut self, link: LinkId, account: BareJid) {
-        self.open(Asked::LookUp { link, account }, None, None);
+    pub(super) fn handle_look_up(
+        &mut self,
+        link: LinkId,
+        account: BareJid,
+        device: Option<Box<str>>,
+    ) {
+        let asked = Asked::LookUp {
+            link,
+            account,
+            device,
+        };
+        self.open(asked, None, None);
+    }
+
+    pub(super) fn handle_token(&mut self, link: LinkId, wish: TokenWish) {
+        self.open(Asked::Token { link, wish }, None, None);
     }
 
     pub(super) fn handle_bind(&mut self, link: LinkId, bind: Bind) {
@@ -40,7 +55,13 @@ impl Core {
     }
 
     /// The session exists from here on, or the stream is told that it cannot have it.
-    pub(super) fn finish_bind(&mut self, link: LinkId, ops: &[Op], refused: Option<Condition>) {
+    pub(super) fn finish_bind(
+        &mut self,
+        link: LinkId,
+        bind: &Bind,
+        ops: &[Op],
+        refused: Option<Condition>,
+    ) {
         let bound = ops.iter().find_map(|op| match op {
             Op::Soft {
                 op: Soft::Bind { jid, session, .. },
@@ -55,10 +76,10 @@ impl Core {
             self.closed_early.remove(&link);
             return;
         };
-        self.sessions.insert(
-            id,
-            Session::new(id, jid.clone(), link, Queue::new(self.limits.stanza_bytes)),
-        );
+        let queue = Queue::new(self.limits.stanza_bytes);
+        let mut session = Session::new(id, jid.clone(), link, queue);
+        session.device.clone_from(&bind.device);
+        self.sessions.insert(id, session);
         self.links.insert(link, id);
         self.outputs.push_back(Output::Bound {
             link,

@@ -158,6 +158,8 @@ pub(crate) struct Core {
     outputs: VecDeque<Output>,
     /// Sessions that got something in this step.
     touched: std::collections::BTreeSet<SessionId>,
+    /// Sessions that an entry of this step has ended.
+    kicked: Vec<(SessionId, EndReason)>,
     /// Sessions to end once this step is through.
     ends: Vec<SessionId>,
     /// Streams that closed while they waited for a session.
@@ -212,6 +214,7 @@ impl Core {
             epochs_written: 0,
             outputs: VecDeque::new(),
             touched: std::collections::BTreeSet::new(),
+            kicked: Vec::new(),
             ends: Vec::new(),
             closed_early: std::collections::BTreeSet::new(),
             releasing: false,
@@ -227,7 +230,12 @@ impl Core {
     pub(crate) fn step(&mut self, now: Now, input: Input) {
         self.now = now;
         match input {
-            Input::LookUp { link, account } => self.handle_look_up(link, account),
+            Input::LookUp {
+                link,
+                account,
+                device,
+            } => self.handle_look_up(link, account, device),
+            Input::Token { link, wish } => self.handle_token(link, wish),
             Input::Bind { link, bind } => self.handle_bind(link, bind),
             Input::Resume {
                 link,
@@ -303,6 +311,7 @@ impl Core {
 
     /// After each input: who got something is told, the tail is checked, the unused leaves.
     fn settle_step(&mut self) {
+        self.end_kicked();
         while let Some(id) = self.ends.pop() {
             self.begin_end(id);
         }

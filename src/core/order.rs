@@ -17,6 +17,7 @@ use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
 use crate::effect::request::Command;
 use crate::effect::request::Request;
+use crate::effect::request::TokenWish;
 use crate::model::account::Credentials;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
@@ -67,6 +68,11 @@ pub(crate) enum Asked {
     LookUp {
         link: LinkId,
         account: BareJid,
+        device: Option<Box<str>>,
+    },
+    Token {
+        link: LinkId,
+        wish: TokenWish,
     },
     End {
         session: SessionId,
@@ -89,6 +95,8 @@ pub(crate) enum Asked {
 pub(crate) struct Bind {
     pub(crate) account: BareJid,
     pub(crate) resource: WantedResource,
+    /// An older session of this installation ends (XEP-0386 section 3.2).
+    pub(crate) device: Option<Box<str>>,
     /// Carbons from the start (XEP-0386 section 4).
     pub(crate) carbons: bool,
     /// The client archives for itself: what is kept offline is not replayed (XEP-0386 section 3).

@@ -26,6 +26,10 @@ use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Position;
 use crate::route;
+use crate::stanza::Condition;
+
+/// What a session that is ended still gets of what waits for it: an answer, not a backlog.
+const LAST_BYTES: usize = 16_384;
 
 impl Core {
     /// The log is safe up to here.
@@ -236,7 +240,19 @@ impl Core {
             self.replay(session);
         }
         for (session, why) in sends.ended {
-            self.end_session(session, why.into());
+            self.kicked.push((session, why.into()));
+        }
+    }
+
+    /// Sessions that an entry has ended. Who asked for it gets its answer first.
+    pub(super) fn end_kicked(&mut self) {
+        for (id, why) in std::mem::take(&mut self.kicked) {
+            if let Some(link) = self.sessions.get(&id).and_then(|session| session.link) {
+                let mut bytes = Vec::new();
+                self.write(link, &mut bytes, LAST_BYTES);
+                self.outputs.push_back(Output::Last { link, bytes });
+            }
+            self.end_session(id, why);
         }
     }
 
@@ -323,22 +339,37 @@ impl Core {
 
     fn finish_asked(&mut self, open: &Open, ops: &[Op]) {
         match &open.asked {
-            Asked::Bind { link, .. } => self.finish_bind(*link, ops, open.refused),
+            Asked::Bind { link, bind } => self.finish_bind(*link, bind, ops, open.refused),
+            Asked::Token { link, .. } => {
+                let given = crate::account::token::given(ops, &open.random);
+                self.outputs.push_back(Output::Token { link: *link, given });
+            }
             Asked::Resume {
                 link,
                 account,
                 key,
                 h,
             } => self.finish_resume(*link, account, *key, *h),
-            Asked::LookUp { link, account } => {
-                let account = self.states.delivered.accounts.get(account);
-                let found = crate::core::evaluate::look_up(account.map(AsRef::as_ref));
+            Asked::LookUp {
+                link,
+                account,
+                device,
+            } => {
+                let account = self
+                    .states
+                    .delivered
+                    .accounts
+                    .get(account)
+                    .map(AsRef::as_ref);
+                let found = crate::core::evaluate::look_up(account, device.as_deref());
                 self.outputs
                     .push_back(Output::Credentials { link: *link, found });
             }
             Asked::Command { id, command } => {
                 let outcome = if open.is_unusable {
                     Outcome::BadPassword
+                } else if open.refused == Some(Condition::NotAllowed) {
+                    Outcome::Closed
                 } else if ops.is_empty() {
                     crate::account::command::outcome(&self.states.delivered, command)
                 } else {

@@ -175,6 +175,9 @@ impl Core {
                 Asked::Bind { bind, .. } => {
                     found.insert(bind.account.clone());
                 }
+                Asked::Token { wish, .. } => {
+                    found.insert(wish.account.clone());
+                }
                 Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
                     found.insert(account.clone());
                 }

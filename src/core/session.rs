@@ -30,6 +30,8 @@ pub(crate) const ACK_WAIT_MS: u64 = 1_000;
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) jid: FullJid,
+    /// The installation of the client, if it named itself.
+    pub(crate) device: Option<Box<str>>,
     pub(crate) link: Option<LinkId>,
     pub(crate) management: Option<Management>,
     pub(crate) queue: Queue,
@@ -110,6 +112,7 @@ impl Session {
         Self {
             id,
             jid,
+            device: None,
             link: Some(link),
             management: None,
             queue,

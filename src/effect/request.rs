@@ -6,6 +6,8 @@ use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
+use crate::sasl::TokenBinding;
+use crate::sasl::TokenSlot;
 use crate::stanza::Stanza;
 
 /// A stanza as it came from a session; `from` is who really sent it (RFC 6120 section 8.1.2.1).
@@ -23,6 +25,11 @@ pub(crate) enum Command {
         jid: BareJid,
         password: Secret,
         admin: bool,
+    },
+    /// A stranger asks for it (XEP-0077).
+    Register {
+        jid: BareJid,
+        password: Secret,
     },
     SetPassword {
         jid: BareJid,
@@ -42,11 +49,25 @@ impl Command {
     pub(crate) fn account(&self) -> &BareJid {
         match self {
             Self::AddUser { jid, .. }
+            | Self::Register { jid, .. }
             | Self::SetPassword { jid, .. }
             | Self::SetEnabled { jid, .. }
             | Self::DeleteUser { jid } => jid,
         }
     }
+}
+
+/// What happens to the tokens of a device that has just logged in (XEP-0484).
+#[derive(Clone, Debug)]
+pub(crate) struct TokenWish {
+    pub(crate) account: BareJid,
+    pub(crate) device: Box<str>,
+    /// This one was used.
+    pub(crate) used: Option<TokenSlot>,
+    /// The one that was used must not work again.
+    pub(crate) is_invalidated: bool,
+    /// The device asks for a new one.
+    pub(crate) wanted: Option<TokenBinding>,
 }
 
 /// What became of a command.
@@ -59,4 +80,6 @@ pub(crate) enum Outcome {
     BadPassword,
     /// The disk has no room.
     Full,
+    /// Strangers may not do that here.
+    Closed,
 }

@@ -254,6 +254,17 @@ impl Account {
         })
     }
 
+    /// The token of one device.
+    pub(crate) fn token(&self, device: &str) -> Option<&Token> {
+        let name = RowName::Token {
+            device: device.into(),
+        };
+        match self.rows.row(&name) {
+            Some(Row::Token { token }) => Some(token),
+            _ => None,
+        }
+    }
+
     pub(crate) fn preferences(&self) -> Option<&Preferences> {
         match self.rows.row(&RowName::Preferences) {
             Some(Row::Preferences { preferences }) => Some(preferences),

@@ -188,6 +188,7 @@ impl Site {
             Some(Outcome::BadPassword) => {
                 Err("nobody can type this password (RFC 4013); choose another".to_owned())
             }
+            Some(Outcome::Closed) => Err("strangers may not do that".to_owned()),
             Some(Outcome::Full) => Err("the disk is full; make room and try again".to_owned()),
             None => Err("the server is stopping; try again when it runs".to_owned()),
         }

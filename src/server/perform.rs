@@ -4,6 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::c2s::NewToken;
 use crate::core::Input;
 use crate::core::Output;
 use crate::net::hub::Event;
@@ -16,7 +17,10 @@ impl Node {
     pub(super) fn perform_output(self: &Rc<Self>, output: Output) {
         match output {
             Output::Credentials { link, found } => {
-                self.tell(link, Event::Credentials(translate::account(&found)));
+                self.tell(
+                    link,
+                    Event::Credentials(translate::account(&found, self.now().wall)),
+                );
             }
             Output::Bound { link, bound } => self.tell_bound(link, bound),
             Output::Resumed { link, jid, key, h } => {
@@ -30,6 +34,11 @@ impl Node {
                     mailbox.tell_output();
                 }
             }
+            Output::Token { link, given } => {
+                let token = given.map(|(text, expires)| NewToken { text, expires });
+                self.tell(link, Event::Token(token));
+            }
+            Output::Last { link, bytes } => self.tell(link, Event::Last(bytes)),
             Output::End { link, why } => self.tell(link, Event::End(translate::failure(why))),
             Output::Answer { id, outcome } => {
                 if let Some(waiting) = self.answers.borrow_mut().remove(&id) {

@@ -14,7 +14,6 @@ use async_signal::Signals;
 use futures_lite::FutureExt as _;
 use futures_lite::StreamExt as _;
 use smol::LocalExecutor;
-use smol::channel;
 
 use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
@@ -23,7 +22,6 @@ use crate::c2s;
 use crate::config::settings::Registration;
 use crate::config::settings::Settings;
 use crate::core::CoreLimits;
-use crate::core::Input;
 use crate::core::engine::EngineError;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
@@ -327,11 +325,7 @@ fn say_ready(bound: &[String]) {
 
 /// Sends a command to the node and waits for what becomes of it.
 pub(super) async fn command(node: &Rc<Node>, command: Command) -> Option<Outcome> {
-    let id = node.next_command();
-    let (tell, told) = channel::bounded(1);
-    node.answers.borrow_mut().insert(id, tell);
-    node.post(Input::Command { id, command });
-    told.recv().await.ok()
+    node.ask(command).recv().await.ok()
 }
 
 async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), RunError> {
@@ -406,7 +400,7 @@ fn wire_settings(
         requires_tls: settings.require_tls,
         allows_plaintext: is_dev && !settings.require_tls,
         offers_registration: settings.registration == Registration::Open,
-        offers_tokens: false,
+        offers_tokens: true,
         protects_from_downgrade: true,
         stanza_bytes_max: limits.stanza_bytes,
         login_seconds: seconds(limits.login),

@@ -3,16 +3,22 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use smol::channel;
+
 use crate::base::secret::Secret;
+use crate::base::time::Timestamp;
 use crate::c2s;
 use crate::c2s::Account;
 use crate::c2s::Activity;
 use crate::c2s::BindRefusal;
+use crate::c2s::BindRequest;
 use crate::c2s::Bound;
+use crate::c2s::DeviceId;
 use crate::c2s::Enable;
 use crate::c2s::Enabled;
 use crate::c2s::Failure;
 use crate::c2s::Management;
+use crate::c2s::Register;
 use crate::c2s::Registered;
 use crate::c2s::Resource;
 use crate::c2s::ResumeRefusal;
@@ -25,13 +31,19 @@ use crate::core::link::previd;
 use crate::core::order::Bind;
 use crate::core::order::WantedResource;
 use crate::core::session::LinkId;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::effect::request::TokenWish;
 use crate::model::account::Credentials;
 use crate::model::account::ScramKeys;
+use crate::model::account::Token;
 use crate::net::hub::Event;
 use crate::sasl;
 use crate::sasl::Derivation;
 use crate::sasl::Digest;
 use crate::sasl::Hash;
+use crate::sasl::Mechanism;
+use crate::sasl::TokenSlot;
 use crate::server::hub::Node;
 use crate::stanza::Condition;
 
@@ -52,27 +64,11 @@ impl Node {
                 self.post(Input::LookUp {
                     link,
                     account: look_up.account,
+                    device: look_up.device.map(device_name),
                 });
             }
             c2s::Output::Derive(derivation) => self.derive_for_stream(link, derivation),
-            c2s::Output::Bind(request) => {
-                let catches_up = request.inline.is_some();
-                let inline = request.inline.unwrap_or_default();
-                let bind = Bind {
-                    account: request.account,
-                    resource: match request.resource {
-                        Resource::Any => WantedResource::Any,
-                        Resource::Wanted(jid) => WantedResource::Named {
-                            resource: jid.resource().into(),
-                        },
-                        Resource::Tagged(tag) => WantedResource::Tagged { tag: tag.into() },
-                    },
-                    carbons: inline.is_carbons,
-                    catches_up,
-                };
-                self.inline.borrow_mut().insert(link, inline);
-                self.post(Input::Bind { link, bind });
-            }
+            c2s::Output::Bind(request) => self.bind(link, request),
             c2s::Output::Resume(request) => match key_of(&request.previd) {
                 Some(key) => {
                     let (account, h) = (request.account, request.h);
@@ -85,8 +81,17 @@ impl Node {
                 }
                 None => self.tell(link, Event::Resumed(Err(ResumeRefusal { h: None }))),
             },
-            c2s::Output::Token(_) => self.tell(link, Event::Token(None)),
-            c2s::Output::Register(_) => self.tell(link, Event::Registered(Registered::Closed)),
+            c2s::Output::Token(request) => {
+                let wish = TokenWish {
+                    account: request.account,
+                    device: device_name(request.device),
+                    used: request.used,
+                    is_invalidated: request.is_invalidated,
+                    wanted: request.wanted,
+                };
+                self.post(Input::Token { link, wish });
+            }
+            c2s::Output::Register(register) => self.register(link, register),
             c2s::Output::Stanza(received) => {
                 self.post(Input::Stanza {
                     link,
@@ -111,6 +116,57 @@ impl Node {
             | c2s::Output::Refused(_)
             | c2s::Output::Close(_) => {}
         }
+    }
+
+    fn bind(&self, link: LinkId, request: BindRequest) {
+        let catches_up = request.inline.is_some();
+        let inline = request.inline.unwrap_or_default();
+        let bind = Bind {
+            account: request.account,
+            resource: match request.resource {
+                Resource::Any => WantedResource::Any,
+                Resource::Wanted(jid) => WantedResource::Named {
+                    resource: jid.resource().into(),
+                },
+                Resource::Tagged(tag) => WantedResource::Tagged { tag: tag.into() },
+            },
+            carbons: inline.is_carbons,
+            catches_up,
+            device: request.device.map(device_name),
+        };
+        self.inline.borrow_mut().insert(link, inline);
+        self.post(Input::Bind { link, bind });
+    }
+
+    /// Whether there may be more accounts is a setting that the stream knows as well.
+    fn register(&self, link: LinkId, register: Register) {
+        let (jid, password) = match register {
+            Register::Form => return self.tell(link, Event::Registered(Registered::Done)),
+            Register::Create { account, password } => (account, password),
+        };
+        let Some(mailbox) = self.mailboxes.borrow().get(&link).cloned() else {
+            return;
+        };
+        let told = self.ask(Command::Register { jid, password });
+        let job = async move {
+            mailbox.post(Event::Registered(match told.recv().await {
+                Ok(Outcome::Done) => Registered::Done,
+                Ok(Outcome::UserExists) => Registered::Taken,
+                Ok(Outcome::BadPassword) => Registered::NotAcceptable,
+                Ok(Outcome::Closed | Outcome::NoSuchUser) => Registered::Closed,
+                Ok(Outcome::Full) | Err(_) => Registered::Later,
+            }));
+        };
+        self.executor.spawn(job).detach();
+    }
+
+    /// Hands a command to the core; what becomes of it is told once.
+    pub(super) fn ask(&self, command: Command) -> channel::Receiver<Outcome> {
+        let id = self.next_command();
+        let (tell, told) = channel::bounded(1);
+        self.answers.borrow_mut().insert(id, tell);
+        self.post(Input::Command { id, command });
+        told
     }
 
     pub(super) fn tell(&self, link: LinkId, event: Event) {
@@ -193,7 +249,7 @@ fn bind_refusal(why: Option<Condition>) -> BindRefusal {
 }
 
 /// What authentication gets to see of an account.
-pub(super) fn account(found: &Lookup) -> Account {
+pub(super) fn account(found: &Lookup, now: Timestamp) -> Account {
     let Some(keys) = found
         .keys
         .as_ref()
@@ -205,12 +261,33 @@ pub(super) fn account(found: &Lookup) -> Account {
         .into_iter()
         .filter_map(|(hash, keys)| to_sasl(hash, keys))
         .collect();
-    let tokens = Vec::new();
+    let tokens = found.token.as_ref().map(|token| tokens(token, now));
     Account::Found(sasl::Credentials {
         scram,
         is_enabled: found.usable,
-        tokens,
+        tokens: tokens.unwrap_or_default(),
     })
+}
+
+/// The two places that a device's token may be in.
+fn tokens(token: &Token, now: Timestamp) -> Vec<sasl::Token> {
+    let Some(Mechanism::Token(binding)) = Mechanism::parse(&token.mechanism) else {
+        return Vec::new();
+    };
+    let current = token.previous.as_ref().map(|one| (TokenSlot::Current, one));
+    let all = [(TokenSlot::New, &token.secret)].into_iter().chain(current);
+    let place = |(slot, secret): (TokenSlot, &Secret)| sasl::Token {
+        slot,
+        binding,
+        secret: secret.clone(),
+        is_expired: token.expires < now,
+    };
+    all.map(place).collect()
+}
+
+/// A device in the account's record, by name.
+fn device_name(device: DeviceId) -> Box<str> {
+    format!("{:032x}", device.0).into()
 }
 
 fn to_sasl(hash: Hash, keys: &ScramKeys) -> Option<sasl::ScramKeys> {

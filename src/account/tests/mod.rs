@@ -2,3 +2,5 @@
 
 mod commands;
 mod office;
+mod register;
+mod tokens;

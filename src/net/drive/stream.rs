@@ -6,6 +6,8 @@ use crate::c2s::Account;
 use crate::c2s::Ending;
 use crate::c2s::LookUp;
 use crate::c2s::Output;
+use crate::c2s::Register;
+use crate::c2s::Registered;
 use crate::net::admit::Attempt;
 use crate::net::drive::Connection;
 use crate::net::drive::Phase;
@@ -34,6 +36,7 @@ impl<H: Hub> Connection<H> {
                 self.stream.handle_resumed(answer);
             }
             Event::Registered(answer) => self.stream.handle_registered(answer),
+            Event::Last(bytes) => self.stream.handle_last(&bytes),
             Event::End(why) => self.stream.handle_end(why),
         }
     }
@@ -53,6 +56,9 @@ impl<H: Hub> Connection<H> {
                 Output::Write(bytes) => out.extend_from_slice(&bytes),
                 Output::StartTls => self.phase = Phase::TlsDue,
                 Output::LookUp(look_up) => self.attempt(now, look_up),
+                Output::Register(Register::Create { account, password }) => {
+                    self.register(now, Register::Create { account, password });
+                }
                 Output::Refused(refusal) => self.count_refusal(now, refusal),
                 Output::Close(ending) => {
                     if let Ending::Failed(why) = ending {
@@ -88,6 +94,23 @@ impl<H: Hub> Connection<H> {
                 self.held = Some(Box::new((now.plus_ms(ms), look_up)));
             }
             Attempt::Refused => self.mailbox.post(Event::Credentials(Account::Unavailable)),
+        }
+    }
+
+    /// Who makes many accounts waits as who guesses passwords does: each costs as much.
+    fn register(&mut self, now: Monotonic, create: Register) {
+        let attempt = self.seat.as_ref().map_or(Attempt::Refused, |seat| {
+            let mut admission = self.wires.admission.borrow_mut();
+            let attempt = admission.handle_attempt(seat, now);
+            if attempt == (Attempt::After { ms: 0 }) {
+                admission.handle_failure(seat, now);
+            }
+            attempt
+        });
+        if attempt == (Attempt::After { ms: 0 }) {
+            self.hub.handle_output(self.link, Output::Register(create));
+        } else {
+            self.mailbox.post(Event::Registered(Registered::Later));
         }
     }
 

@@ -37,6 +37,7 @@ impl Machine {
                 },
                 carbons: false,
                 catches_up: false,
+                device: None,
             },
         });
     }

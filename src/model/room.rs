@@ -158,6 +158,8 @@ pub(crate) enum RoomChange {
         id: Option<Box<str>>,
         /// The room is new (status 201).
         created: bool,
+        /// The nickname is not quite what was asked for (status 210).
+        assigned: bool,
         /// The room's past follows, and the subject after it.
         history: bool,
     },

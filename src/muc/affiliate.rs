@@ -50,6 +50,7 @@ pub(super) fn apply(
     let actor = admin::actor(visit);
     let mut changes = Vec::new();
     for wish in wishes {
+        check_nick(visit, wish)?;
         proposal = proposal.guarded(visit.guard_of(&wish.user));
         let name = RowName::Affiliation {
             jid: wish.user.clone(),
@@ -83,6 +84,19 @@ fn check_owners(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
     } else {
         Err(StanzaError::new(Condition::Conflict).into())
     }
+}
+
+/// A nickname is reserved for one user (section 7.10).
+fn check_nick(visit: &Visit<'_>, wish: &Wish) -> Result<(), Stop> {
+    let mut others = visit
+        .room
+        .affiliations()
+        .filter(|(user, _)| **user != wish.user);
+    let is_taken = wish.nick.is_some() && others.any(|(_, row)| row.nick == wish.nick);
+    if is_taken {
+        return Err(StanzaError::new(Condition::Conflict).into());
+    }
+    Ok(())
 }
 
 fn check_count(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {

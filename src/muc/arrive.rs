@@ -28,6 +28,7 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
         shown,
         id,
         created,
+        assigned,
         history,
     } = change
     else {
@@ -71,6 +72,9 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
     }
     if *created {
         codes.push(201);
+    }
+    if *assigned {
+        codes.push(210);
     }
     let own = to_self(&who, jid, (own_part(shown), id.as_deref()), &codes);
     sends.stanza(*session, &own);

@@ -155,8 +155,16 @@ fn join(
         shown: who.shown(&visit.request.from, &own),
         id: visit.request.stanza.id.clone(),
         created,
+        assigned: asked_nick(visit).is_some_and(|asked| asked != nick),
         history: false,
     }
+}
+
+/// The nickname as the client wrote it. Addresses are prepared when they are read (RFC 7622 section
+/// 3.4), and the client has to know what became of it.
+fn asked_nick(visit: &Visit<'_>) -> Option<String> {
+    let to = visit.request.stanza.root().attr("to")?;
+    to.split_once('/').map(|(_, nick)| nick.to_owned())
 }
 
 /// Section 7.2.17: presence without the wish to enter is from a client that believes to be inside.

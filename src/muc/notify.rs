@@ -11,6 +11,7 @@ use crate::muc::deliver::Versions;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
 use crate::muc::user::own_part;
+use crate::muc::user::sees_presence;
 use crate::muc::user::write_codes;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
@@ -32,7 +33,7 @@ pub(super) fn deliver_rights(hall: &Hall<'_>, changed: &[Rights], why: &Why, sen
             role: rights.role,
             ..hall.who(&rights.nick, occupant)
         };
-        let say = |jid: Option<&str>, extra: &[u16]| {
+        let say = |kind, jid: Option<&str>, extra: &[u16]| {
             let item = Item {
                 jid,
                 actor: why.actor.as_deref(),
@@ -41,16 +42,25 @@ pub(super) fn deliver_rights(hall: &Hall<'_>, changed: &[Rights], why: &Why, sen
             };
             let codes: Vec<u16> = why.codes.iter().chain(extra).copied().collect();
             let own = own_part(&device.shown);
-            Arc::new(who.presence(PresenceType::Available, own, &item, &codes))
+            Arc::new(who.presence(kind, own, &item, &codes))
         };
+        let here = PresenceType::Available;
         let versions = Versions {
-            open: say(Some(jid.as_str()), &[]),
-            hidden: say(None, &[]),
+            open: say(here, Some(jid.as_str()), &[]),
+            hidden: say(here, None, &[]),
         };
-        // Whoever saw the occupant so far has to learn that it is another one now.
-        let seen_as = rights.role.max(occupant.role);
-        hall.broadcast((&rights.nick, seen_as), &versions, sends);
-        let own = say(Some(jid.as_str()), &[110]);
+        hall.broadcast((&rights.nick, rights.role), &versions, sends);
+        // Those who see people with the old role, but not with the new one, see somebody leave.
+        let gone = say(PresenceType::Unavailable, None, &[]);
+        for (name, reader) in &hall.room.occupants {
+            let saw = hall.sees_presence(reader.role, occupant.role);
+            if *name != rights.nick && saw && !hall.sees_presence(reader.role, rights.role) {
+                for device in reader.devices.values() {
+                    sends.stanza(device.session, &gone);
+                }
+            }
+        }
+        let own = say(here, Some(jid.as_str()), &[110]);
         for device in occupant.devices.values() {
             sends.stanza(device.session, &own);
         }
@@ -60,6 +70,9 @@ pub(super) fn deliver_rights(hall: &Hall<'_>, changed: &[Rights], why: &Why, sen
 /// Section 10.2.1: what of the configuration matters to who is inside.
 pub(super) fn deliver_config(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Sends) {
     let old = &hall.config;
+    if old.presence_broadcast != new.presence_broadcast {
+        deliver_visibility(hall, new, sends);
+    }
     let mut codes = Vec::new();
     if old.archived != new.archived {
         codes.push(if new.archived { 170 } else { 171 });
@@ -91,5 +104,32 @@ pub(super) fn deliver_config(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Send
     });
     for (_, _, device) in hall.devices() {
         sends.stanza(device.session, &stanza);
+    }
+}
+
+/// Whose presence is told has changed: who is seen now has come, who is not any more is gone.
+fn deliver_visibility(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Sends) {
+    for (nick, occupant) in &hall.room.occupants {
+        let Some((_, device)) = occupant.newest() else {
+            continue;
+        };
+        let who = hall.who(nick, occupant);
+        let gone = Arc::new(who.presence(PresenceType::Unavailable, &[], &who.item(), &[]));
+        for (name, reader) in &hall.room.occupants {
+            let was = hall.sees_presence(reader.role, occupant.role);
+            let is = sees_presence(new, reader.role, occupant.role);
+            if name == nick || was == is {
+                continue;
+            }
+            let shown = if hall.sees_addresses(reader.role) {
+                &device.shown.open
+            } else {
+                &device.shown.hidden
+            };
+            let stanza = if is { shown } else { &gone };
+            for device in reader.devices.values() {
+                sends.stanza(device.session, stanza);
+            }
+        }
     }
 }

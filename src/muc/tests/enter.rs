@@ -169,6 +169,16 @@ fn without_the_wish_to_enter_presence_is_answered_with_a_kick() {
 }
 
 #[test]
+fn a_nickname_that_was_prepared_is_told() {
+    let mut town = Town::with(&["alice", "bob"]);
+    town.open_hall("alice", "A");
+    // A no-break space becomes a space (RFC 8265 section 4.2.2).
+    town.enter("bob", "B\u{a0}B");
+    one(&town.inbox("bob"), &["hall@rooms.test/B B", "code='210'"]);
+    none(&town.inbox("alice"), &["code='210'"]);
+}
+
+#[test]
 fn who_has_lost_its_session_enters_again_and_gets_everything() {
     let mut town = Town::with(&["alice", "bob"]);
     town.open_hall("alice", "A");

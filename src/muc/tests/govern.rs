@@ -284,6 +284,9 @@ fn hidden_presence_is_seen_by_moderators_alone() {
         "alice",
         &[("moderatedroom", "1"), ("presencebroadcast", "moderator")],
     );
+    // Bob and Carol do not see each other any more.
+    one(&town.inbox("bob"), &["/C'", "type='unavailable'"]);
+    one(&town.inbox("carol"), &["/B'", "type='unavailable'"]);
     town.clear();
     town.enter("dave", "D");
     one(&town.inbox("alice"), &["/D'", "role='visitor'"]);
@@ -292,4 +295,55 @@ fn hidden_presence_is_seen_by_moderators_alone() {
     one(&inbox, &["/A'"]);
     none(&inbox, &["/B'"]);
     one(&inbox, &["/D'", "code='110'"]);
+
+    town.send("alice", &items("<item nick='B' role='moderator'/>"));
+    one(&town.inbox("dave"), &["/B'", "role='moderator'"]);
+    town.send("alice", &items("<item nick='B' role='participant'/>"));
+    one(&town.inbox("dave"), &["/B'", "type='unavailable'"]);
+}
+
+#[test]
+fn admins_enter_a_full_room() {
+    let mut town = hall();
+    town.configure("alice", &[("maxusers", "3")]);
+    town.enter("dave", "D");
+    one(
+        &town.inbox("dave"),
+        &["type='error'", "<service-unavailable"],
+    );
+    town.send(
+        "alice",
+        &items("<item jid='dave@test' affiliation='admin'/>"),
+    );
+    town.enter("dave", "D");
+    one(&town.inbox("dave"), &["affiliation='admin'", "code='110'"]);
+}
+
+#[test]
+fn members_keep_the_nickname_that_they_were_given() {
+    let mut town = hall();
+    town.send(
+        "alice",
+        &items("<item jid='dave@test' affiliation='member' nick='D'/>"),
+    );
+    town.send(
+        "bob",
+        "<presence xmlns='jabber:client' to='hall@rooms.test/D'/>",
+    );
+    one(&town.inbox("bob"), &["type='error'", "<conflict"]);
+    town.clear();
+    town.send(
+        "alice",
+        &items("<item jid='carol@test' affiliation='member' nick='D'/>"),
+    );
+    one(&town.inbox("alice"), &["type='error'", "<conflict"]);
+    town.send(
+        "alice",
+        &items("<item jid='dave@test' affiliation='outcast'/>"),
+    );
+    town.send(
+        "bob",
+        "<presence xmlns='jabber:client' to='hall@rooms.test/D'/>",
+    );
+    one(&town.inbox("bob"), &["code='303'", "code='110'"]);
 }

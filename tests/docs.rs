@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+use std::fmt::Write as _;
 use std::fs;
 
 use meerkat::testing;
@@ -30,7 +31,7 @@ fn limits(source: &str) -> String {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
         } else if let Some((name, value)) = constant(line) {
-            page += &format!("\n## {name} = {value}\n\n{}\n", doc.join("\n"));
+            write!(page, "\n## {name} = {value}\n\n{}\n", doc.join("\n")).unwrap();
             doc.clear();
         } else {
             doc.clear();

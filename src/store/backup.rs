@@ -234,11 +234,11 @@ fn insert_rows<K: Key + 'static, V: Value + 'static>(
     Ok(())
 }
 
+/// What becomes of a row: number of its table, key, value.
+type Take<'a> = dyn FnMut(u8, &[u8], &[u8]) -> Result<(), BackupError> + 'a;
+
 /// Gives each row to `take`; an error if the file is not what was written.
-fn read(
-    file: &mut dyn Read,
-    take: &mut dyn FnMut(u8, &[u8], &[u8]) -> Result<(), BackupError>,
-) -> Result<(), BackupError> {
+fn read(file: &mut dyn Read, take: &mut Take<'_>) -> Result<(), BackupError> {
     let mut sum = digest::Context::new(&digest::SHA256);
     let mut bytes = vec![0; MAGIC.len()];
     fill_from(file, &mut bytes)?;

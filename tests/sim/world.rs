@@ -86,7 +86,7 @@ impl World {
             segments_max: if plan.is_follower { 64 } else { 16 },
             untaken_max: 4_096,
             is_follower: plan.is_follower,
-            has_tables: seed % 4 == 0,
+            has_tables: seed.is_multiple_of(4),
         };
         let mut devices = Vec::new();
         for name in NAMES {
@@ -749,7 +749,7 @@ impl World {
                 _ => self.machine.pass_ms(40),
             }
             self.take_events();
-            if round % 64 == 0 && self.is_quiet() {
+            if round.is_multiple_of(64) && self.is_quiet() {
                 if self.is_reading {
                     return Ok(());
                 }

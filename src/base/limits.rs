@@ -392,3 +392,11 @@ pub(crate) const TOKEN_RENEW_MS: u64 = 1_209_600_000;
 
 const _: () = assert!(TOKEN_RENEW_MS < TOKEN_MS);
 const _: () = assert!(COMMAND_ACCOUNTS_MAX * (TOKENS_MAX + 2) <= 255);
+/// Archives that one look for what has expired visits.
+pub(crate) const EXPIRE_ARCHIVES_MAX: usize = 256;
+
+/// Archives that one entry clears: an op's number is a byte.
+pub(crate) const EXPIRE_OPS_MAX: usize = 64;
+
+/// Messages that one op clears of one archive. What is left has to wait for the next look.
+pub(crate) const EXPIRE_ROWS_MAX: usize = 4_096;

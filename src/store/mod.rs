@@ -16,6 +16,7 @@ mod key;
 mod list;
 mod load;
 mod query;
+mod retention;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use redb::ReadableDatabase as _;
 use redb::ReadableTable as _;
 use redb::WriteTransaction;
 
+use crate::base::ids::Incarnation;
 use crate::base::limits::CHECKPOINT_CLEARS_MAX;
 use crate::base::limits::CHECKPOINT_LOOKS;
 use crate::base::limits::FRESH_TABLES_BYTES_MAX;
@@ -60,6 +62,8 @@ use crate::store::disk::DiskFile;
 use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
+pub(crate) use crate::store::retention::Expired;
+pub(crate) use crate::store::retention::RetentionLimits;
 use crate::store::schema::Meta;
 
 /// The file of the tables.
@@ -142,7 +146,11 @@ impl Store {
             let key = to_bytes(&record.epoch);
             changes.epochs.insert(key, schema::to_value(record));
         }
-        clear::clear(&mut changes, self.clears_max)?;
+        // Where archives are full, each message that comes in pushes others out.
+        let clears_max = self
+            .clears_max
+            .saturating_add(entries.len().saturating_mul(4));
+        clear::clear(&mut changes, clears_max)?;
         let now = Timestamp::from_unix_ms(meta.stamp.unix_ms());
         let looks = CHECKPOINT_LOOKS.saturating_add(entries.len());
         let looked_to = clear::drop_old_streams(&mut changes, &book.looked_to, now, looks)?;
@@ -222,6 +230,19 @@ impl Store {
     ) -> Result<(), BackupError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         backup::restore(&database, file, tell)
+    }
+
+    /// What archives have too much of: ops to be numbered. `from`: zero, then where the look before
+    /// has ended.
+    pub(crate) fn find_expired(
+        &self,
+        limits: &RetentionLimits,
+        now: Timestamp,
+        from: Incarnation,
+    ) -> Result<Expired, StoreError> {
+        self.read("looking for what has expired", |snapshot| {
+            retention::find_expired(snapshot, limits, now, from)
+        })
     }
 
     fn read<T>(

@@ -100,7 +100,7 @@ fn assert_nothing_is_left_behind(store: &Store, oracle: &Oracle) {
     );
 }
 
-fn finish_removals(store: &Store) {
+pub(super) fn finish_removals(store: &Store) {
     for _ in 0..1_000 {
         write(store, &[]);
         let database = store.database.read().unwrap();

@@ -2,7 +2,9 @@
 
 mod apply;
 mod backup;
+mod cost;
 mod crash;
 mod oracle;
 mod query;
+mod retention;
 mod script;

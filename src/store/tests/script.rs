@@ -151,6 +151,10 @@ impl Script {
         self.steps.push(Step::Epoch(record));
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.ms)
+    }
+
     fn step(&mut self) {
         self.ms += self.rng.below(60_000);
         if self.rng.one_in(20) {

@@ -6,10 +6,10 @@
 
 mod follower;
 mod machine;
-mod reading;
+pub(crate) mod reading;
 mod sequencer;
 mod shelf;
-mod tables;
+pub(crate) mod tables;
 mod wire;
 mod work;
 

@@ -1,0 +1,138 @@
+//! Sessions that outlive their stream, and what is known of those that did not (XEP-0198 section 5).
+
+use crate::core::EndReason;
+use crate::core::Input;
+use crate::core::Output;
+use crate::core::tests::harness::Bench;
+
+#[test]
+fn a_resumed_stream_goes_on_where_the_client_has_counted_to() {
+    let mut bench = Bench::new();
+    bench.open(1, "ann", "a");
+    let key = bench.open(2, "bob", "b");
+    bench.say(2, "<presence/>");
+    bench.read(2);
+    for body in ["one", "two", "three"] {
+        bench.chat(1, "bob@h", body);
+    }
+    bench.sync();
+    bench.read(2);
+    // The presence, and one message.
+    bench.ack(2, 2);
+
+    bench.cut(2);
+    bench.chat(1, "bob@h", "four");
+    bench.sync();
+    bench.resume(3, "bob", key, 3);
+
+    assert_eq!(bench.resumption(3), Some(Ok(1)));
+    assert_eq!(bench.bodies(3), ["three", "four"]);
+}
+
+#[test]
+fn a_resumption_waits_for_what_was_received_before() {
+    let mut bench = Bench::new();
+    let key = bench.open(1, "ann", "a");
+    bench.chat(1, "bob@h", "one");
+    bench.cut(1);
+
+    bench.resume(2, "ann", key, 0);
+    assert_eq!(bench.resumption(2), None);
+    bench.sync();
+
+    assert_eq!(bench.resumption(2), Some(Ok(1)));
+}
+
+#[test]
+fn a_stream_that_is_cut_while_it_waits_to_resume_leaves_the_session_asleep() {
+    let mut bench = Bench::new();
+    let key = bench.open(1, "ann", "a");
+    bench.chat(1, "bob@h", "one");
+    bench.cut(1);
+    bench.resume(2, "ann", key, 0);
+    bench.cut(2);
+    bench.sync();
+    assert_eq!(bench.resumption(2), None);
+
+    bench.resume(3, "ann", key, 0);
+
+    assert_eq!(bench.resumption(3), Some(Ok(1)));
+}
+
+#[test]
+fn the_later_of_two_resumptions_gets_the_session() {
+    let mut bench = Bench::new();
+    let key = bench.open(1, "ann", "a");
+    bench.chat(1, "bob@h", "one");
+    bench.cut(1);
+    bench.resume(2, "ann", key, 0);
+    bench.resume(3, "ann", key, 0);
+    bench.sync();
+
+    assert_eq!(bench.resumption(3), Some(Ok(1)));
+    assert_eq!(bench.end_of(2), Some(EndReason::Conflict));
+}
+
+#[test]
+fn a_bind_whose_stream_is_gone_leaves_no_session() {
+    let mut bench = Bench::new();
+    bench.loads_wait = true;
+    bench.bind(1, "ann", "a");
+    bench.cut(1);
+    bench.load();
+    bench.loads_wait = false;
+    bench.open(2, "bob", "b");
+    bench.chat(2, "ann@h/a", "for a session that is not there");
+    bench.sync();
+
+    bench.bind(3, "ann", "a");
+
+    assert_eq!(bench.end_of(1), None, "a session was there to be replaced");
+    assert_eq!(bench.bodies(3), [""; 0]);
+}
+
+#[test]
+fn what_still_waited_when_another_stream_took_the_place_is_not_counted() {
+    let mut bench = Bench::new();
+    let key = bench.open(1, "ann", "a");
+    bench.chat(1, "bob@h", "one");
+    bench.sync();
+    bench.loads_wait = true;
+    bench.chat(1, "cid@h", "two, for one who is not in memory");
+    bench.bind(2, "ann", "a");
+    assert_eq!(bench.end_of(1), Some(EndReason::Conflict));
+
+    bench.load();
+    bench.resume(3, "ann", key, 0);
+
+    assert_eq!(bench.resumption(3), Some(Err(Some(1))));
+    assert_eq!(bench.appended.len(), 1, "it was handled after all");
+}
+
+#[test]
+fn rows_on_their_way_when_the_stream_is_cut_are_not_taken_for_gone() {
+    let mut bench = Bench::new();
+    bench.open(1, "ann", "a");
+    let key = bench.open(2, "bob", "b");
+    bench.say(2, "<presence/>");
+    bench.read(2);
+    bench.chat(1, "bob@h", "one");
+    bench.sync();
+    bench.checkpoint();
+    // Out of the tail, so the tables are asked.
+    assert_eq!(bench.bodies(2), [""; 0]);
+    bench.cut(2);
+    bench.resume(3, "bob", key, 1);
+    assert_eq!(bench.resumption(3), Some(Ok(1)));
+    assert_eq!(bench.bodies(3), [""; 0]);
+
+    let outputs = std::mem::take(&mut bench.outputs);
+    for output in outputs {
+        if let Output::Fetch { session, positions } = output {
+            let rows = bench.tables.fetch(&positions);
+            bench.step(Input::Fetched { session, rows });
+        }
+    }
+
+    assert_eq!(bench.bodies(3), ["one"]);
+}

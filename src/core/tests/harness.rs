@@ -189,6 +189,7 @@ impl Bench {
                     resource: resource.into(),
                 },
                 carbons: false,
+                device: None,
                 catches_up: false,
             },
         });

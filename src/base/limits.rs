@@ -332,11 +332,11 @@ pub(crate) const ROSTER_GROUPS_MAX: usize = 64;
 /// contacts with names and groups have about 150 KiB. Beyond it a contact is refused (`resource-constraint`).
 pub(crate) const ROSTER_BYTES_MAX: usize = 262_144;
 
-/// Addresses of which something is known, for each contact that an account may have.
+/// Removed contacts that a roster remembers, so that other devices learn of the removal.
 ///
-/// A removed contact leaves a row that lets other devices learn of it. Beyond it a new contact is refused
-/// (`resource-constraint`).
-pub(crate) const ROSTER_ROWS_FACTOR: usize = 8;
+/// Beyond it the older half is forgotten with the next change of the roster; a device that has not been there
+/// since gets the whole roster.
+pub(crate) const ROSTER_TOMBSTONES_MAX: usize = 256;
 
 /// Changed contacts that a client with an older version of the roster is told one by one.
 ///

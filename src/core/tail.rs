@@ -384,6 +384,7 @@ fn weight(entry: &Entry) -> usize {
         .map(|op| match op {
             Durable::Message { message, .. } => message.payload.len(),
             Durable::Row { .. } | Durable::Expire { .. } | Durable::Sweep { .. } => 64,
+            Durable::Forget { names, .. } => names.len().saturating_mul(64),
         })
         .sum();
     payload.saturating_add(ENTRY_BYTES)

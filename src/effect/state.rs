@@ -164,6 +164,13 @@ impl State {
                 owner: Owner::Room { .. },
                 ..
             } => {}
+            Durable::Forget { record, names } => {
+                if let Some(rows) = self.rows_mut(record) {
+                    for name in names {
+                        rows.forget_removed(name);
+                    }
+                }
+            }
             Durable::Sweep { record } => {
                 if let Some(rows) = self.rows_mut(record) {
                     rows.sweep();
@@ -276,7 +283,9 @@ pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
     let account = |jid: &FullJid| RecordKey::Account { jid: jid.bare() };
     match op {
         Op::Durable { op } => match op {
-            Durable::Row { record, .. } | Durable::Sweep { record } => vec![record.clone()],
+            Durable::Row { record, .. }
+            | Durable::Sweep { record }
+            | Durable::Forget { record, .. } => vec![record.clone()],
             Durable::Message { places, .. } => {
                 places.iter().map(|place| record_of(&place.owner)).collect()
             }

@@ -49,6 +49,11 @@ pub(crate) enum Durable {
     Expire { owner: Owner, upto: Position },
     /// All rows and archives of the record go, in bounded steps.
     Sweep { record: RecordKey },
+    /// These rows were removed, and nobody has to know any more.
+    Forget {
+        record: RecordKey,
+        names: Vec<RowName>,
+    },
 }
 
 coded!(enum Durable {
@@ -56,6 +61,7 @@ coded!(enum Durable {
     2 => Message { message, places },
     3 => Expire { owner, upto },
     4 => Sweep { record },
+    5 => Forget { record, names },
 });
 
 /// What lives in memory only and belongs to the node that has the socket.

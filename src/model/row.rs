@@ -77,7 +77,8 @@ pub(crate) enum RowName {
     Affiliation { jid: BareJid },
     /// A secret of the domain, by purpose.
     Secret { purpose: Box<str> },
-    /// An open ad-hoc or server-wide text, by name (message of the day and the like).
+    /// An open ad-hoc or server-wide text, by name (message of the day and the like), or what a
+    /// feature notes about the record.
     Text { name: Box<str> },
     /// A room that the user has made, for counting.
     Created { room: BareJid },
@@ -266,6 +267,13 @@ impl Rows {
     /// Forgets a row that nobody needs to know about any more.
     pub(crate) fn forget(&mut self, name: &RowName) {
         self.cells.remove(name);
+    }
+
+    /// Forgets that there was a row, unless it is there again.
+    pub(crate) fn forget_removed(&mut self, name: &RowName) {
+        if self.row(name).is_none() {
+            self.forget(name);
+        }
     }
 
     /// A rough count of the bytes in memory, for the budget of resident records.

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::limits::ROSTER_BYTES_MAX;
-use crate::base::limits::ROSTER_ROWS_FACTOR;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Request;
@@ -132,7 +131,9 @@ fn set(
         ..before
     };
     check_room(account, (&jid, &contact), &view.settings.limits)?;
-    Ok(guarded(view, own, &jid)
+    let mut proposal = guarded(view, own, &jid);
+    proposal.ops = version::forget_ops(account, own);
+    Ok(proposal
         .row(
             RecordKey::Account { jid: own.clone() },
             RowName::Contact { jid },
@@ -147,20 +148,16 @@ fn check_room(
     (jid, contact): (&BareJid, &Contact),
     limits: &Limits,
 ) -> Result<(), StanzaError> {
-    let mut rows = 1_usize;
     let mut count = 1_usize;
     let mut bytes = item::size_bytes(jid, contact);
-    for (other, cell) in account.contact_cells().filter(|(other, _)| *other != jid) {
-        rows = rows.saturating_add(1);
-        if let Some(Row::Contact { contact }) = &cell.row
-            && contact.listed
-        {
-            count = count.saturating_add(1);
-            bytes = bytes.saturating_add(item::size_bytes(other, contact));
-        }
+    let others = account
+        .contacts()
+        .filter(|(other, one, _)| *other != jid && one.listed);
+    for (other, contact, _) in others {
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(item::size_bytes(other, contact));
     }
-    let rows_max = limits.roster_items_max.saturating_mul(ROSTER_ROWS_FACTOR);
-    if count > limits.roster_items_max || rows > rows_max || bytes > ROSTER_BYTES_MAX {
+    if count > limits.roster_items_max || bytes > ROSTER_BYTES_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint));
     }
     Ok(())

@@ -1,18 +1,29 @@
 //! Versions of a roster (RFC 6121 section 2.6): which change was the last, in whose life.
 //!
-//! A removed contact keeps its row, so what changed since a version is what has a later position.
+//! A removed contact keeps its row, so what changed since a version is what has a later position. Of
+//! many removed ones the oldest are forgotten; up to where is noted, and no older version is known.
+
+use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::limits::ROSTER_PUSHES_MAX;
+use crate::base::limits::ROSTER_TOMBSTONES_MAX;
 use crate::model::account::Account;
 use crate::model::contact::Contact;
+use crate::model::op::Durable;
+use crate::model::op::Op;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
 use crate::model::row::Row;
+use crate::model::row::RowName;
 
 /// Digits of a version: of the incarnation, then of the position.
 const INCARNATION_DIGITS: usize = 16;
 const POSITION_DIGITS: usize = 32;
+
+/// Names the note up to where removed contacts are forgotten.
+const HORIZON: &str = "roster-horizon";
 
 /// A contact as it is now, and the change that made it so.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +57,9 @@ pub(super) fn changes_since<'a>(account: &'a Account, known: &str) -> Option<Vec
     if account.incarnation() != Some(incarnation) {
         return None;
     }
+    if since < horizon(account) {
+        return None;
+    }
     let mut newest = Position::ZERO;
     let mut changes = Vec::new();
     for (jid, cell) in account.contact_cells() {
@@ -71,6 +85,55 @@ pub(super) fn changes_since<'a>(account: &'a Account, known: &str) -> Option<Vec
     }
     changes.sort_by_key(|change| change.at);
     Some(changes)
+}
+
+/// Forgets the older half of the removed contacts, if there are too many.
+pub(super) fn forget_ops(account: &Account, own: &BareJid) -> Vec<Op> {
+    let removed = account
+        .contact_cells()
+        .filter(|(_, cell)| cell.row.is_none());
+    let mut removed: Vec<(Position, &BareJid)> =
+        removed.map(|(jid, cell)| (cell.at, jid)).collect();
+    if removed.len() <= ROSTER_TOMBSTONES_MAX {
+        return Vec::new();
+    }
+    removed.sort_unstable();
+    removed.truncate(ROSTER_TOMBSTONES_MAX / 2);
+    let Some((upto, _)) = removed
+        .last()
+        .copied()
+        .filter(|(at, _)| !is_provisional(*at))
+    else {
+        return Vec::new();
+    };
+    let names = removed
+        .into_iter()
+        .map(|(_, jid)| RowName::Contact { jid: jid.clone() });
+    let record = RecordKey::Account { jid: own.clone() };
+    let note = Row::Bytes {
+        bytes: Arc::from(upto.to_bytes().as_slice()),
+    };
+    let forget = Durable::Forget {
+        record: record.clone(),
+        names: names.collect(),
+    };
+    vec![
+        Op::Durable { op: forget },
+        Op::row(record, horizon_name(), Some(note)),
+    ]
+}
+
+/// Versions before this one are not known any more.
+fn horizon(account: &Account) -> Position {
+    let note = account.bytes(&horizon_name());
+    let note = note.and_then(|bytes| <[u8; 16]>::try_from(bytes.as_ref()).ok());
+    note.map_or(Position::ZERO, Position::from_bytes)
+}
+
+fn horizon_name() -> RowName {
+    RowName::Text {
+        name: HORIZON.into(),
+    }
 }
 
 /// Numbered elsewhere, and not yet.

@@ -80,6 +80,7 @@ impl Apply<'_, '_> {
             Durable::Message { message, places } => self.apply_message(at, message, places),
             Durable::Expire { owner, upto } => self.apply_expire(owner, *upto),
             Durable::Sweep { record } => self.apply_sweep(at, record),
+            Durable::Forget { record, names } => self.apply_forget(record, names),
         }
     }
 
@@ -246,6 +247,16 @@ impl Apply<'_, '_> {
             self.changes
                 .work
                 .insert(work_key_of_archive(archive), Some(Vec::new()));
+        }
+        Ok(())
+    }
+
+    fn apply_forget(&mut self, record: &RecordKey, names: &[RowName]) -> Result<(), StoreError> {
+        for name in names {
+            let cell = self.changes.cell(record, name)?;
+            if cell.is_some_and(|cell| cell.row.is_none()) {
+                self.changes.forget_row(record, name);
+            }
         }
         Ok(())
     }

@@ -123,6 +123,15 @@ impl<'t> Changes<'t> {
         rows.insert(row_key(record, name), Some(schema::to_value(cell)));
     }
 
+    pub(super) fn forget_row(&mut self, record: &RecordKey, name: &RowName) {
+        let rows = if schema::is_mark(name) {
+            &mut self.marks
+        } else {
+            &mut self.rows
+        };
+        rows.insert(row_key(record, name), None);
+    }
+
     /// The row as it stands, unless a sweep has taken it.
     pub(super) fn cell(
         &self,

@@ -193,22 +193,6 @@ fn a_roster_is_bounded_in_bytes_as_it_is_written() {
 }
 
 #[test]
-fn contacts_come_and_go_only_so_often() {
-    let mut house = House::with(&["ann"]);
-    house.settings.limits.roster_items_max = 1;
-    house.bind("ann/phone");
-    for n in 0..20 {
-        let jid = format!("c{n}@b.example");
-        house.send("ann/phone", &set(&format!("<item jid='{jid}'/>")));
-        house.send(
-            "ann/phone",
-            &set(&format!("<item jid='{jid}' subscription='remove'/>")),
-        );
-    }
-    assert_eq!(house.account("ann").contact_cells().count(), 8);
-}
-
-#[test]
 fn removal_ends_both_subscriptions_and_tells_the_contact() {
     let mut house = House::with(&["ann", "bob"]);
     house.befriend("ann", "bob");

@@ -169,3 +169,30 @@ fn a_contact_that_was_removed_and_then_asked_is_gone_for_the_client() {
         "{got:?}"
     );
 }
+
+#[test]
+fn of_many_removed_contacts_the_older_half_is_forgotten_and_no_older_version_known() {
+    let mut house = house();
+    let long_ago = set(&mut house, "<item jid='a@b.example'/>");
+    let mut versions = Vec::new();
+    for n in 0..257 {
+        let jid = format!("c{n}@b.example");
+        set(&mut house, &format!("<item jid='{jid}'/>"));
+        let ver = set(
+            &mut house,
+            &format!("<item jid='{jid}' subscription='remove'/>"),
+        );
+        versions.push(ver);
+    }
+    assert_eq!(house.account("ann").contact_cells().count(), 258);
+
+    set(&mut house, "<item jid='z@b.example'/>");
+
+    assert_eq!(house.account("ann").contact_cells().count(), 131);
+    for unknown in [&long_ago, &versions[126]] {
+        let got = get(&mut house, unknown);
+        assert!(got[0].contains("<item jid='a@b.example'"), "{got:?}");
+    }
+    let got = get(&mut house, &versions[255]);
+    assert_eq!(got.len(), 3, "{got:?}");
+}

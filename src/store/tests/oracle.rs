@@ -100,6 +100,12 @@ impl Oracle {
                     self.clear(own, *upto);
                 }
             }
+            Durable::Forget { record, names } => {
+                let rows = self.records.entry(record.clone()).or_default();
+                for name in names {
+                    rows.forget_removed(name);
+                }
+            }
             Durable::Sweep { record } => {
                 if let Some(own) = self.incarnation(record) {
                     self.clear(own, Position::MAX);

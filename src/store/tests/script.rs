@@ -321,13 +321,20 @@ impl Script {
         let row = (!self.rng.one_in(4)).then(|| Row::Contact {
             contact: Arc::new(contact),
         });
-        vec![Durable::Row {
-            record,
-            name: RowName::Contact {
-                jid: name(&account(self.rng.next())).clone(),
-            },
+        let mut contact = || RowName::Contact {
+            jid: name(&account(self.rng.next())).clone(),
+        };
+        let change = Durable::Row {
+            record: record.clone(),
+            name: contact(),
             row,
-        }]
+        };
+        // What was removed is forgotten, what is there stays.
+        let names = vec![contact(), contact()];
+        if self.only_grows || !self.rng.one_in(3) {
+            return vec![change];
+        }
+        vec![change, Durable::Forget { record, names }]
     }
 
     /// Devices take the oldest of what waits for them.

@@ -101,6 +101,12 @@ impl Tables {
                     stored.places.retain(|place| place.owner != owner);
                 }
             }
+            Durable::Forget { record, names } => {
+                let rows = self.records.entry(record).or_default();
+                for name in &names {
+                    rows.forget_removed(name);
+                }
+            }
             Durable::Sweep { record } => {
                 for stored in self.messages.values_mut() {
                     let is_here = |place: &Place| record_of(&place.owner) == record;

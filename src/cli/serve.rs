@@ -22,7 +22,8 @@ const DEV_USERS: [(&str, bool); 4] = [
 pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
     log_sink::install(settings.log_level);
-    run::run(&settings, &Home::Folder(&settings.data)).map_err(Failure::because)
+    let reread = || settings::reread(arguments.config.as_deref(), &arguments.set);
+    run::run(&settings, &Home::Folder(&settings.data), &reread).map_err(Failure::because)
 }
 
 pub(super) fn dev(arguments: &Dev) -> Result<(), Failure> {
@@ -36,7 +37,8 @@ pub(super) fn dev(arguments: &Dev) -> Result<(), Failure> {
     } else {
         arguments.user.iter().map(given).collect()
     };
-    run::run(&settings, &Home::Memory(&users)).map_err(Failure::because)
+    let reread = || settings::reread_dev(&arguments.set);
+    run::run(&settings, &Home::Memory(&users), &reread).map_err(Failure::because)
 }
 
 fn given(user: &DevUser) -> NewUser {

@@ -19,6 +19,11 @@ const DEV: [(&str, &str); 4] = [
 ];
 
 pub(super) fn read(config: Option<&Path>, set: &[Assignment]) -> Result<Settings, Failure> {
+    reread(config, set).map_err(|_| Failure::Told)
+}
+
+/// Tells every mistake; or how many there were.
+pub(super) fn reread(config: Option<&Path>, set: &[Assignment]) -> Result<Settings, usize> {
     let mut raw = Raw::default();
     if let Some(file) = file(config) {
         raw.read_file(&file);
@@ -27,6 +32,10 @@ pub(super) fn read(config: Option<&Path>, set: &[Assignment]) -> Result<Settings
 }
 
 pub(super) fn read_dev(set: &[Assignment]) -> Result<Settings, Failure> {
+    reread_dev(set).map_err(|_| Failure::Told)
+}
+
+pub(super) fn reread_dev(set: &[Assignment]) -> Result<Settings, usize> {
     let mut raw = Raw::default();
     for (key, value) in DEV {
         raw.set_by_command(key, value);
@@ -40,14 +49,15 @@ pub(super) fn file(config: Option<&Path>) -> Option<PathBuf> {
     config.map(Path::to_owned).or_else(usual)
 }
 
-fn finish(mut raw: Raw, set: &[Assignment]) -> Result<Settings, Failure> {
+fn finish(mut raw: Raw, set: &[Assignment]) -> Result<Settings, usize> {
     for Assignment { key, value } in set {
         raw.set(key, value);
     }
     raw.check().map_err(|faults| {
+        let count = faults.len();
         for fault in faults {
             output::warn(fault);
         }
-        Failure::Told
+        count
     })
 }

@@ -285,6 +285,16 @@ impl Core {
         self.outputs.pop_front()
     }
 
+    /// What holds from now on; what was evaluated before stays as it is.
+    pub(crate) fn set_policies(&mut self, policies: Settings, limits: CoreLimits) {
+        self.settings = Arc::new(Settings {
+            started: self.settings.started,
+            ids: self.settings.ids.clone(),
+            ..policies
+        });
+        self.limits = limits;
+    }
+
     /// Bytes that the log takes for sure.
     pub(crate) fn set_credit(&mut self, bytes: u64) {
         self.credit = bytes;

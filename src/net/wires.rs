@@ -77,6 +77,11 @@ impl Wires {
         *self.settings.borrow_mut() = settings;
     }
 
+    /// What new connections are encrypted with.
+    pub(crate) fn tls(&self) -> Option<TlsSettings> {
+        self.settings.borrow().tls.clone()
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.admission.borrow().connections()
     }

@@ -13,6 +13,8 @@ pub(crate) enum Event<'a> {
     Ready {
         domain: &'a str,
     },
+    /// There is no account yet.
+    NobodyYet,
     /// It has been asked to stop.
     Stopping {
         connections: usize,
@@ -89,6 +91,7 @@ impl Event<'_> {
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
+            | Self::NobodyYet
             | Self::Stopping { .. }
             | Self::Reloaded
             | Self::CertificateMade { .. }
@@ -115,6 +118,7 @@ impl Event<'_> {
             Self::StreamFailed { .. } => Metric::StreamErrors,
             Self::ClientStalled { .. } => Metric::ClientsStalled,
             Self::Ready { .. }
+            | Self::NobodyYet
             | Self::Stopping { .. }
             | Self::Reloaded
             | Self::ReloadFailed { .. }
@@ -132,6 +136,7 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready { domain } => write!(f, "server is ready domain={domain}"),
+            Self::NobodyYet => f.write_str("nobody has an account yet, add: meerkat user add NAME"),
             Self::Stopping { connections } => {
                 write!(f, "server stops connections={connections}")
             }

@@ -57,7 +57,6 @@ pub(crate) struct Site {
     pub(crate) domain: String,
     /// `None`: nobody can connect, the server is stopped.
     pub(crate) wires: Option<Rc<Wires>>,
-    pub(crate) certificate: Option<(String, String)>,
 }
 
 /// The socket in the data folder, for this user alone.
@@ -274,7 +273,13 @@ impl Site {
         let facts = self.node.engine.borrow().core.facts();
         let connections = self.wires.as_ref().map_or(0, |wires| wires.connections());
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let (fingerprint, expires) = self.certificate.clone().unwrap_or_default();
+        let tls = self.wires.as_ref().and_then(|wires| wires.tls());
+        let certificate = tls.map(|tls| {
+            let identity = &tls.identity;
+            let expires = identity.facts.not_after.to_xep0082();
+            (identity.fingerprint.to_string(), expires)
+        });
+        let (fingerprint, expires) = certificate.unwrap_or_default();
         say(Reply::Status(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: self.domain.clone(),

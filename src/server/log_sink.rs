@@ -18,7 +18,7 @@ struct Sink {
     is_journal: bool,
 }
 
-/// Once, before anything is logged. A second call changes the level only.
+/// Once, before anything is logged.
 pub(crate) fn install(level: LogLevel) {
     let sink = Sink {
         // systemd.exec(5): set if standard error is connected to the journal.
@@ -26,6 +26,10 @@ pub(crate) fn install(level: LogLevel) {
     };
     // It fails if there is a sink already, which then stays.
     drop(log::set_logger(Box::leak(Box::new(sink))));
+    set_level(level);
+}
+
+pub(crate) fn set_level(level: LogLevel) {
     log::set_max_level(match level {
         LogLevel::Error => LevelFilter::Error,
         LogLevel::Warn => LevelFilter::Warn,

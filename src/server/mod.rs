@@ -5,6 +5,8 @@ pub(crate) mod control;
 pub(crate) mod hub;
 pub(crate) mod log_sink;
 pub(crate) mod perform;
+mod plan;
+pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod start;
 pub(crate) mod translate;

@@ -1,7 +1,5 @@
 //! The life of a server: open, recover, listen, serve, stop.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::rc::Rc;
@@ -16,41 +14,34 @@ use futures_lite::StreamExt as _;
 use smol::LocalExecutor;
 
 use crate::base::jid::BareJid;
-use crate::base::limits::LOG_STARTER_BYTES;
 use crate::base::secret::Secret;
-use crate::c2s;
-use crate::config::settings::Registration;
 use crate::config::settings::Settings;
-use crate::core::CoreLimits;
 use crate::core::engine::EngineError;
+use crate::effect::query::Found;
+use crate::effect::query::Horizon;
+use crate::effect::query::Purpose;
+use crate::effect::query::Question;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
-use crate::effect::settings::Limits as Bounds;
-use crate::effect::settings::Settings as Policies;
-use crate::model::stanza_id::StanzaIds;
-use crate::net::admit::AdmitSettings;
 use crate::net::certificate::CertificateError;
-use crate::net::certificate::Identity;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::net::listen::Listener;
-use crate::net::tls;
 use crate::net::tls::TlsError;
-use crate::net::tls::TlsSettings;
 use crate::net::tls::TlsStart;
-use crate::net::wires::WireSettings;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
-use crate::sasl::Fakes;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
 use crate::server::hub::Node;
+use crate::server::plan;
+use crate::server::reload::Reload;
+use crate::server::reload::Reread;
 use crate::server::start;
 use crate::server::start::StartError;
-use crate::server::translate::ITERATIONS;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::backup::BackupError;
@@ -154,8 +145,8 @@ fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
     };
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::clone(&disk), cache).map_err(store_error)?;
-    let policies = Arc::new(policies(settings));
-    let limits = core_limits(settings, home);
+    let policies = Arc::new(plan::policies(settings));
+    let limits = plan::core_limits(settings, home);
     let started =
         start::start(clock, &executor, (disk, store), policies, limits).map_err(RunError::Start)?;
     let (node, secrets) = started.run_disk();
@@ -167,25 +158,36 @@ fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
 }
 
 /// Serves until it is told to stop.
-pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> {
+pub(crate) fn run(
+    settings: &Settings,
+    home: &Home<'_>,
+    reread: Reread<'_>,
+) -> Result<(), RunError> {
     let opened = open(settings, home)?;
-    let tls = identity(settings, home)?;
-    let certificate = (
-        tls.identity.fingerprint.to_string(),
-        tls.identity.facts.not_after.to_xep0082(),
-    );
+    let tls = plan::identity(settings, home)?;
     let is_dev = matches!(home, Home::Memory(_));
+    let login_secret = opened.login_secret;
     let wires = Wires::new(
         opened.node.clock,
-        wire_settings(settings, tls, opened.login_secret, is_dev)?,
+        plan::wire_settings(settings, tls, login_secret, is_dev)?,
         Box::new(SystemEntropy::new()),
     );
+    let reload = Reload {
+        node: Rc::clone(&opened.node),
+        wires: Rc::clone(&wires),
+        settings,
+        home,
+        login_secret,
+        reread,
+    };
+    if !is_dev {
+        say_if_empty(&opened.node)?;
+    }
     let listeners = listen(settings)?;
     let site = Rc::new(Site {
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
         wires: Some(Rc::clone(&wires)),
-        certificate: Some(certificate),
     });
     let executor = Rc::clone(&opened.node.executor);
     let admin = match home {
@@ -198,7 +200,7 @@ pub(crate) fn run(settings: &Settings, home: &Home<'_>) -> Result<(), RunError> 
         if let Some(listener) = admin {
             executor.spawn(site.serve(listener)).detach();
         }
-        serve(opened, wires, listeners, settings).await
+        serve(opened, listeners, &reload).await
     };
     smol::block_on(executor.run(serving))
 }
@@ -215,7 +217,6 @@ pub(crate) fn perform(
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
         wires: None,
-        certificate: None,
     };
     smol::block_on(executor.run(async {
         let core = executor.spawn(Rc::clone(&opened.node).run());
@@ -267,10 +268,10 @@ fn store_error(error: StoreError) -> RunError {
 
 async fn serve(
     opened: Opened,
-    wires: Rc<Wires>,
     listeners: Vec<Listener>,
-    settings: &Settings,
+    reload: &Reload<'_>,
 ) -> Result<(), RunError> {
+    let (settings, wires) = (reload.settings, &reload.wires);
     let Opened { node, users, .. } = opened;
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
@@ -284,10 +285,10 @@ async fn serve(
         .map(|listener| listener.address.to_string())
         .collect();
     for listener in listeners {
-        let (wires, node, on) = (Rc::clone(&wires), Rc::clone(&node), Rc::clone(&executor));
+        let (wires, node, on) = (Rc::clone(wires), Rc::clone(&node), Rc::clone(&executor));
         executor.spawn(listener.run(wires, node, on)).detach();
     }
-    let deadlines = Rc::clone(&wires);
+    let deadlines = Rc::clone(wires);
     executor
         .spawn(async move { deadlines.run_deadlines().await })
         .detach();
@@ -300,6 +301,7 @@ async fn serve(
             if !matches!(signal, Ok(Signal::Hup)) {
                 break;
             }
+            reload.perform();
         }
         None
     };
@@ -312,6 +314,28 @@ async fn serve(
         connections: wires.connections(),
     });
     stop(&node).await;
+    Ok(())
+}
+
+/// Whoever starts a server for the first time may not know what comes next.
+fn say_if_empty(node: &Node) -> Result<(), RunError> {
+    let question = Question::Accounts {
+        after: None,
+        count_max: 1,
+        disabled_only: false,
+        purpose: Purpose {
+            name: "users".into(),
+            memo: "".into(),
+        },
+    };
+    let found = node.store.ask(&question, &Horizon::none());
+    let is_empty = matches!(
+        found.map_err(store_error)?,
+        Found::List { total: 0, .. } if node.engine.borrow().core.tail_accounts().is_empty()
+    );
+    if is_empty {
+        observe::emit(&Event::NobodyYet);
+    }
     Ok(())
 }
 
@@ -342,25 +366,6 @@ async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), Ru
     }
 }
 
-fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
-    let provider = tls::provider();
-    let names = [settings.domain.as_str(), settings.muc_host.as_str()];
-    let identity = match (&settings.tls, home) {
-        (Some(files), _) => Identity::load(&provider, &files.certificate, &files.key),
-        (None, Home::Folder(path)) => {
-            Identity::load_or_make(&provider, path, &names).map(|(identity, is_new)| {
-                if is_new {
-                    let fingerprint = &identity.fingerprint;
-                    observe::emit(&Event::CertificateMade { fingerprint });
-                }
-                identity
-            })
-        }
-        (None, Home::Memory(_)) => Identity::make_volatile(&provider, &names),
-    };
-    TlsSettings::new(&provider, identity.map_err(RunError::Certificate)?).map_err(RunError::Tls)
-}
-
 fn listen(settings: &Settings) -> Result<Vec<Listener>, RunError> {
     let plain = settings
         .listen
@@ -382,93 +387,4 @@ fn listen(settings: &Settings) -> Result<Vec<Listener>, RunError> {
             })
         })
         .collect()
-}
-
-fn wire_settings(
-    settings: &Settings,
-    tls: TlsSettings,
-    login_secret: [u8; 32],
-    is_dev: bool,
-) -> Result<WireSettings, RunError> {
-    let domain =
-        BareJid::parse(&settings.domain).map_err(|_| RunError::Name(settings.domain.clone()))?;
-    let limits = &settings.limits;
-    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    let stream = c2s::Settings {
-        domain,
-        offers_tls: true,
-        requires_tls: settings.require_tls,
-        allows_plaintext: is_dev && !settings.require_tls,
-        offers_registration: settings.registration == Registration::Open,
-        offers_tokens: true,
-        protects_from_downgrade: true,
-        stanza_bytes_max: limits.stanza_bytes,
-        login_seconds: seconds(limits.login),
-        silence_seconds: seconds(limits.silence),
-        features: crate::disco::info::caps(&policies(settings)),
-        fakes: Fakes {
-            secret: login_secret,
-            iterations: ITERATIONS,
-        },
-    };
-    Ok(WireSettings {
-        stream: Arc::new(stream),
-        tls: Some(tls),
-        admit: AdmitSettings {
-            connections_max: limits.connections,
-            connections_per_address_max: limits.connections_per_address,
-            strangers_max: limits.handshakes,
-            login: limits.login,
-            free_failures: limits.login_failures,
-        },
-        stall: limits.stall,
-        bytes_per_second: limits.bytes_per_second,
-    })
-}
-
-fn policies(settings: &Settings) -> Policies {
-    let mut contacts: BTreeMap<Box<str>, Vec<Box<str>>> = BTreeMap::new();
-    for contact in &settings.contacts {
-        let uris = contact.uris.iter().map(|uri| uri.as_str().into()).collect();
-        contacts.insert(contact.field.into(), uris);
-    }
-    let admins: BTreeSet<BareJid> = settings
-        .admins
-        .iter()
-        .filter_map(|admin| BareJid::parse(admin).ok())
-        .collect();
-    Policies {
-        domain: settings.domain.as_str().into(),
-        rooms_host: Some(settings.muc_host.as_str().into()),
-        admins,
-        registration: settings.registration == Registration::Open,
-        contacts,
-        limits: Bounds {
-            roster_items_max: settings.limits.roster_contacts,
-            blocked_max: settings.limits.blocked_addresses,
-            untaken_max: settings.quota.offline_messages,
-            rooms_per_user_max: settings.quota.rooms_per_account,
-            sessions_max: settings.limits.sessions_per_account,
-            occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
-            ..Bounds::default()
-        },
-        rooms_by_admins_only: false,
-        started: Clock::of_the_day(),
-        ids: StanzaIds::default(),
-    }
-}
-
-fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
-    let limits = &settings.limits;
-    let tail_bytes = match home {
-        Home::Folder(_) => limits.tail_bytes,
-        // Its log is in memory as well, in segments of twice the tail.
-        Home::Memory(_) => limits.tail_bytes.min(LOG_STARTER_BYTES),
-    };
-    CoreLimits {
-        stanza_bytes: limits.stanza_bytes,
-        tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
-        resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
-        ..CoreLimits::default()
-    }
 }

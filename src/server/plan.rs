@@ -1,0 +1,136 @@
+//! What the parts of a server get of its settings: at the start, and again at each reload.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::jid::BareJid;
+use crate::base::limits::LOG_STARTER_BYTES;
+use crate::c2s;
+use crate::config::settings::Registration;
+use crate::config::settings::Settings;
+use crate::core::CoreLimits;
+use crate::effect::settings::Limits as Bounds;
+use crate::effect::settings::Settings as Policies;
+use crate::model::stanza_id::StanzaIds;
+use crate::net::admit::AdmitSettings;
+use crate::net::certificate::Identity;
+use crate::net::clock::Clock;
+use crate::net::tls;
+use crate::net::tls::TlsSettings;
+use crate::net::wires::WireSettings;
+use crate::observe;
+use crate::observe::event::Event;
+use crate::sasl::Fakes;
+use crate::server::run::Home;
+use crate::server::run::RunError;
+use crate::server::translate::ITERATIONS;
+
+pub(super) fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
+    let provider = tls::provider();
+    let names = [settings.domain.as_str(), settings.muc_host.as_str()];
+    let identity = match (&settings.tls, home) {
+        (Some(files), _) => Identity::load(&provider, &files.certificate, &files.key),
+        (None, Home::Folder(path)) => {
+            Identity::load_or_make(&provider, path, &names).map(|(identity, is_new)| {
+                if is_new {
+                    let fingerprint = &identity.fingerprint;
+                    observe::emit(&Event::CertificateMade { fingerprint });
+                }
+                identity
+            })
+        }
+        (None, Home::Memory(_)) => Identity::make_volatile(&provider, &names),
+    };
+    TlsSettings::new(&provider, identity.map_err(RunError::Certificate)?).map_err(RunError::Tls)
+}
+
+pub(super) fn wire_settings(
+    settings: &Settings,
+    tls: TlsSettings,
+    login_secret: [u8; 32],
+    is_dev: bool,
+) -> Result<WireSettings, RunError> {
+    let domain =
+        BareJid::parse(&settings.domain).map_err(|_| RunError::Name(settings.domain.clone()))?;
+    let limits = &settings.limits;
+    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    let stream = c2s::Settings {
+        domain,
+        offers_tls: true,
+        requires_tls: settings.require_tls,
+        allows_plaintext: is_dev && !settings.require_tls,
+        offers_registration: settings.registration == Registration::Open,
+        offers_tokens: true,
+        protects_from_downgrade: true,
+        stanza_bytes_max: limits.stanza_bytes,
+        login_seconds: seconds(limits.login),
+        silence_seconds: seconds(limits.silence),
+        features: crate::disco::info::caps(&policies(settings)),
+        fakes: Fakes {
+            secret: login_secret,
+            iterations: ITERATIONS,
+        },
+    };
+    Ok(WireSettings {
+        stream: Arc::new(stream),
+        tls: Some(tls),
+        admit: AdmitSettings {
+            connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            strangers_max: limits.handshakes,
+            login: limits.login,
+            free_failures: limits.login_failures,
+        },
+        stall: limits.stall,
+        bytes_per_second: limits.bytes_per_second,
+    })
+}
+
+pub(super) fn policies(settings: &Settings) -> Policies {
+    let mut contacts: BTreeMap<Box<str>, Vec<Box<str>>> = BTreeMap::new();
+    for contact in &settings.contacts {
+        let uris = contact.uris.iter().map(|uri| uri.as_str().into()).collect();
+        contacts.insert(contact.field.into(), uris);
+    }
+    let admins: BTreeSet<BareJid> = settings
+        .admins
+        .iter()
+        .filter_map(|admin| BareJid::parse(admin).ok())
+        .collect();
+    Policies {
+        domain: settings.domain.as_str().into(),
+        rooms_host: Some(settings.muc_host.as_str().into()),
+        admins,
+        registration: settings.registration == Registration::Open,
+        contacts,
+        limits: Bounds {
+            roster_items_max: settings.limits.roster_contacts,
+            blocked_max: settings.limits.blocked_addresses,
+            untaken_max: settings.quota.offline_messages,
+            rooms_per_user_max: settings.quota.rooms_per_account,
+            sessions_max: settings.limits.sessions_per_account,
+            occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
+            ..Bounds::default()
+        },
+        rooms_by_admins_only: false,
+        started: Clock::of_the_day(),
+        ids: StanzaIds::default(),
+    }
+}
+
+pub(super) fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
+    let limits = &settings.limits;
+    let tail_bytes = match home {
+        Home::Folder(_) => limits.tail_bytes,
+        // Its log is in memory as well, in segments of twice the tail.
+        Home::Memory(_) => limits.tail_bytes.min(LOG_STARTER_BYTES),
+    };
+    CoreLimits {
+        stanza_bytes: limits.stanza_bytes,
+        tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
+        resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
+        ..CoreLimits::default()
+    }
+}

@@ -366,6 +366,7 @@ impl Log {
         match self.in_flight.take() {
             Some(InFlight::Batch { last }) => {
                 self.durable = self.durable.max(last);
+                self.segments.handle_written();
                 self.segments.recycle(self.released);
             }
             Some(InFlight::Fill { bytes }) => self.segments.handle_filled(bytes),

@@ -328,18 +328,25 @@ impl Recovery {
     }
 
     /// From the newest segment that begins at or below `applied_to`; older ones have been released.
+    ///
+    /// The one before the newest is kept as well: if all of the newest is one batch whose sync has failed, the
+    /// disk may not hold it, and the next start would have to go on from the one before.
     fn choose_walks(&mut self) -> Result<(), RecoverError> {
-        let is_old = |(_, start): &(usize, Start)| start.base <= self.applied_to;
-        let oldest = self.active.iter().rposition(is_old).unwrap_or(0);
-        self.walks = walks(self.active.get(oldest..).unwrap_or_default());
-        if let Some(Walk { start, file, .. }) = self.walks.first().copied() {
-            if start.base > self.applied_to {
-                return self.damaged(file, 0);
-            }
+        let mut walks = walks(&self.active);
+        let is_old = |walk: &Walk| walk.start.base <= self.applied_to;
+        let oldest = walks.iter().rposition(is_old);
+        let Some((oldest, newest)) = oldest.zip(walks.len().checked_sub(1)) else {
+            let first = walks.first().map_or(0, |walk| walk.file);
+            return self.damaged(first, 0);
+        };
+        let kept = oldest.min(newest.saturating_sub(1));
+        walks.drain(..kept);
+        if let Some(Walk { start, .. }) = walks.get(oldest - kept) {
             self.chain = Chain::new(start.first, start.parent, start.base);
         }
+        self.walks = walks;
         self.phase = Phase::Batches {
-            walk: 0,
+            walk: oldest - kept,
             offset: SECTOR,
         };
         Ok(())

@@ -64,6 +64,8 @@ pub(crate) struct Segments {
     filling: Option<(Spare, u64)>,
     doomed: VecDeque<SegmentId>,
     next_sequence: u64,
+    /// A batch of this start is durable.
+    is_begun: bool,
     /// The disk had no room for another segment when it was last asked.
     is_out_of_space: bool,
 }
@@ -86,6 +88,7 @@ impl Segments {
             filling: None,
             doomed: VecDeque::new(),
             next_sequence,
+            is_begun: false,
             is_out_of_space: false,
         };
         for file in free {
@@ -105,10 +108,16 @@ impl Segments {
         }
     }
 
-    /// Gives back what holds nothing above `released`. Before the first batch of a start, the newest stays: it
-    /// would be the next to be written, and it is the one that tells where the log ends.
+    /// Gives back what holds nothing above `released`.
+    ///
+    /// What tells where the log ends stays: the newest segment as long as no other is written; before the first
+    /// batch of a start is durable also the one before, as the newest may be there in memory alone.
     pub(crate) fn recycle(&mut self, released: Position) {
-        let kept = usize::from(self.current.is_none());
+        let kept = match (self.is_begun, self.current) {
+            (false, _) => 2,
+            (true, None) => 1,
+            (true, Some(_)) => 0,
+        };
         while self.full.len() > kept
             && let Some(oldest) = self.full.front().copied()
             && oldest.last <= released
@@ -116,6 +125,10 @@ impl Segments {
             self.full.pop_front();
             self.add_free(oldest.file);
         }
+    }
+
+    pub(crate) fn handle_written(&mut self) {
+        self.is_begun = true;
     }
 
     /// Goes on to the next ready file; `last` is the position of the last record written so far.

@@ -8,9 +8,12 @@ use super::harness::Run;
 use super::harness::Seen;
 use super::script::Script;
 use super::script::recover;
+use crate::log::Failure;
 use crate::log::Log;
 use crate::log::Request;
 use crate::log::Settings;
+use crate::log::frame::SegmentHeader;
+use crate::log::frame::Usage;
 use crate::store::disk::folder::Folder;
 use crate::store::disk::model::Faults;
 use crate::store::disk::model::Model;
@@ -262,6 +265,60 @@ fn what_a_failed_sync_left_in_memory_is_written_again() {
 
         let (rows, _, _) = recover(model.disk(), 0).unwrap();
         assert_eq!(rows.len(), 2, "seed={seed}");
+    }
+}
+
+/// The newest segment is one batch, written again by a start whose sync failed: only memory has it. The start after
+/// that must not write over the segment that really holds the batch.
+#[test]
+fn the_segment_before_a_doubtful_one_stays() {
+    for seed in 0..300 {
+        let model = Model::new(seed);
+        let mut script = Script::start(&model);
+        script.batch(&[100]);
+        script.batch(&[200]);
+        model.kill();
+
+        let (_, recovered, files) = recover(model.disk(), 1).unwrap();
+        model.set_faults(Faults {
+            sync_error: 1,
+            ..Faults::default()
+        });
+        let log = Log::open(super::script::SETTINGS, recovered);
+        let mut script = Script {
+            log,
+            files,
+            position: 2,
+        };
+        script.drain().unwrap_err();
+        model.kill();
+
+        // No other file is ready and none can be made.
+        model.set_faults(Faults {
+            capacity: Some(0),
+            ..Faults::default()
+        });
+        for (name, file) in model.image() {
+            if SegmentHeader::parse(&file).is_ok_and(|header| header.usage == Usage::Spare) {
+                model.disk().remove(&name).unwrap();
+            }
+        }
+        let (_, recovered, mut files) = recover(model.disk(), 1).unwrap();
+        let mut log = Log::open(super::script::SETTINGS, recovered);
+        log.release(1);
+        while let Some(request) = log.poll_output() {
+            if matches!(request, Request::Write { .. }) {
+                model.die_after(0);
+            }
+            match files.perform(&request) {
+                Ok(()) => log.handle_synced(),
+                Err(error) => log.handle_failed(Failure::from(&error)),
+            }
+        }
+        model.cut_power();
+
+        let (rows, _, _) = recover(model.disk(), 1).unwrap();
+        assert_eq!(rows, [(2, vec![2; 200])], "seed={seed}");
     }
 }
 

@@ -78,7 +78,6 @@ enum End {
 
 /// The promise of architecture section 1: nothing is said before it is true.
 #[test]
-#[ignore = "waits for archives and rooms"]
 fn what_was_acknowledged_survives_every_kill() {
     let meerkat = Meerkat {
         binary: PathBuf::from(env!("CARGO_BIN_EXE_meerkat")),

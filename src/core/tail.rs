@@ -238,7 +238,7 @@ impl Tail {
                 }
                 (RowName::Room, Some(StateRow::Room { .. })) => (Some(true), None),
                 (RowName::RoomConfig, Some(StateRow::RoomConfig { config })) => {
-                    (None, Some(config.public))
+                    (None, Some(config.is_listed()))
                 }
                 _ => continue,
             };

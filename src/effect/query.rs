@@ -57,7 +57,8 @@ pub(crate) enum Question {
     Rooms {
         after: Option<BareJid>,
         count_max: usize,
-        /// Without those that their owners have hidden (XEP-0045 section 4.2).
+        /// Without those that their owners have hidden (XEP-0045 section 4.2), or that do not persist:
+        /// these are in memory.
         public_only: bool,
         purpose: Purpose,
     },

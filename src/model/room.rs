@@ -61,6 +61,14 @@ coded!(struct RoomConfig {
     private_messages, presence_broadcast, member_list,
 });
 
+impl RoomConfig {
+    /// Whether the room is in the lists that the tables keep. One that does not persist is in memory
+    /// as long as there is one.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.public && self.persistent
+    }
+}
+
 /// The subject, and who set it when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Subject {

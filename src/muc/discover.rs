@@ -1,5 +1,7 @@
 //! What there is to know about the rooms' host and about a room (XEP-0045 section 6).
 
+use std::collections::BTreeSet;
+
 use crate::archive;
 use crate::archive::query::Archive;
 use crate::base::jid::BareJid;
@@ -103,13 +105,20 @@ fn rooms(view: &View<'_>, request: &Request, query: Node<'_>) -> Result<Proposal
 }
 
 pub(crate) fn answer_rooms(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> {
-    let Found::List { jids, total } = found else {
+    let (
+        Found::List { jids, total },
+        Question::Rooms {
+            after, count_max, ..
+        },
+    ) = (found, &query.question)
+    else {
         return Vec::new();
     };
+    let (jids, total) = with_fleeting(view, (jids, total), after.as_ref(), *count_max);
     let mut writer = Writer::new();
     writer.start_ns("query", ns::DISCO_ITEMS);
     for jid in &jids {
-        // A room that is not in memory has nobody inside, and persists.
+        // A room that is not in memory persists, and nobody is inside.
         let room = view.resident_room(jid);
         let is_open = |room: &Room| room.living().is_some_and(|row| !row.locked);
         if room.is_none_or(is_open) {
@@ -141,6 +150,37 @@ pub(crate) fn answer_rooms(view: &View<'_>, query: &Query, found: Found) -> Vec<
     vec![Item::Stanza {
         stanza: stanza.into(),
     }]
+}
+
+/// The page, and among it the rooms that do not persist: the tables do not list them.
+fn with_fleeting(
+    view: &View<'_>,
+    (listed, total): (Vec<BareJid>, u64),
+    after: Option<&BareJid>,
+    count_max: usize,
+) -> (Vec<BareJid>, u64) {
+    let is_fleeting = |room: &Room| {
+        let config = room.config();
+        config.is_some_and(|config| config.public && !config.persistent)
+            && room.living().is_some_and(|row| !row.locked)
+    };
+    let fleeting: Vec<&BareJid> = view
+        .resident_rooms()
+        .filter(|(_, room)| is_fleeting(room))
+        .map(|(jid, _)| jid)
+        .collect();
+    let total = total.saturating_add(u64::try_from(fleeting.len()).unwrap_or(u64::MAX));
+    // Beyond a page that is full there are others that come first.
+    let last = listed.last().filter(|_| listed.len() >= count_max).cloned();
+    let mut jids: BTreeSet<BareJid> = listed.into_iter().collect();
+    jids.extend(
+        fleeting
+            .into_iter()
+            .filter(|jid| after.is_none_or(|after| *jid > after))
+            .filter(|jid| last.as_ref().is_none_or(|last| *jid < last))
+            .cloned(),
+    );
+    (jids.into_iter().take(count_max).collect(), total)
 }
 
 /// Section 6.4: what kind of room it is.

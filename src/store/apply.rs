@@ -168,7 +168,7 @@ impl Apply<'_, '_> {
             Some(Row::RoomConfig { config }) => config,
             _ => Arc::new(RoomConfig::default()),
         };
-        Ok(if config.public {
+        Ok(if config.is_listed() {
             schema::ROOM_IS_PUBLIC
         } else {
             0

@@ -369,3 +369,27 @@ fn who_becomes_unavailable_has_left() {
     );
     one(&town.inbox("alice"), &["/B'", "type='unavailable'"]);
 }
+
+#[test]
+fn rooms_that_do_not_persist_are_listed_while_they_are_there() {
+    let mut town = hall();
+    let items = get(
+        "rooms.test",
+        "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+    );
+    town.send("carol", &items);
+    one(
+        &town.inbox("carol"),
+        &["jid='hall@rooms.test'", "<count>1</count>"],
+    );
+    town.configure("alice", &[("publicroom", "0")]);
+    town.send("carol", &items);
+    none(&town.inbox("carol"), &["hall@rooms.test"]);
+    town.configure("alice", &[("publicroom", "1"), ("roomname", "The Hall")]);
+    town.send("carol", &items);
+    one(&town.inbox("carol"), &["name='The Hall'"]);
+    town.log_out("alice");
+    town.log_out("bob");
+    town.send("carol", &items);
+    none(&town.inbox("carol"), &["hall@rooms.test"]);
+}

@@ -12,6 +12,7 @@ use crate::base::time::Timestamp;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
+use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
@@ -318,9 +319,22 @@ impl Town {
     }
 
     fn answer(&mut self, session: SessionId, query: &Query) {
-        let Question::RoomHistory { page, .. } = &query.question else {
-            return;
+        let found = match &query.question {
+            Question::RoomHistory { page, .. } => self.page(page),
+            // Nothing that persists is in town.
+            _ => Found::List {
+                jids: Vec::new(),
+                total: 0,
+            },
         };
+        let facts = Facts::default();
+        let view = View::new(&self.state, &self.settings, &facts);
+        for item in route::answer(&view, query, found) {
+            self.receive(session, &item);
+        }
+    }
+
+    fn page(&self, page: &ArchivePage) -> Found {
         let mut rows: Vec<Kept> = self
             .kept
             .iter()
@@ -337,15 +351,10 @@ impl Town {
             })
             .collect();
         rows.drain(..rows.len().saturating_sub(page.count_max));
-        let found = Found::Page {
+        Found::Page {
             rows,
             complete: true,
             total: None,
-        };
-        let facts = Facts::default();
-        let view = View::new(&self.state, &self.settings, &facts);
-        for item in route::answer(&view, query, found) {
-            self.receive(session, &item);
         }
     }
 

@@ -265,7 +265,7 @@ impl Oracle {
                 (RecordKey::Room { jid }, _, Some(Row::Room { row })) if rooms => {
                     let config = rows.row(&RowName::RoomConfig);
                     let is_public = matches!(config, Some(Row::RoomConfig { config })
-                        if config.public);
+                        if config.is_listed());
                     if !row.destroyed && (is_public || !public_only) {
                         found.push(jid.clone());
                     }

@@ -22,6 +22,8 @@ pub(crate) enum On {
     Both,
     /// The server, while accounts can be made by anybody.
     Registration,
+    /// Rooms, which announce it themselves (XEP-0045 section 6.4).
+    Rooms,
 }
 
 const fn feature(namespace: &'static str, xep: u16, version: &'static str, on: On) -> Feature {
@@ -39,6 +41,8 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::COMMANDS, 50, "1.3.0", On::Both),
     feature(ns::DISCO_INFO, 30, "2.5", On::Both),
     feature(ns::DISCO_ITEMS, 30, "2.5", On::Both),
+    feature(ns::MUC, 45, "1.35.5", On::Rooms),
+    feature(ns::MUC_SELF_PING, 410, "1.1.0", On::Rooms),
     feature(ns::LAST, 12, "2.0", On::Both),
     feature(ns::PRIVATE, 49, "1.2", On::Both),
     feature(ns::REGISTER, 77, "2.4", On::Registration),
@@ -50,6 +54,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(CARBONS_RULES, 280, "1.0.1", On::Both),
     feature(ns::MAM, 313, "1.1.3", On::Account),
     feature(ns::MAM_EXTENDED, 313, "1.1.3", On::Account),
+    feature(ns::OCCUPANT_ID, 421, "1.0.1", On::Rooms),
     feature(ns::PING, 199, "2.0.1", On::Both),
     feature(ns::SID, 359, "0.7.0", On::Account),
     feature(ns::TIME, 202, "2.0", On::Server),

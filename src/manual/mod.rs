@@ -24,4 +24,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0003-own-xml-parser.md")]
     pub(crate) mod own_xml_parser {}
+
+    #[doc = include_str!("decisions/0004-subscriptions.md")]
+    pub(crate) mod subscriptions {}
 }

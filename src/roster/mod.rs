@@ -142,14 +142,19 @@ fn set(
         .and_answer(result))
 }
 
-/// Whether the roster has room for the contact as it is to be.
+/// Whether the roster has room for the contact as it is to be. What makes it no larger always fits,
+/// whatever the limits have become.
 fn check_room(
     account: &Account,
     (jid, contact): (&BareJid, &Contact),
     limits: &Limits,
 ) -> Result<(), StanzaError> {
+    let before = account.contact(jid).filter(|before| before.listed);
     let mut count = 1_usize;
     let mut bytes = item::size_bytes(jid, contact);
+    if before.is_some_and(|before| bytes <= item::size_bytes(jid, before)) {
+        return Ok(());
+    }
     let others = account
         .contacts()
         .filter(|(other, one, _)| *other != jid && one.listed);
@@ -157,7 +162,8 @@ fn check_room(
         count = count.saturating_add(1);
         bytes = bytes.saturating_add(item::size_bytes(other, contact));
     }
-    if count > limits.roster_items_max || bytes > ROSTER_BYTES_MAX {
+    let is_too_long = before.is_none() && count > limits.roster_items_max;
+    if is_too_long || bytes > ROSTER_BYTES_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint));
     }
     Ok(())

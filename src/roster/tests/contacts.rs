@@ -163,6 +163,7 @@ fn a_full_roster_takes_changes_but_no_new_contact() {
     for n in 0..3 {
         house.send("ann/phone", &set(&format!("<item jid='c{n}@b.example'/>")));
     }
+    house.settings.limits.roster_items_max = 1;
     house.send("ann/phone", &set("<item jid='c1@b.example' name='N'/>"));
     house.send(
         "ann/phone",

@@ -292,6 +292,17 @@ const _: () = assert!(ROOM_HISTORY_DEFAULT <= PAGE_ITEMS_MAX);
 /// It is repeated in lists and presences. A longer one is refused with `not-acceptable`.
 pub(crate) const ROOM_TEXT_BYTES_MAX: usize = 1_024;
 
+/// Largest presence of an occupant, in bytes of its own.
+///
+/// The room keeps two versions of it for each device inside. Clients send some 300. A larger one is refused with
+/// `policy-violation`.
+pub(crate) const ROOM_PRESENCE_BYTES_MAX: usize = 4_096;
+
+/// Largest message that sets a room's subject, in bytes; it is in memory with the room.
+///
+/// A larger one is refused with `policy-violation`.
+pub(crate) const ROOM_SUBJECT_BYTES_MAX: usize = 8_192;
+
 /// Most users whose role or affiliation one request changes.
 ///
 /// Each is up to two changes of one entry, which holds 255. More are refused with `resource-constraint`.

@@ -15,7 +15,6 @@ use crate::muc::create;
 use crate::muc::history;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
-use crate::muc::user::own_payload;
 use crate::muc::user::user_element;
 use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
@@ -52,7 +51,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
     let Some(row) = visit.room.living() else {
         let (proposal, row) = create::evaluate(visit)?;
         let config = create::first_config();
-        let join = join(visit, nick, (&row, Affiliation::Owner), &config, true);
+        let join = join(visit, nick, (&row, Affiliation::Owner), &config, true)?;
         return Ok(proposal.op(visit.change(join)));
     };
     let config = visit.config();
@@ -61,7 +60,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         check_entry(visit, nick, &row, &config, password.as_deref())?;
     }
     let page = history::page(visit, &row, &config, ask);
-    let mut join = join(visit, nick, (&row, visit.affiliation()), &config, false);
+    let mut join = join(visit, nick, (&row, visit.affiliation()), &config, false)?;
     if let RoomChange::Join { history, .. } = &mut join {
         *history = page.is_some();
     }
@@ -135,7 +134,7 @@ fn join(
     (row, affiliation): (&RoomRow, Affiliation),
     config: &RoomConfig,
     created: bool,
-) -> RoomChange {
+) -> Result<RoomChange, Stop> {
     let there = visit.room.occupants.get(nick);
     let role = there.map_or_else(|| first_role(config, affiliation), |there| there.role);
     let who = Who {
@@ -146,8 +145,8 @@ fn join(
         affiliation,
         role,
     };
-    let own = own_payload(&visit.request.stanza, &visit.jid);
-    RoomChange::Join {
+    let own = visit.own_presence()?;
+    Ok(RoomChange::Join {
         nick: nick.into(),
         jid: visit.request.from.clone(),
         session: visit.request.session,
@@ -157,7 +156,7 @@ fn join(
         created,
         assigned: asked_nick(visit).is_some_and(|asked| asked != nick),
         history: false,
-    }
+    })
 }
 
 /// The nickname as the client wrote it. Addresses are prepared when they are read (RFC 7622 section

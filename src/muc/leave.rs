@@ -18,14 +18,14 @@ use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
-use crate::muc::user::own_payload;
 use crate::muc::visit::Visit;
 
 pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let Some(inside) = visit.inside() else {
         return Err(Stop::Ignore);
     };
-    let said = own_payload(&visit.request.stanza, &visit.jid);
+    // What is too long is left out: nobody is kept in for it.
+    let said = visit.own_presence().unwrap_or_default();
     let leave = RoomChange::Leave {
         nick: Arc::clone(inside.nick),
         jid: visit.request.from.clone(),

@@ -7,7 +7,6 @@ use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::room::RoomChange;
 use crate::muc::enter;
-use crate::muc::user::own_payload;
 use crate::muc::user::who;
 use crate::muc::visit::Inside;
 use crate::muc::visit::Visit;
@@ -17,7 +16,7 @@ use crate::stanza::StanzaError;
 /// Presence of somebody who is inside, to the own nickname.
 pub(super) fn evaluate(visit: &Visit<'_>, inside: &Inside<'_>) -> Result<Proposal, Stop> {
     let row = visit.living()?;
-    let own = own_payload(&visit.request.stanza, &visit.jid);
+    let own = visit.own_presence()?;
     let context = (&visit.jid, visit.room);
     let shown = who(context, &row, inside.nick, inside.occupant).shown(&visit.request.from, &own);
     let show = RoomChange::Show {
@@ -42,7 +41,7 @@ pub(super) fn evaluate_rename(
     if visit.room.occupants.contains_key(new) || enter::is_reserved(visit, new) {
         return Err(StanzaError::new(Condition::Conflict).into());
     }
-    let own = own_payload(&visit.request.stanza, &visit.jid);
+    let own = visit.own_presence()?;
     let context = (&visit.jid, visit.room);
     let renamed = who(context, &row, new, inside.occupant);
     let from = &visit.request.from;

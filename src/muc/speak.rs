@@ -16,7 +16,6 @@ use crate::model::room::RoomRole;
 use crate::muc::history::as_said;
 use crate::muc::subject;
 use crate::muc::user::id_element;
-use crate::muc::user::own_payload;
 use crate::muc::visit::Visit;
 use crate::muc::visit::address_of;
 use crate::stanza::Condition;
@@ -28,7 +27,7 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let inside = visit.must_be_inside()?;
     let stanza = &visit.request.stanza;
     let config = visit.config();
-    let mut payload = own_payload(stanza, &visit.jid);
+    let mut payload = visit.own_payload();
     payload.extend_from_slice(&id_element(&row, &visit.user));
     let message = Message {
         kind: MessageType::Groupchat,

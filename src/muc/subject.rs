@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::limits::ROOM_SUBJECT_BYTES_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::message::Message;
@@ -38,6 +39,9 @@ pub(super) fn evaluate(
     };
     if inside.occupant.role < least {
         return Err(StanzaError::new(Condition::Forbidden).into());
+    }
+    if message.payload.len() > ROOM_SUBJECT_BYTES_MAX {
+        return Err(StanzaError::new(Condition::PolicyViolation).into());
     }
     let subject = Subject {
         message: Arc::new(message),

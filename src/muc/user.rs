@@ -15,10 +15,8 @@ use crate::muc::visit::address_of;
 use crate::muc::visit::occupant_id;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
-use crate::stanza::Stanza;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
-use crate::xml::Node;
 use crate::xml::Writer;
 
 /// `<item/>`: what an occupant is, and what was done to it.
@@ -161,21 +159,6 @@ pub(super) fn id_element(row: &RoomRow, user: &BareJid) -> Vec<u8> {
         .attr("id", &occupant_id(row, user))
         .end();
     writer.finish()
-}
-
-/// What of a stanza goes into the room: nothing that only the room may say (XEP-0359 section 5,
-/// XEP-0421 section 4, XEP-0045 section 13.1 of what its own elements mean).
-pub(super) fn own_payload(stanza: &Stanza, room: &BareJid) -> Vec<u8> {
-    let by_room = |by: Option<std::borrow::Cow<'_, str>>| {
-        by.is_none_or(|by| by.split('/').next() == Some(room.as_str()))
-    };
-    let is_ours = |child: Node<'_>| match (child.name(), child.ns()) {
-        (_, ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID) => true,
-        ("stanza-id", ns::SID) => by_room(child.attr("by")),
-        ("delay", ns::DELAY) => by_room(child.attr("from")),
-        _ => false,
-    };
-    stanza.root().inner_without(is_ours).into_owned()
 }
 
 /// Whether an occupant with this role may see who the others are.

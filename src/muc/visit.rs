@@ -1,11 +1,13 @@
 //! A stanza to a room: who sent it, which room, and what the sender is there.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ring::hmac;
 
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
+use crate::base::limits::ROOM_PRESENCE_BYTES_MAX;
 use crate::effect::proposal::Guard;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -24,6 +26,8 @@ use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
+use crate::stanza::ns;
+use crate::xml::Node;
 
 /// What every verb starts from.
 pub(super) struct Visit<'a> {
@@ -146,6 +150,33 @@ impl<'a> Visit<'a> {
             room: self.jid.clone(),
             change: Arc::new(change),
         })
+    }
+
+    /// What of the stanza goes into the room: nothing that only the room may say (XEP-0421 section 4),
+    /// no id and no time in the name of one of ours (XEP-0359 section 5).
+    pub(super) fn own_payload(&self) -> Vec<u8> {
+        let domain = self.view.settings.domain.as_ref();
+        let is_ours = |by: Option<Cow<'_, str>>| {
+            let by = by.and_then(|by| Jid::parse(&by).ok());
+            by.is_none_or(|by| by.bare_str() == self.jid.as_str() || by.domain() == domain)
+        };
+        let is_removed = |child: Node<'_>| match (child.name(), child.ns()) {
+            (_, ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID) => true,
+            ("stanza-id", ns::SID) => is_ours(child.attr("by")),
+            ("delay", ns::DELAY) => is_ours(child.attr("from")),
+            _ => false,
+        };
+        let root = self.request.stanza.root();
+        root.inner_without(is_removed).into_owned()
+    }
+
+    /// The same of a presence, which the room keeps.
+    pub(super) fn own_presence(&self) -> Result<Vec<u8>, Stop> {
+        let own = self.own_payload();
+        if own.len() > ROOM_PRESENCE_BYTES_MAX {
+            return Err(StanzaError::new(Condition::PolicyViolation).into());
+        }
+        Ok(own)
     }
 
     /// The empty result of a request.

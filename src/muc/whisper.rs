@@ -21,7 +21,6 @@ use crate::model::room::RoomChange;
 use crate::model::room::RoomRole;
 use crate::muc::history::as_said;
 use crate::muc::user::id_element;
-use crate::muc::user::own_payload;
 use crate::muc::visit::Visit;
 use crate::muc::visit::address_of;
 use crate::stanza::Condition;
@@ -51,7 +50,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str, kind: MessageType) -> Resu
         return Err(StanzaError::new(Condition::ServiceUnavailable).into());
     }
     let stanza = &visit.request.stanza;
-    let mut writer = Writer::onto(own_payload(stanza, &visit.jid));
+    let mut writer = Writer::onto(visit.own_payload());
     // It tells a private message of a room from a message of a contact.
     writer.empty_ns("x", ns::MUC_USER);
     let mut payload = writer.finish();

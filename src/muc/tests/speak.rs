@@ -30,11 +30,13 @@ fn nobody_speaks_in_the_rooms_name() {
         "alice",
         "<message xmlns='jabber:client' to='hall@rooms.test' type='groupchat'><body>x</body>\
          <stanza-id xmlns='urn:xmpp:sid:0' id='forged' by='hall@rooms.test'/>\
+         <stanza-id xmlns='urn:xmpp:sid:0' id='forged' by='alice@test'/>\
+         <stanza-id xmlns='urn:xmpp:sid:0' id='passed' by='elsewhere.example'/>\
          <occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>\
          <x xmlns='http://jabber.org/protocol/muc#user'><status code='301'/></x></message>",
     );
     let inbox = town.inbox("alice");
-    one(&inbox, &["<body>x</body>"]);
+    one(&inbox, &["<body>x</body>", "passed"]);
     none(&inbox, &["forged"]);
     none(&inbox, &["301"]);
 }
@@ -100,4 +102,27 @@ fn the_subject_is_set_by_who_may_and_kept() {
     town.configure("alice", &[("changesubject", "1")]);
     town.send("bob", &subject(""));
     one(&town.inbox("alice"), &["<subject></subject>", "/B'"]);
+}
+
+#[test]
+fn what_a_room_keeps_in_memory_is_bounded() {
+    let mut town = Town::with(&["alice"]);
+    town.open_hall("alice", "A");
+    let long = "x".repeat(10_000);
+    town.send(
+        "alice",
+        &format!(
+            "<message xmlns='jabber:client' to='hall@rooms.test' type='groupchat'>\
+             <subject>{long}</subject></message>"
+        ),
+    );
+    one(&town.inbox("alice"), &["type='error'", "<policy-violation"]);
+    town.send(
+        "alice",
+        &format!(
+            "<presence xmlns='jabber:client' to='hall@rooms.test/A'><status>{long}</status>\
+             </presence>"
+        ),
+    );
+    one(&town.inbox("alice"), &["type='error'", "<policy-violation"]);
 }

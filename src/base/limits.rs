@@ -281,8 +281,8 @@ pub(crate) const CHECKPOINT_LOOKS: usize = 128;
 
 /// Messages of an archive that are looked at to tell how many match a query.
 ///
-/// Some 100 us. With more of them the answer has no count, as XEP-0059 section 2.6 allows.
-pub(crate) const ARCHIVE_COUNT_MAX: usize = 2_000;
+/// Some 50 us. With more of them the answer has no count, as XEP-0059 section 2.6 allows.
+pub(crate) const ARCHIVE_COUNT_MAX: usize = 1_000;
 /// Messages of a room's past for one who enters and does not say how many (XEP-0045 section 7.2.13).
 pub(crate) const ROOM_HISTORY_DEFAULT: usize = 20;
 const _: () = assert!(ROOM_HISTORY_DEFAULT <= PAGE_ITEMS_MAX);

@@ -5,9 +5,11 @@
 //! and no query that began before still needs it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::ids::Incarnation;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::effect::query::ArchivePage;
@@ -20,7 +22,6 @@ use crate::effect::query::fit_history;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::message::Message;
-use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::op::Durable;
 use crate::model::op::Op;
@@ -41,6 +42,8 @@ pub(crate) struct Tail {
     entries: VecDeque<Arc<Entry>>,
     /// Kept messages by key, for reading and writing them out.
     rows: BTreeMap<Position, Row>,
+    /// The same by archive.
+    archives: BTreeSet<(Incarnation, Position)>,
     bytes: usize,
     /// A checkpoint is under way up to here.
     writing: Option<Position>,
@@ -74,6 +77,7 @@ impl Tail {
         Self {
             entries: VecDeque::new(),
             rows: BTreeMap::new(),
+            archives: BTreeSet::new(),
             bytes: 0,
             writing: None,
             applied: Position::ZERO,
@@ -105,7 +109,10 @@ impl Tail {
                     message: Arc::clone(message),
                     places: places.as_slice().into(),
                 };
-                self.rows.insert(entry.position.with_sub(sub), row);
+                let position = entry.position.with_sub(sub);
+                let archives = places.iter().map(|place| place.incarnation);
+                self.archives.extend(archives.map(|own| (own, position)));
+                self.rows.insert(position, row);
             }
         }
         self.entries.push_back(entry);
@@ -194,8 +201,11 @@ impl Tail {
             }
             self.bytes = self.bytes.saturating_sub(weight(entry));
             let (first, last) = (entry.position, entry.position.last_sub());
-            while let Some((position, _)) = self.rows.range(first..=last).next() {
+            while let Some((position, row)) = self.rows.range(first..=last).next() {
                 let position = *position;
+                for place in row.places.iter() {
+                    self.archives.remove(&(place.incarnation, position));
+                }
                 self.rows.remove(&position);
             }
             self.entries.pop_front();
@@ -292,10 +302,10 @@ impl Tail {
                 }
                 found
             }
-            (Question::ArchiveEnds { owner, incarnation }, Found::Ends { first, last }) => {
+            (Question::ArchiveEnds { incarnation, .. }, Found::Ends { first, last }) => {
                 let mut newer = self
-                    .places_of(owner, from, upto)
-                    .filter(|(_, _, place)| place.archived && place.incarnation == *incarnation)
+                    .places_of(*incarnation, from, upto)
+                    .filter(|(_, _, place)| place.archived)
                     .map(|(position, row, _)| (position, row.at));
                 let next = newer.next();
                 let newest = newer.next_back().or(next);
@@ -308,19 +318,21 @@ impl Tail {
         }
     }
 
-    fn places_of<'a>(
-        &'a self,
-        owner: &'a Owner,
+    fn places_of(
+        &self,
+        archive: Incarnation,
         after: Position,
         upto: Position,
-    ) -> impl DoubleEndedIterator<Item = (Position, &'a Row, &'a Place)> + Clone {
+    ) -> impl DoubleEndedIterator<Item = (Position, &Row, &Place)> + Clone {
         use std::ops::Bound;
         let range = (
-            Bound::Excluded(after),
-            Bound::Included(upto.last_sub().max(after)),
+            Bound::Excluded((archive, after)),
+            Bound::Included((archive, upto.last_sub().max(after))),
         );
-        self.rows.range(range).filter_map(move |(position, row)| {
-            let place = row.places.iter().find(|place| place.owner == *owner)?;
+        self.archives.range(range).filter_map(move |(_, position)| {
+            let row = self.rows.get(position)?;
+            let mut places = row.places.iter();
+            let place = places.find(|place| place.incarnation == archive)?;
             Some((*position, row, place))
         })
     }
@@ -344,7 +356,7 @@ impl Tail {
             return Found::NoSuchItem;
         }
         let matching = self
-            .places_of(&page.owner, from, upto)
+            .places_of(page.incarnation, from, upto)
             .filter(|(position, row, place)| page.matches(*position, row.at, place));
         let more = u64::try_from(matching.clone().count()).unwrap_or(u64::MAX);
         let total = total.map(|total| total.saturating_add(more));

@@ -221,7 +221,7 @@ impl<'t> Changes<'t> {
         place: PlaceValue,
     ) {
         if let Some(sums) = self.archives.get_mut(&archive.0) {
-            sums.count = sums.count.saturating_add(1);
+            sums.count = sums.count.saturating_add(place.archived.into());
             sums.bytes = sums.bytes.saturating_add(place.bytes.into());
         }
         self.places
@@ -251,7 +251,7 @@ impl<'t> Changes<'t> {
             return Ok(());
         };
         if let Some(sums) = self.archive_mut(archive, None)? {
-            sums.count = sums.count.saturating_sub(1);
+            sums.count = sums.count.saturating_sub(place.archived.into());
             sums.bytes = sums.bytes.saturating_sub(place.bytes.into());
         }
         let is_fresh = self.is_fresh(position);

@@ -3,7 +3,7 @@
 //! | question | time |
 //! |---|---|
 //! | a page | its messages, and the places between its bounds that do not match |
-//! | its total | the places of the archive, at most [`ARCHIVE_COUNT_MAX`] |
+//! | its total | none for a whole archive; for the first page of a part its places, at most [`ARCHIVE_COUNT_MAX`] |
 //! | with times | the stretches of the clock before or after them (940 a year) |
 //! | a list | its length, and all rooms where hidden ones are left out |
 //!
@@ -34,6 +34,7 @@ use crate::store::key::place_key;
 use crate::store::key::place_position;
 use crate::store::list;
 use crate::store::load::read_archive;
+use crate::store::read_meta;
 use crate::store::schema;
 use crate::store::schema::PlaceValue;
 use crate::store::schema::Span;
@@ -99,6 +100,8 @@ struct Reader {
     messages: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
     /// What is there for a reader.
     range: RangeInclusive<Position>,
+    /// How many are in the range, if that is known.
+    count: Option<u64>,
 }
 
 impl Reader {
@@ -114,11 +117,14 @@ impl Reader {
         if sums.is_gone() {
             return Ok(None);
         }
+        let mark = read_meta(&snapshot.open_table(schema::META)?)?.applied_to;
+        let is_all = !sums.clearing && upto >= mark.last_sub();
         Ok(Some(Self {
             archive,
             places: snapshot.open_table(schema::PLACES)?,
             messages: snapshot.open_table(schema::MESSAGES)?,
             range: above(sums.cleared)..=upto,
+            count: is_all.then_some(sums.count),
         }))
     }
 
@@ -210,6 +216,34 @@ impl<'a> Filter<'a> {
         place.archived && is_with && self.page.is_between(place.at)
     }
 
+    /// How many there are on all pages, if that is known or soon counted. Whoever asks for the
+    /// second page was told with the first.
+    fn total(
+        &self,
+        reader: &Reader,
+        range: &RangeInclusive<Position>,
+    ) -> Result<Option<u64>, StoreError> {
+        let page = self.page;
+        let is_whole = page.with.is_none() && page.start.is_none() && page.end.is_none();
+        if is_whole && reader.count.is_some() {
+            return Ok(reader.count);
+        }
+        if page.after.is_some() || page.before.is_some() {
+            return Ok(None);
+        }
+        let (mut total, mut looked) = (0_u64, 0);
+        for place in reader.places(range, false)? {
+            looked += 1;
+            if looked > ARCHIVE_COUNT_MAX {
+                return Ok(None);
+            }
+            if self.may_match(&place?.1) {
+                total += 1;
+            }
+        }
+        Ok(Some(total))
+    }
+
     /// The hashes of two addresses may be equal.
     fn matches(&self, message: &Message) -> bool {
         let Some(with) = &self.page.with else {
@@ -277,7 +311,7 @@ fn find_page(
     if page.backwards {
         rows.reverse();
     }
-    let total = count(&reader, &filter, &all)?;
+    let total = filter.total(&reader, &all)?;
     Ok(Found::Page {
         rows,
         complete,
@@ -315,25 +349,6 @@ fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> 
         complete: surplus == 0,
         total,
     })
-}
-
-/// How many places match, if they are few enough to be counted.
-fn count(
-    reader: &Reader,
-    filter: &Filter<'_>,
-    range: &RangeInclusive<Position>,
-) -> Result<Option<u64>, StoreError> {
-    let (mut total, mut looked) = (0_u64, 0);
-    for place in reader.places(range, false)? {
-        looked += 1;
-        if looked > ARCHIVE_COUNT_MAX {
-            return Ok(None);
-        }
-        if filter.may_match(&place?.1) {
-            total += 1;
-        }
-    }
-    Ok(Some(total))
 }
 
 /// The part of the archive where messages of the times asked for can be. Within it each is looked at:

@@ -286,7 +286,7 @@ impl PlaceValue {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Archive {
     pub(super) owner: Owner,
-    /// Places in the table, archived or not.
+    /// Archived messages in the table; `bytes` counts what is only waited for as well.
     pub(super) count: u64,
     pub(super) bytes: u64,
     /// Nothing at or below is there for a reader; `MAX`: the archive is gone for good.

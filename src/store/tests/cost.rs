@@ -215,11 +215,13 @@ fn checkpoints_and_pages() {
             bytes / count
         );
     }
-    read_pages(&store, "pages of 50");
+    read_pages(&store, "pages of 50, 2 MiB of cache");
     drop(store);
     let began = cpu_ns();
-    let store = Store::open(disk, CACHE_BYTES).unwrap();
+    let store = Store::open(disk, 64 << 20).unwrap();
     println!("opening: {} us CPU", (cpu_ns() - began) / 1_000);
+    read_pages(&store, "pages of 50, 64 MiB of cache, first time");
+    read_pages(&store, "pages of 50, 64 MiB of cache, again");
     let began = cpu_ns();
     for number in 0..USERS {
         store

@@ -111,7 +111,10 @@ fn assert_same(found: &Found, expected: &Found, page: &ArchivePage) {
         ) => {
             assert_eq!(positions(rows), positions(expected), "{page:?}");
             assert_eq!(complete, expected_complete, "{page:?}");
-            assert_eq!(total, expected_total, "{page:?}");
+            assert!(total.is_none() || total == expected_total, "{page:?}");
+            // An archive that is being cleared does not know how many are left.
+            let is_first = page.after.is_none() && page.before.is_none();
+            assert!(total.is_some() || !is_first, "{page:?}");
             for (row, expected) in rows.iter().zip(expected) {
                 assert_eq!((row.role, &row.message), (expected.role, &expected.message));
             }

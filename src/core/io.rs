@@ -211,6 +211,8 @@ pub(crate) enum Output {
     Bound {
         link: LinkId,
         bound: Result<FullJid, Option<Condition>>,
+        /// Where the archive begins and ends, for a bind that catches up with it (XEP-0313).
+        metadata: Option<Arc<[u8]>>,
     },
     Resumed {
         link: LinkId,

@@ -15,7 +15,6 @@ use crate::core::Input;
 use crate::core::Output;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
-use crate::core::queue::Queue;
 use crate::core::session::Ack;
 use crate::core::session::LinkId;
 use crate::core::session::Management;
@@ -24,8 +23,6 @@ use crate::core::session::Session;
 use crate::effect::request::Command;
 use crate::effect::request::TokenWish;
 use crate::effect::sends::Item;
-use crate::model::op::Op;
-use crate::model::op::Soft;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::stanza::Condition;
@@ -52,42 +49,6 @@ impl Core {
 
     pub(super) fn handle_bind(&mut self, link: LinkId, bind: Bind) {
         self.open(Asked::Bind { link, bind }, None, None);
-    }
-
-    /// The session exists from here on, or the stream is told that it cannot have it.
-    pub(super) fn finish_bind(
-        &mut self,
-        link: LinkId,
-        bind: &Bind,
-        ops: &[Op],
-        refused: Option<Condition>,
-    ) {
-        let bound = ops.iter().find_map(|op| match op {
-            Op::Soft {
-                op: Soft::Bind { jid, session, .. },
-            } => Some((jid.clone(), *session)),
-            _ => None,
-        });
-        let Some((jid, id)) = bound else {
-            self.outputs.push_back(Output::Bound {
-                link,
-                bound: Err(refused),
-            });
-            self.closed_early.remove(&link);
-            return;
-        };
-        let queue = Queue::new(self.limits.stanza_bytes);
-        let mut session = Session::new(id, jid.clone(), link, queue);
-        session.device.clone_from(&bind.device);
-        self.sessions.insert(id, session);
-        self.links.insert(link, id);
-        self.outputs.push_back(Output::Bound {
-            link,
-            bound: Ok(jid),
-        });
-        if self.closed_early.remove(&link) {
-            self.handle_closed(link, false);
-        }
     }
 
     fn session_of(&mut self, link: LinkId) -> Option<&mut Session> {

@@ -8,6 +8,7 @@
 //! *numbered* and goes to the log (`order`), and when the log says it is durable its ops are
 //! *delivered*: folded into the delivered state, sent to sessions, answered (`release`).
 
+mod binding;
 pub(crate) mod boot;
 pub(crate) mod ends;
 pub(crate) mod engine;
@@ -176,6 +177,8 @@ struct Asking {
     /// Up to here the tables answer, from there on the tail.
     tables_upto: Position,
     upto: Position,
+    /// The answer goes into what the stream is told of its bind.
+    is_bind: bool,
 }
 
 impl Core {

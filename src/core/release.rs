@@ -14,6 +14,7 @@ use crate::core::order::Sequencer;
 use crate::core::session::Session;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
+use crate::effect::query::Query;
 use crate::effect::request::Outcome;
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
@@ -385,16 +386,22 @@ impl Core {
     }
 
     /// A query holds its place in the session's queue until it is answered.
-    fn ask(&mut self, session: SessionId, query: crate::effect::query::Query) {
+    fn ask(&mut self, session: SessionId, query: Query) {
         let number = self.next_query;
-        self.next_query = number.saturating_add(1);
         let Some(asking) = self.sessions.get_mut(&session) else {
             return;
         };
-        if !asking.queue.push_page(number) {
+        if asking.queue.push_page(number) {
+            self.inquire(session, query, false);
+        } else {
             self.end_session(session, crate::core::EndReason::PolicyViolation);
-            return;
         }
+    }
+
+    /// Asks the tables for what is delivered by now; `is_bind`: the bind of the session waits for it.
+    pub(super) fn inquire(&mut self, session: SessionId, query: Query, is_bind: bool) {
+        let number = self.next_query;
+        self.next_query = number.saturating_add(1);
         let query = Arc::new(query);
         let upto = self.order.delivered;
         let horizon = self.tail.horizon(&query.question, upto);
@@ -406,6 +413,7 @@ impl Core {
                 query: Arc::clone(&query),
                 tables_upto: horizon.upto,
                 upto,
+                is_bind,
             },
         );
         self.outputs.push_back(Output::Ask {
@@ -433,6 +441,9 @@ impl Core {
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
         let items = route::answer(&view, asking.query.as_ref(), found);
+        if asking.is_bind {
+            return self.finish_inline(asking.session, &items);
+        }
         if let Some(session) = self.sessions.get_mut(&asking.session) {
             for row in rows
                 .into_iter()

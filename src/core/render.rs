@@ -29,6 +29,9 @@ impl Core {
             return false;
         };
         session.announced = false;
+        if session.is_binding {
+            return false;
+        }
         out.append(&mut session.notes);
         if let Some(h) = session.take_ack() {
             out.extend_from_slice(format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>").as_bytes());

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) jid: FullJid,
     /// The installation of the client, if it named itself.
     pub(crate) device: Option<Box<str>>,
+    /// The stream does not know of the session yet (XEP-0386): nothing may be written.
+    pub(crate) is_binding: bool,
     pub(crate) link: Option<LinkId>,
     pub(crate) management: Option<Management>,
     pub(crate) queue: Queue,
@@ -113,6 +115,7 @@ impl Session {
             id,
             jid,
             device: None,
+            is_binding: false,
             link: Some(link),
             management: None,
             queue,
@@ -205,6 +208,7 @@ impl Session {
     /// Whether something can be written to the stream now.
     pub(crate) fn wants_write(&self) -> bool {
         self.link.is_some()
+            && !self.is_binding
             && (!self.notes.is_empty()
                 || self.queue.wants_write(self.active)
                 || self

@@ -133,8 +133,7 @@ impl State {
                     (record, row)
                     && let Some(account) = self.account_mut(jid)
                 {
-                    let untaken = Arc::make_mut(&mut account.untaken);
-                    untaken.retain(|position| !frontier.covers(*position, &follows));
+                    account.keep_untaken(|position| !frontier.covers(position, &follows));
                 }
                 let cell = Cell {
                     at: at.position,
@@ -148,7 +147,7 @@ impl State {
                     if let Owner::Account { jid } = &place.owner
                         && let Some(account) = self.account_mut(jid)
                     {
-                        Arc::make_mut(&mut account.untaken).insert(at.position);
+                        account.add_untaken(at.position, place.archived);
                     }
                 }
             }
@@ -157,7 +156,7 @@ impl State {
                 upto,
             } => {
                 if let Some(account) = self.account_mut(jid) {
-                    Arc::make_mut(&mut account.untaken).retain(|position| position > upto);
+                    account.keep_untaken(|position| position > *upto);
                 }
             }
             Durable::Expire {
@@ -179,6 +178,7 @@ impl State {
                     && let Some(account) = self.account_mut(jid)
                 {
                     account.untaken = Arc::default();
+                    account.unarchived = Arc::default();
                 }
             }
         }

@@ -136,6 +136,8 @@ pub(crate) struct Account {
     pub(crate) online: BTreeMap<Box<str>, Online>,
     /// Messages for the user above the frontier: kept for whoever comes and takes them.
     pub(crate) untaken: Arc<BTreeSet<Position>>,
+    /// Of these, what the archive does not hold.
+    pub(crate) unarchived: Arc<BTreeSet<Position>>,
 }
 
 /// One session of an account, as contacts and the delivery rules see it.
@@ -277,6 +279,23 @@ impl Account {
         match self.rows.row(name) {
             Some(Row::Bytes { bytes }) => Some(bytes),
             _ => None,
+        }
+    }
+
+    /// This waits for the user's devices.
+    pub(crate) fn add_untaken(&mut self, position: Position, is_archived: bool) {
+        Arc::make_mut(&mut self.untaken).insert(position);
+        if !is_archived {
+            Arc::make_mut(&mut self.unarchived).insert(position);
+        }
+    }
+
+    /// What does not wait for the user's devices any more is forgotten.
+    pub(crate) fn keep_untaken(&mut self, is_kept: impl Fn(Position) -> bool) {
+        for set in [&mut self.untaken, &mut self.unarchived] {
+            if set.iter().any(|position| !is_kept(*position)) {
+                Arc::make_mut(set).retain(|position| is_kept(*position));
+            }
         }
     }
 

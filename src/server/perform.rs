@@ -22,7 +22,11 @@ impl Node {
                     Event::Credentials(translate::account(&found, self.now().wall)),
                 );
             }
-            Output::Bound { link, bound } => self.tell_bound(link, bound),
+            Output::Bound {
+                link,
+                bound,
+                metadata,
+            } => self.tell_bound(link, bound, metadata.map(|bytes| bytes.to_vec())),
             Output::Resumed { link, jid, key, h } => {
                 self.tell(link, translate::resumed(jid, key, h));
             }

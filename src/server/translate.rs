@@ -190,6 +190,7 @@ impl Node {
         &self,
         link: LinkId,
         bound: Result<crate::base::jid::FullJid, Option<Condition>>,
+        metadata: Option<Vec<u8>>,
     ) {
         let inline = self.inline.borrow_mut().remove(&link).unwrap_or_default();
         match bound {
@@ -206,7 +207,7 @@ impl Node {
                 let bound = Bound {
                     jid,
                     management: enabled.flatten(),
-                    metadata: None,
+                    metadata,
                 };
                 self.tell(link, Event::Bound(Ok(bound)));
             }

@@ -38,7 +38,9 @@ pub(super) fn load(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Record
                 ..Account::default()
             };
             if let Some(archive) = account.incarnation() {
-                account.untaken = Arc::new(load_untaken(snapshot, archive)?);
+                let (untaken, unarchived) = load_untaken(snapshot, archive)?;
+                account.untaken = Arc::new(untaken);
+                account.unarchived = Arc::new(unarchived);
             }
             Record::Account { account }
         }
@@ -78,13 +80,13 @@ fn load_rows(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Rows, StoreE
     Ok(rows)
 }
 
-/// What waits for the account's devices. Takes time in proportion to its number.
+/// What waits for the account's devices, and what of it the archive does not hold. Takes time in proportion to its number.
 fn load_untaken(
     snapshot: &ReadTransaction,
     archive: Incarnation,
-) -> Result<BTreeSet<Position>, StoreError> {
+) -> Result<(BTreeSet<Position>, BTreeSet<Position>), StoreError> {
     let cleared = read_archive(snapshot, archive)?.map_or(Position::ZERO, |sums| sums.cleared);
-    let mut untaken = BTreeSet::new();
+    let (mut untaken, mut unarchived) = (BTreeSet::new(), BTreeSet::new());
     let (low, high) = (
         place_key(archive, Position::ZERO),
         place_key(archive, Position::MAX),
@@ -93,12 +95,16 @@ fn load_untaken(
         .open_table(schema::UNTAKEN)?
         .range::<&PlaceKey>(&low..=&high)?
     {
-        let position = place_position(row?.0.value());
+        let (key, is_archived) = row?;
+        let position = place_position(key.value());
         if position > cleared {
             untaken.insert(position);
+            if !is_archived.value() {
+                unarchived.insert(position);
+            }
         }
     }
-    Ok(untaken)
+    Ok((untaken, unarchived))
 }
 
 pub(super) fn read_archive(

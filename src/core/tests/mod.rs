@@ -1,5 +1,6 @@
 //! Scenarios of the core with virtual time.
 
+mod binding;
 mod follower;
 mod harness;
 mod resume;

@@ -53,14 +53,20 @@ pub(super) fn write_split(store: &Store, steps: &[Step], rng: &mut Rng) {
 /// Every record reads as the oracle has it.
 pub(super) fn assert_loads(store: &Store, oracle: &Oracle) {
     for key in oracle.records() {
-        let (rows, untaken) = match store.load(key).unwrap() {
-            Record::Node { rows } => (Arc::new(rows), Arc::default()),
-            Record::Account { account } => (account.rows, account.untaken),
-            Record::Room { room } => (room.rows, Arc::default()),
+        let (rows, untaken, unarchived) = match store.load(key).unwrap() {
+            Record::Node { rows } => (Arc::new(rows), Arc::default(), Arc::default()),
+            Record::Account { account } => (account.rows, account.untaken, account.unarchived),
+            Record::Room { room } => (room.rows, Arc::default(), Arc::default()),
         };
         assert_eq!(*rows, oracle.rows(key), "{key:?}");
         if let Some(own) = oracle.incarnation(key) {
-            assert_eq!(*untaken, oracle.untaken_of(own), "{key:?}");
+            let expected = oracle.untaken_of(own);
+            assert_eq!(*untaken, expected, "{key:?}");
+            let is_lacking = |position: &&Position| !oracle.places[&(own, **position)].archived;
+            assert!(
+                unarchived.iter().eq(expected.iter().filter(is_lacking)),
+                "{key:?}"
+            );
         }
     }
     let positions: Vec<Position> = oracle.messages.keys().copied().collect();

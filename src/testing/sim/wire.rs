@@ -129,7 +129,7 @@ impl Machine {
 
     pub(super) fn emit(&mut self, output: Output) {
         let event = match output {
-            Output::Bound { link, bound } => Event::Bound {
+            Output::Bound { link, bound, .. } => Event::Bound {
                 link: link.0,
                 jid: bound.ok().map(|jid| jid.as_str().to_owned()),
             },

@@ -33,6 +33,15 @@ const STEPS: u64 = 1_500;
 /// A mistake made on purpose has to be seen within so many seeds.
 const MUTANT_SEEDS_MAX: u64 = 200;
 
+/// One board, nothing wrong with it.
+const PLAN: Plan = Plan {
+    steps: STEPS,
+    is_follower: false,
+    mutation: None,
+    is_blind: false,
+    dies_after: None,
+};
+
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -75,31 +84,21 @@ fn panic_if_broken(name: &str, seed: u64, report: Result<Report, String>) -> Rep
 
 #[test]
 fn one_board_keeps_its_promises() {
-    let plan = Plan {
-        steps: STEPS,
-        is_follower: false,
-        mutation: None,
-    };
-    run_many("one_board_keeps_its_promises", &plan);
+    run_many("one_board_keeps_its_promises", &PLAN);
 }
 
 #[test]
 fn a_follower_keeps_the_same_promises() {
     let plan = Plan {
-        steps: STEPS,
         is_follower: true,
-        mutation: None,
+        ..PLAN
     };
     run_many("a_follower_keeps_the_same_promises", &plan);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_story() {
-    let plan = Plan {
-        steps: 600,
-        is_follower: false,
-        mutation: None,
-    };
+    let plan = Plan { steps: 600, ..PLAN };
     let story = |seed| {
         let mut world = World::new(seed, &plan, true);
         let report = world.run(&plan);
@@ -109,14 +108,49 @@ fn the_same_seed_gives_the_same_story() {
     assert_eq!(story(5), story(5));
 }
 
+/// Every call to the disk in a short life, one after the other.
+#[test]
+fn a_death_in_any_call_to_the_disk_breaks_no_promise() {
+    if setting("SIM_SEED").is_some() {
+        return;
+    }
+    for calls in 0..150 {
+        let plan = Plan {
+            steps: 400,
+            dies_after: Some(calls),
+            ..PLAN
+        };
+        // Maps for tables, then the real ones.
+        for seed in [3, 4] {
+            if let Err(broken) = run(seed, &plan, false) {
+                panic!("death after {calls} calls, seed {seed}: {broken}");
+            }
+        }
+    }
+}
+
 fn check_is_seen(mutation: Mutation, is_follower: bool) {
     let plan = Plan {
-        steps: STEPS,
         is_follower,
         mutation: Some(mutation),
+        ..PLAN
     };
+    check_plan_is_seen(mutation, &plan);
+}
+
+/// With nothing but what the clients were told.
+fn check_is_seen_blindly(mutation: Mutation) {
+    let plan = Plan {
+        mutation: Some(mutation),
+        is_blind: true,
+        ..PLAN
+    };
+    check_plan_is_seen(mutation, &plan);
+}
+
+fn check_plan_is_seen(mutation: Mutation, plan: &Plan) {
     for seed in 1..=MUTANT_SEEDS_MAX {
-        if let Err(broken) = run(seed, &plan, false) {
+        if let Err(broken) = run(seed, plan, false) {
             eprintln!("{mutation:?} is seen at seed {seed}: {broken}");
             return;
         }
@@ -127,16 +161,19 @@ fn check_is_seen(mutation: Mutation, is_follower: bool) {
 #[test]
 fn an_acknowledgement_before_the_sync_is_seen() {
     check_is_seen(Mutation::AckBeforeSync, false);
+    check_is_seen_blindly(Mutation::AckBeforeSync);
 }
 
 #[test]
 fn a_delivery_before_the_commit_is_seen() {
     check_is_seen(Mutation::DeliverBeforeCommit, false);
+    check_is_seen_blindly(Mutation::DeliverBeforeCommit);
 }
 
 #[test]
 fn an_entry_that_never_reaches_the_log_is_seen() {
     check_is_seen(Mutation::DropEntry, false);
+    check_is_seen_blindly(Mutation::DropEntry);
 }
 
 #[test]
@@ -152,6 +189,7 @@ fn a_replay_that_skips_one_is_seen() {
 #[test]
 fn a_count_of_what_is_not_committed_is_seen() {
     check_is_seen(Mutation::CountUncommitted, false);
+    check_is_seen_blindly(Mutation::CountUncommitted);
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub(crate) struct Plan {
     pub(crate) steps: u64,
     pub(crate) is_follower: bool,
     pub(crate) mutation: Option<Mutation>,
+    /// The checker does not look at the disk: it knows what the clients know, and what is there at the end.
+    pub(crate) is_blind: bool,
+    /// The process dies in the call to the disk after so many, and nothing else goes wrong.
+    pub(crate) dies_after: Option<u64>,
 }
 
 /// What a run came to.
@@ -69,6 +73,8 @@ pub(crate) struct World {
     /// Nothing changes any more; every device reads its archive to the end.
     is_reading: bool,
     is_follower: bool,
+    is_blind: bool,
+    is_gentle: bool,
     may_refuse: bool,
     /// What happened, for whoever reads a failure.
     trace: VecDeque<String>,
@@ -125,6 +131,8 @@ impl World {
             is_calm: false,
             is_reading: false,
             is_follower: plan.is_follower,
+            is_blind: plan.is_blind,
+            is_gentle: plan.dies_after.is_some(),
             may_refuse: plan.is_follower,
             trace: VecDeque::new(),
             traces,
@@ -139,6 +147,10 @@ impl World {
             ..Faults::default()
         });
         self.boot()?;
+        if let Some(calls) = plan.dies_after {
+            self.faults = Faults::default();
+            self.machine.die_after(calls);
+        }
         self.machine.set_faults(self.faults);
         for _ in 0..plan.steps {
             self.step()?;
@@ -185,6 +197,7 @@ impl World {
             }
             973..985 => self.cut_one(),
             985..997 => self.happen_elsewhere(),
+            _ if self.is_gentle => {}
             _ => self.crash(),
         }
         self.take_events();
@@ -542,7 +555,7 @@ impl World {
             .handle_count(h, may_go_back)
             .map_err(|error| format!("{jid}: {error}"))?;
         for body in bodies {
-            let is_durable = self.machine.is_durable(&body);
+            let is_durable = self.is_safe(&body);
             self.checker.acked(&body, is_durable, self.may_refuse)?;
         }
         let device = &mut self.devices[index];
@@ -551,6 +564,10 @@ impl World {
             device.available_from = Some(self.next_op);
         }
         Ok(())
+    }
+
+    fn is_safe(&self, body: &str) -> bool {
+        self.is_blind || self.machine.is_durable(body)
     }
 
     fn see(&mut self, index: usize, seen: Seen, taken: u32) -> Result<(), String> {
@@ -599,7 +616,7 @@ impl World {
                     return Err(format!("{id} is answered with an error"));
                 }
                 if kind == "result" && id.starts_with('s') {
-                    let is_durable = self.machine.is_durable(&id);
+                    let is_durable = self.is_safe(&id);
                     return self.checker.resulted(&id, is_durable);
                 }
                 Ok(())
@@ -627,7 +644,7 @@ impl World {
                 .checker
                 .volatile(who, &text.from, &account, number, available_from);
         }
-        let is_durable = self.machine.is_durable(&text.body);
+        let is_durable = self.is_safe(&text.body);
         let account = device.account.clone();
         self.checker.shown(who, &account, text, is_durable)
     }

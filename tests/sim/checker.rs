@@ -32,6 +32,18 @@ struct Set {
     resulted: bool,
 }
 
+/// Something said in the room.
+#[derive(Clone, Debug)]
+struct Line {
+    number: u64,
+    sender: String,
+    /// Whoever sent it was inside when it was sent, as far as it knows.
+    is_inside: bool,
+    session: (usize, u64),
+    acked: bool,
+    refused: bool,
+}
+
 /// One session of one device.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
@@ -45,6 +57,9 @@ pub(crate) struct Watch {
 pub(crate) struct Checker {
     ops: BTreeMap<String, Op>,
     sets: BTreeMap<String, Set>,
+    lines: BTreeMap<String, Line>,
+    /// What a session was shown of the room, in order.
+    heard: BTreeMap<(usize, u64), Vec<String>>,
     /// The id in the reader's archive under which a message was shown.
     ids: BTreeMap<(String, String), String>,
     sessions: BTreeMap<(usize, u64), Watch>,
@@ -81,7 +96,99 @@ impl Checker {
         self.ops.insert(body.to_owned(), op);
     }
 
-    pub(crate) fn sent_again(&mut self, body: &str, session: (usize, u64)) {
+    pub(crate) fn said(&mut self, body: &str, number: u64, sender: &str) {
+        let line = Line {
+            number,
+            sender: sender.to_owned(),
+            is_inside: false,
+            session: (usize::MAX, 0),
+            acked: false,
+            refused: false,
+        };
+        self.lines.insert(body.to_owned(), line);
+    }
+
+    /// The room shows a line to a device.
+    pub(crate) fn heard(
+        &mut self,
+        who: (usize, u64),
+        body: &str,
+        is_durable: bool,
+    ) -> Result<(), String> {
+        if !is_durable {
+            return Err(format!("{body} was shown before it was on the disk"));
+        }
+        let heard = self.heard.entry(who).or_default();
+        if heard.iter().any(|one| one == body) {
+            return Err(format!("{body} was shown twice in one session"));
+        }
+        heard.push(body.to_owned());
+        Ok(())
+    }
+
+    /// The room: one order for all, nothing lost, nothing twice, everything to who was inside.
+    pub(crate) fn check_room(
+        &self,
+        archive: &[Archived],
+        inside: &BTreeMap<(usize, u64), u64>,
+        alive: &BTreeMap<(usize, u64), u64>,
+    ) -> Result<(), String> {
+        let mut places: BTreeMap<&str, u128> = BTreeMap::new();
+        let mut last: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        for kept in archive {
+            let body = kept.body.as_str();
+            let Some(line) = self.lines.get(body) else {
+                return Err(format!("{body} was never said"));
+            };
+            if places.insert(body, kept.position).is_some() {
+                return Err(format!("{body} is twice in the room's archive"));
+            }
+            if let Some((before, early)) = last.insert(&line.sender, (line.number, body))
+                && before > line.number
+            {
+                return Err(format!("{early} is in the room's archive before {body}"));
+            }
+        }
+        for (body, line) in &self.lines {
+            // Who was not inside is told so, and the error may have gone with its session.
+            let is_excused = !line.is_inside || !alive.contains_key(&line.session);
+            let is_here = places.contains_key(body.as_str());
+            if line.acked && !line.refused && !is_excused && !is_here {
+                return Err(format!("{body} was acknowledged and is lost"));
+            }
+            if line.refused && is_here {
+                return Err(format!("{body} was refused and is in the archive"));
+            }
+        }
+        for (who, heard) in &self.heard {
+            let mut found = Vec::new();
+            for body in heard {
+                let Some(position) = places.get(body.as_str()) else {
+                    return Err(format!("{body} was shown and is gone"));
+                };
+                found.push(position);
+            }
+            if !found.is_sorted() {
+                return Err(format!("{who:?} heard {heard:?}, not in the room's order"));
+            }
+        }
+        for (who, from) in inside {
+            let heard = self.heard.get(who);
+            for (body, line) in &self.lines {
+                let is_entitled = line.number >= *from && places.contains_key(body.as_str());
+                if is_entitled && !heard.is_some_and(|heard| heard.contains(body)) {
+                    return Err(format!("{body} never reached {who:?}, who was inside"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sent_again(&mut self, body: &str, session: (usize, u64), is_inside: bool) {
+        if let Some(line) = self.lines.get_mut(body) {
+            line.session = session;
+            line.is_inside = is_inside;
+        }
         if let Some(op) = self.ops.get_mut(body) {
             op.session = session;
         }
@@ -162,6 +269,10 @@ impl Checker {
         may_refuse: bool,
     ) -> Result<(), String> {
         let Some(op) = self.ops.get_mut(body) else {
+            if let Some(line) = self.lines.get_mut(body) {
+                line.acked = true;
+                return Ok(());
+            }
             let is_set = self.sets.contains_key(body);
             if is_set && !is_durable && !may_refuse {
                 return Err(format!("{body} was acknowledged before it was on the disk"));
@@ -191,6 +302,9 @@ impl Checker {
     pub(crate) fn refused(&mut self, body: &str) {
         if let Some(op) = self.ops.get_mut(body) {
             op.refused = true;
+        }
+        if let Some(line) = self.lines.get_mut(body) {
+            line.refused = true;
         }
     }
 

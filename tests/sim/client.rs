@@ -83,6 +83,10 @@ pub(crate) struct Device {
     /// The server knows that this session is available since before this operation.
     pub(crate) available_from: Option<u64>,
     pub(crate) owes_ack: bool,
+    /// Talks in the room.
+    pub(crate) is_talker: bool,
+    /// The room has told this session, before this operation, that it is inside.
+    pub(crate) inside_from: Option<u64>,
     /// A page of the archive was asked for.
     pub(crate) is_paging: bool,
     /// The archive as far as it was read: ids and bodies.
@@ -90,6 +94,9 @@ pub(crate) struct Device {
     /// The last page was the last one there was.
     pub(crate) is_caught_up: bool,
 }
+
+/// The room of the simulated server.
+pub(crate) const ROOM: &str = "hall@rooms.sim.example";
 
 /// Most unacknowledged stanzas of Dino.
 const WINDOW: usize = 10;
@@ -108,6 +115,8 @@ impl Device {
             presence: None,
             available_from: None,
             owes_ack: false,
+            is_talker: false,
+            inside_from: None,
             is_paging: false,
             archive: Vec::new(),
             is_caught_up: false,
@@ -150,6 +159,7 @@ impl Device {
         self.presence = None;
         self.available_from = None;
         self.is_paging = false;
+        self.inside_from = None;
         if let Some(stream) = self.stream.take() {
             for (_, outgoing) in stream.unacked.into_iter().rev() {
                 if outgoing.body.is_some() {
@@ -163,6 +173,7 @@ impl Device {
     pub(crate) fn handle_bound(&mut self) -> Vec<Up> {
         self.state = State::Online;
         self.session += 1;
+        self.inside_from = None;
         self.presence = None;
         self.available_from = None;
         let carbons = Outgoing {
@@ -172,7 +183,9 @@ impl Device {
         };
         if self.kind == Kind::Plain {
             let text = "<presence/>".to_owned();
-            return vec![Up::Stanza { text: carbons.text }, Up::Stanza { text }];
+            let mut up = vec![Up::Stanza { text: carbons.text }, Up::Stanza { text }];
+            up.extend(self.enter());
+            return up;
         }
         self.stream = Some(Stream::default());
         let mut up = vec![Up::Enable];
@@ -184,7 +197,21 @@ impl Device {
         if self.kind != Kind::Dino {
             up.extend(self.transmit(carbons));
         }
+        up.extend(self.enter());
         up
+    }
+
+    pub(crate) fn nick(&self) -> String {
+        format!("{ROOM}/{}", self.jid().replace('/', "-"))
+    }
+
+    fn enter(&mut self) -> Vec<Up> {
+        if !self.is_talker {
+            return Vec::new();
+        }
+        let ask = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>";
+        let text = format!("<presence to='{}'>{ask}</presence>", self.nick());
+        self.transmit(Outgoing { body: None, text })
     }
 
     /// The session goes on: the rest is sent again under the same numbers.

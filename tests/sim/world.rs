@@ -19,6 +19,7 @@ use crate::client::Device;
 use crate::client::Down;
 use crate::client::Kind;
 use crate::client::Outgoing;
+use crate::client::ROOM;
 use crate::client::State;
 use crate::client::Up;
 
@@ -105,7 +106,9 @@ impl World {
                 } else {
                     kinds[rng.index(3)]
                 };
-                devices.push(Device::new(&account, resource, kind));
+                let mut device = Device::new(&account, resource, kind);
+                device.is_talker = rng.one_in(2);
+                devices.push(device);
             }
         }
         let is_hard = rng.one_in(3);
@@ -303,6 +306,7 @@ impl World {
 
     fn send(&mut self, index: usize, up: Vec<Up>) {
         let session = (index, self.devices[index].session);
+        let is_inside = self.devices[index].inside_from.is_some();
         let Some(link) = self.devices[index].link else {
             return;
         };
@@ -310,7 +314,7 @@ impl World {
             if let Up::Stanza { text } = one
                 && let Some(body) = between(text, "<body>", "</body>")
             {
-                self.checker.sent_again(body, session);
+                self.checker.sent_again(body, session, is_inside);
             }
         }
         if let Some(link) = self.links.get_mut(&link) {
@@ -329,7 +333,18 @@ impl World {
         } else {
             self.devices[reader].account.clone()
         };
-        let outgoing = if self.rng.one_in(8) {
+        let is_talker = self.devices[index].is_talker;
+        let outgoing = if is_talker && self.rng.one_in(3) {
+            let body = format!("r{number}");
+            self.checker.said(&body, number, &from);
+            let text = format!(
+                "<message type='groupchat' id='{body}' to='{ROOM}'><body>{body}</body></message>"
+            );
+            Outgoing {
+                body: Some(body),
+                text,
+            }
+        } else if self.rng.one_in(8) {
             self.store_something(index, number)
         } else if self.rng.one_in(5) {
             // Not kept, but it must not overtake what is.
@@ -596,7 +611,16 @@ impl World {
                 }
                 Ok(())
             }
-            Seen::Presence { .. } => Ok(()),
+            Seen::Presence { from, kind } => {
+                let is_own = from == device.nick();
+                if is_own && kind.is_empty() && device.inside_from.is_none() {
+                    device.inside_from = Some(self.next_op);
+                }
+                if is_own && !kind.is_empty() {
+                    device.inside_from = None;
+                }
+                Ok(())
+            }
             Seen::Result { id, body } => {
                 if device.archive.last().is_none_or(|(last, _)| *last != id) {
                     device.archive.push((id, body));
@@ -631,6 +655,13 @@ impl World {
         if text.kind == "error" {
             self.checker.refused(&text.id);
             return Ok(());
+        }
+        if text.kind == "groupchat" {
+            if text.body.is_empty() {
+                return Ok(());
+            }
+            let is_durable = self.is_safe(&text.body);
+            return self.checker.heard(who, &text.body, is_durable);
         }
         if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
             // What such a client wrote before may be lost on the way.
@@ -828,8 +859,16 @@ impl World {
                 alive.insert((index, device.session), from);
             }
         }
+        let mut inside = BTreeMap::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            if let Some(from) = device.inside_from {
+                inside.insert((index, device.session), from);
+            }
+        }
         self.machine.kill();
         let archive = self.machine.archive()?;
+        let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
+        self.checker.check_room(&room, &inside, &alive)?;
         let states = self.machine.account_states();
         for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
             self.checker.may_lose(&device.account);

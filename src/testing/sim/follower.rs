@@ -7,11 +7,14 @@ use crate::base::jid::FullJid;
 use crate::core::Input;
 use crate::core::Record;
 use crate::core::boot::Boot;
+use crate::model::message::Owner;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::store::disk::log::LogFiles;
 use crate::testing::sim::machine::DOMAIN;
 use crate::testing::sim::machine::Machine;
+use crate::testing::sim::machine::ROOM;
+use crate::testing::sim::machine::ROOMS_HOST;
 use crate::testing::sim::sequencer::Deed;
 use crate::testing::sim::sequencer::Down;
 use crate::testing::sim::sequencer::Peer;
@@ -24,6 +27,8 @@ pub struct Archived {
     pub from: String,
     pub to: String,
     pub body: String,
+    /// It was said in the room.
+    pub is_room: bool,
     /// Whose archives hold it.
     pub places: usize,
 }
@@ -137,8 +142,12 @@ impl Machine {
             .filter_map(|name| BareJid::from_parts(Some(name), DOMAIN).ok())
             .collect();
         let mut found: BTreeMap<u128, Archived> = BTreeMap::new();
-        for (_, rows) in self.shelf.archive(&boot, &accounts).map_err(wrong)? {
-            for kept in rows {
+        self.shelf.catch_up(&boot).map_err(wrong)?;
+        let owners = accounts.into_iter().map(|jid| Owner::Account { jid });
+        let room = BareJid::from_parts(Some(ROOM), ROOMS_HOST).ok();
+        let room = room.map(|jid| Owner::Room { jid });
+        for owner in owners.chain(room) {
+            for kept in self.shelf.archive(&owner).map_err(wrong)? {
                 let position = kept.position.to_u128();
                 let message = &kept.message;
                 let archived = found.entry(position).or_insert_with(|| Archived {
@@ -146,6 +155,7 @@ impl Machine {
                     from: message.from.as_str().to_owned(),
                     to: message.to.as_str().to_owned(),
                     body: bodies(&message.payload).pop().unwrap_or_default(),
+                    is_room: matches!(owner, Owner::Room { .. }),
                     places: 0,
                 });
                 archived.places += 1;

@@ -22,8 +22,9 @@ use crate::log::Kind;
 use crate::log::Log;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
-use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::room::RoomConfig;
+use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -33,11 +34,15 @@ use crate::store::disk::model::Model;
 use crate::testing::sim::sequencer::Peer;
 use crate::testing::sim::sequencer::Shipped;
 use crate::testing::sim::shelf::Shelf;
+use crate::testing::sim::shelf::first_entry;
 use crate::testing::sim::tables::Tables;
 use crate::testing::sim::work::Work;
 
 /// The domain of every simulated server.
 pub(crate) const DOMAIN: &str = "sim.example";
+/// Where its rooms live; the first is there from the start.
+pub(crate) const ROOMS_HOST: &str = "rooms.sim.example";
+pub(crate) const ROOM: &str = "hall";
 
 /// How the board is made.
 #[derive(Clone, Debug)]
@@ -122,7 +127,7 @@ pub(super) struct Running {
 
 impl Machine {
     pub fn new(seed: u64, options: Options, mutation: Option<Mutation>) -> Self {
-        let mut tables = Tables::default();
+        let mut rows = Vec::new();
         for (number, name) in (1..).zip(&options.accounts) {
             if let Ok(jid) = BareJid::from_parts(Some(name), DOMAIN) {
                 let row = Row::Account {
@@ -133,11 +138,13 @@ impl Machine {
                         created: Timestamp::from_unix_ms(0),
                     },
                 };
-                let record = RecordKey::Account { jid };
-                let (at, stamp) = (Position::ZERO, Hlc::default());
-                tables.put(record, RowName::Account, at, stamp, Some(row));
+                rows.push((RecordKey::Account { jid }, RowName::Account, row));
             }
         }
+        rows.extend(room_rows());
+        let first = first_entry(rows);
+        let mut tables = Tables::default();
+        tables.apply(std::slice::from_ref(&first), &[], first.position);
         let peer = options.is_follower.then(|| {
             Peer::new(
                 seed,
@@ -148,7 +155,7 @@ impl Machine {
         let model = Model::new(seed ^ 0xd15c);
         let real = options
             .has_tables
-            .then(|| Shelf::real(model.disk(), &tables));
+            .then(|| Shelf::real(model.disk(), &first));
         let shelf = match real {
             Some(Ok(real)) => real,
             Some(Err(_)) | None => Shelf::Maps(Box::new(tables)),
@@ -362,6 +369,7 @@ impl Machine {
         };
         let settings = Settings {
             domain: DOMAIN.into(),
+            rooms_host: Some(ROOMS_HOST.into()),
             limits,
             contacts: BTreeMap::new(),
             ..Settings::default()
@@ -385,4 +393,32 @@ impl Machine {
             now,
         }
     }
+}
+
+/// A room that everybody may enter, and that outlives its occupants.
+fn room_rows() -> Vec<(RecordKey, RowName, Row)> {
+    let Ok(jid) = BareJid::from_parts(Some(ROOM), ROOMS_HOST) else {
+        return Vec::new();
+    };
+    let record = RecordKey::Room { jid };
+    let row = RoomRow {
+        incarnation: Incarnation(1_000),
+        created: Timestamp::from_unix_ms(0),
+        locked: false,
+        destroyed: false,
+        secret: [3; 16],
+    };
+    let config = RoomConfig {
+        persistent: true,
+        public: true,
+        archived: true,
+        occupants_max: 100,
+        presence_broadcast: 7,
+        ..RoomConfig::default()
+    };
+    let config = Arc::new(config);
+    vec![
+        (record.clone(), RowName::Room, Row::Room { row }),
+        (record, RowName::RoomConfig, Row::RoomConfig { config }),
+    ]
 }

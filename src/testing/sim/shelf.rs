@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::jid::BareJid;
 use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::effect::query::ArchivePage;
@@ -11,11 +10,13 @@ use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
+use crate::effect::state::record_of;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::message::Owner;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
+use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
@@ -41,25 +42,10 @@ pub(super) enum Shelf {
 }
 
 impl Shelf {
-    /// Real tables that begin with these rows.
-    pub(super) fn real(disk: Arc<dyn Disk>, tables: &Tables) -> Result<Self, StoreError> {
+    /// Real tables that begin with this entry.
+    pub(super) fn real(disk: Arc<dyn Disk>, first: &Arc<Entry>) -> Result<Self, StoreError> {
         let store = Store::open(disk, CACHE_BYTES)?;
-        let ops = tables.iter().flat_map(|(record, rows)| {
-            let op = |(name, cell): (&RowName, &crate::model::row::Cell)| {
-                Op::row(record.clone(), name.clone(), cell.row.clone())
-            };
-            rows.iter().map(op).collect::<Vec<_>>()
-        });
-        let epoch = Epoch::default();
-        let entry = Entry {
-            position: Position::new(epoch, 1, 0),
-            stamp: crate::model::position::Hlc::default(),
-            op_id: OpId::default(),
-            origin: None,
-            ops: ops.collect(),
-        };
-        let upto = entry.position;
-        store.checkpoint(&[Arc::new(entry)], &[], upto)?;
+        store.checkpoint(&[Arc::clone(first)], &[], first.position)?;
         Ok(Self::Real(None))
     }
 
@@ -142,54 +128,59 @@ impl Shelf {
         self.store()?.checkpoint(entries, epochs, upto)
     }
 
-    /// Everything that is kept for one account, with what the log has beyond the tables.
-    pub(super) fn archive(
-        &mut self,
-        boot: &Boot,
-        accounts: &[BareJid],
-    ) -> Result<Vec<(BareJid, Vec<Kept>)>, StoreError> {
+    /// What the log has beyond the tables goes into them.
+    pub(super) fn catch_up(&mut self, boot: &Boot) -> Result<(), StoreError> {
         let upto = boot.tail.last().map(|entry| entry.position);
         let upto = upto.unwrap_or_default().max(self.applied_to()?);
-        self.checkpoint(&boot.tail, &boot.fresh_epochs, upto)?;
-        let mut found = Vec::new();
-        for account in accounts {
-            let key = RecordKey::Account {
-                jid: account.clone(),
-            };
-            let Record::Account { account: record } = self.load(&key)? else {
-                continue;
-            };
-            let Some(Row::Account { row }) = record.rows.row(&RowName::Account) else {
-                continue;
-            };
-            let page = ArchivePage {
-                owner: Owner::Account {
-                    jid: account.clone(),
-                },
-                incarnation: row.incarnation,
-                with: None,
-                start: None,
-                end: None,
-                after: None,
-                before: None,
-                ids: Vec::new(),
-                backwards: false,
-                count_max: PAGE_MAX,
-                flipped: false,
-            };
-            let query = Query {
-                iq: "".into(),
-                from: account.to_jid(),
-                question: Question::Archive {
-                    query_id: None,
-                    page,
-                    shows_senders: false,
-                },
-            };
-            if let Found::Page { rows, .. } = self.ask(&query, &Horizon::none())? {
-                found.push((account.clone(), rows));
-            }
-        }
-        Ok(found)
+        self.checkpoint(&boot.tail, &boot.fresh_epochs, upto)
     }
+
+    /// Everything that is kept for one owner.
+    pub(super) fn archive(&self, owner: &Owner) -> Result<Vec<Kept>, StoreError> {
+        let incarnation = match self.load(&record_of(owner))? {
+            Record::Account { account } => account.incarnation(),
+            Record::Room { room } => room.row().map(|row| row.incarnation),
+            Record::Node { .. } => None,
+        };
+        let (Owner::Account { jid } | Owner::Room { jid }) = owner;
+        let page = ArchivePage {
+            owner: owner.clone(),
+            incarnation: incarnation.unwrap_or_default(),
+            with: None,
+            start: None,
+            end: None,
+            after: None,
+            before: None,
+            ids: Vec::new(),
+            backwards: false,
+            count_max: PAGE_MAX,
+            flipped: false,
+        };
+        let query = Query {
+            iq: "".into(),
+            from: jid.to_jid(),
+            question: Question::Archive {
+                query_id: None,
+                page,
+                shows_senders: false,
+            },
+        };
+        match self.ask(&query, &Horizon::none())? {
+            Found::Page { rows, .. } => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What is there from the start, as the entry that made it.
+pub(super) fn first_entry(rows: Vec<(RecordKey, RowName, Row)>) -> Arc<Entry> {
+    let ops = rows.into_iter();
+    let ops = ops.map(|(record, name, row)| Op::row(record, name, Some(row)));
+    Arc::new(Entry {
+        position: Position::new(Epoch::default(), 1, 0),
+        stamp: Hlc::default(),
+        op_id: OpId::default(),
+        origin: None,
+        ops: ops.collect(),
+    })
 }

@@ -128,10 +128,6 @@ impl Tables {
         rows.put(name, Cell { at, stamp, row });
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Rows)> {
-        self.records.iter()
-    }
-
     pub(crate) fn rows(&self, key: &RecordKey) -> Rows {
         self.records.get(key).cloned().unwrap_or_default()
     }

@@ -137,13 +137,13 @@ impl Machine {
         if let Some(error) = unreadable {
             return Err(format!("read: {error:?}"));
         }
-        let names = self.options.accounts.iter();
-        let accounts: Vec<BareJid> = names
-            .filter_map(|name| BareJid::from_parts(Some(name), DOMAIN).ok())
-            .collect();
         let mut found: BTreeMap<u128, Archived> = BTreeMap::new();
         self.shelf.catch_up(&boot).map_err(wrong)?;
-        let owners = accounts.into_iter().map(|jid| Owner::Account { jid });
+        let names = self.options.accounts.clone();
+        let jids = names
+            .into_iter()
+            .filter_map(|name| BareJid::from_parts(Some(&name), DOMAIN).ok());
+        let owners = jids.map(|jid| Owner::Account { jid });
         let room = BareJid::from_parts(Some(ROOM), ROOMS_HOST).ok();
         let room = room.map(|jid| Owner::Room { jid });
         for owner in owners.chain(room) {

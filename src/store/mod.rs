@@ -63,6 +63,7 @@ use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
+pub(crate) use crate::store::retention::Retention;
 pub(crate) use crate::store::retention::RetentionLimits;
 use crate::store::schema::Meta;
 

@@ -17,6 +17,10 @@ use crate::muc::visit::Visit;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 
+/// Notes of rooms that are gone which one new room removes: an entry holds few changes, and the next
+/// new room removes the next ones.
+const NOTES_REMOVED_MAX: usize = 50;
+
 /// A room as it is before its owner has said anything about it.
 pub(super) fn first_config() -> RoomConfig {
     RoomConfig {
@@ -95,14 +99,18 @@ fn counted(visit: &Visit<'_>, mut proposal: Proposal) -> Result<Proposal, Stop> 
     let limit = view.settings.limits.rooms_per_user_max;
     if noted.len() >= limit && !view.is_admin(&visit.user) {
         let mut left = noted.len();
+        let mut gone = Vec::new();
         for jid in noted {
             let room = view.room(jid)?;
             let is_own = room.affiliation(&visit.user) == Affiliation::Owner;
             if !room.exists() || !is_own {
-                let name = RowName::Created { room: jid.clone() };
-                proposal = proposal.row(record.clone(), name, None);
                 left = left.saturating_sub(1);
+                gone.push(jid);
             }
+        }
+        for jid in gone.into_iter().take(NOTES_REMOVED_MAX) {
+            let name = RowName::Created { room: jid.clone() };
+            proposal = proposal.row(record.clone(), name, None);
         }
         if left >= limit {
             return Err(StanzaError::new(Condition::ResourceConstraint).into());

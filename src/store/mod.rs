@@ -16,7 +16,7 @@ mod key;
 mod list;
 mod load;
 mod query;
-mod retention;
+pub(crate) mod retention;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -63,7 +63,6 @@ use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
-pub(crate) use crate::store::retention::Retention;
 pub(crate) use crate::store::retention::RetentionLimits;
 use crate::store::schema::Meta;
 

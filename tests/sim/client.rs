@@ -62,6 +62,8 @@ pub(crate) struct Stream {
     pub(crate) received: u32,
     pub(crate) sent: u32,
     pub(crate) unacked: VecDeque<(u32, Outgoing)>,
+    /// The newest stanza of those that are kept among what the server has counted.
+    pub(crate) kept: u32,
     /// The largest count that the server has told.
     pub(crate) told: u32,
 }
@@ -315,7 +317,15 @@ impl Device {
             .front()
             .is_some_and(|(number, _)| *number <= h)
         {
-            if let Some((_, outgoing)) = stream.unacked.pop_front() {
+            if let Some((number, outgoing)) = stream.unacked.pop_front() {
+                // A line in a room may have been refused.
+                if outgoing
+                    .body
+                    .as_ref()
+                    .is_some_and(|body| !body.starts_with('r'))
+                {
+                    stream.kept = number;
+                }
                 bodies.extend(outgoing.body);
             }
         }

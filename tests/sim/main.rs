@@ -27,8 +27,8 @@ use world::Plan;
 use world::Report;
 use world::World;
 
-/// Seeds of a run in CI: what fits in a minute or so of one core, for each mode.
-const SEEDS: u64 = 300;
+/// Seeds of a run in CI: with all else here, three minutes of one core.
+const SEEDS: u64 = 500;
 const STEPS: u64 = 1_500;
 /// A mistake made on purpose has to be seen within so many seeds.
 const MUTANT_SEEDS_MAX: u64 = 200;

@@ -1,5 +1,8 @@
 //! One run from one seed: a server, its disk, its clients and everything that happens to them.
 
+mod calm;
+mod senses;
+
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
@@ -10,9 +13,6 @@ use meerkat::testing::sim::Machine;
 use meerkat::testing::sim::Mutation;
 use meerkat::testing::sim::Options;
 use meerkat::testing::sim::Rng;
-use meerkat::testing::sim::Seen;
-use meerkat::testing::sim::Text;
-use meerkat::testing::sim::read;
 
 use crate::checker::Checker;
 use crate::client::Device;
@@ -25,8 +25,6 @@ use crate::client::Up;
 
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
 const DOMAIN: &str = "sim.example";
-/// Steps in which all has to calm down once nothing new happens.
-const CALM_STEPS_MAX: u64 = 40_000;
 
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
@@ -479,207 +477,6 @@ impl World {
         }
     }
 
-    /// A client reads from its connection.
-    fn go_down(&mut self) -> Result<(), String> {
-        let full: Vec<u64> = self
-            .links
-            .iter()
-            .filter(|(_, link)| !link.is_cut && !link.down.is_empty())
-            .map(|(id, _)| *id)
-            .collect();
-        if full.is_empty() {
-            return Ok(());
-        }
-        let id = full[self.rng.index(full.len())];
-        let Some(link) = self.links.get_mut(&id) else {
-            return Ok(());
-        };
-        let (index, taken) = (link.device, link.taken);
-        let Some(down) = link.down.pop_front() else {
-            return Ok(());
-        };
-        match down {
-            Down::Bound { is_bound: true } => {
-                let up = self.devices[index].handle_bound();
-                self.send(index, up);
-            }
-            // Disabled, for example: it tries again later.
-            Down::Bound { is_bound: false } | Down::Ended => self.hang_up(index, id),
-            Down::Resumed { h } => {
-                self.note(|| format!("{index} resumes, h={h}"));
-                self.count(index, h, false)?;
-                let link = self.links.get_mut(&id);
-                if let Some(link) = link {
-                    link.taken = h;
-                }
-                let up = self.devices[index].handle_resumed();
-                self.send(index, up);
-            }
-            Down::Failed { h } => {
-                self.note(|| format!("{index} cannot resume, h={h:?}"));
-                if let Some(h) = h {
-                    self.check_memory(index, h)?;
-                    self.count(index, h, true)?;
-                }
-                self.devices[index].forget_session();
-                self.send(index, vec![Up::Bind]);
-            }
-            Down::Bytes(bytes) => {
-                let bytes = String::from_utf8_lossy(&bytes).into_owned();
-                for seen in read(bytes.as_bytes())? {
-                    self.see(index, seen, taken)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// After a crash the count may fall short of what was told by stanzas that are not kept, no more.
-    fn check_memory(&mut self, index: usize, h: u32) -> Result<(), String> {
-        let Some(stream) = &self.devices[index].stream else {
-            return Ok(());
-        };
-        // What was told is out of the queue: only its number could still be taken back.
-        if h < stream.told
-            && stream
-                .unacked
-                .front()
-                .is_some_and(|(number, _)| *number <= h)
-        {
-            return Err(format!(
-                "h={h} of a lost session, but {} was told",
-                stream.told
-            ));
-        }
-        Ok(())
-    }
-
-    fn hang_up(&mut self, index: usize, id: u64) {
-        self.links.remove(&id);
-        let device = &self.devices[index];
-        if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
-            self.checker.may_lose_direct(&device.account);
-        }
-        self.devices[index].handle_cut();
-        self.machine.closed(id, false);
-    }
-
-    fn count(&mut self, index: usize, h: u32, may_go_back: bool) -> Result<(), String> {
-        let jid = self.devices[index].jid();
-        let bodies = self.devices[index]
-            .handle_count(h, may_go_back)
-            .map_err(|error| format!("{jid}: {error}"))?;
-        for body in bodies {
-            let is_durable = self.is_safe(&body);
-            self.checker.acked(&body, is_durable, self.may_refuse)?;
-        }
-        let device = &mut self.devices[index];
-        if device.presence.is_some_and(|number| number <= h) {
-            device.presence = None;
-            device.available_from = Some(self.next_op);
-        }
-        Ok(())
-    }
-
-    fn is_safe(&self, body: &str) -> bool {
-        self.is_blind || self.machine.is_durable(body)
-    }
-
-    fn see(&mut self, index: usize, seen: Seen, taken: u32) -> Result<(), String> {
-        self.note(|| format!("{index} reads {seen:?}"));
-        let device = &mut self.devices[index];
-        let is_stanza = matches!(
-            seen,
-            Seen::Message(_) | Seen::Presence { .. } | Seen::Iq { .. } | Seen::Result { .. }
-        );
-        if is_stanza && let Some(stream) = device.stream.as_mut().filter(|one| one.id.is_some()) {
-            stream.received += 1;
-        }
-        match seen {
-            Seen::Message(text) => self.see_message(index, &text),
-            Seen::Ack { h } => {
-                let counts = self.mutation == Some(Mutation::CountUncommitted);
-                self.count(index, if counts { h.max(taken) } else { h }, false)
-            }
-            Seen::AckRequest => {
-                device.owes_ack = true;
-                Ok(())
-            }
-            Seen::Enabled { id } => {
-                if let Some(stream) = &mut device.stream {
-                    stream.id = id;
-                }
-                Ok(())
-            }
-            Seen::Presence { from, kind } => {
-                let is_own = from == device.nick();
-                if is_own && kind.is_empty() && device.inside_from.is_none() {
-                    device.inside_from = Some(self.next_op);
-                }
-                if is_own && !kind.is_empty() {
-                    device.inside_from = None;
-                }
-                Ok(())
-            }
-            Seen::Result { id, body } => {
-                if device.archive.last().is_none_or(|(last, _)| *last != id) {
-                    device.archive.push((id, body));
-                }
-                Ok(())
-            }
-            Seen::Iq {
-                id,
-                kind,
-                is_complete,
-            } => {
-                if id.starts_with('p') {
-                    device.is_paging = false;
-                    device.is_caught_up = is_complete == Some(true);
-                }
-                if kind == "error" && !self.may_refuse {
-                    return Err(format!("{id} is answered with an error"));
-                }
-                if kind == "result" && id.starts_with('s') {
-                    let is_durable = self.is_safe(&id);
-                    return self.checker.resulted(&id, is_durable);
-                }
-                Ok(())
-            }
-            Seen::Other { name } => Err(format!("the server says <{name}>")),
-        }
-    }
-
-    fn see_message(&mut self, index: usize, text: &Text) -> Result<(), String> {
-        let device = &self.devices[index];
-        let who = (index, device.session);
-        if text.kind == "error" {
-            self.checker.refused(&text.id);
-            return Ok(());
-        }
-        if text.kind == "groupchat" {
-            if text.body.is_empty() {
-                return Ok(());
-            }
-            let is_durable = self.is_safe(&text.body);
-            return self.checker.heard(who, &text.body, is_durable);
-        }
-        if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
-            // What such a client wrote before may be lost on the way.
-            let mut senders = self.devices.iter();
-            let may_lose = senders.any(|one| one.kind == Kind::Plain && one.jid() == text.from);
-            let Some(available_from) = device.available_from.filter(|_| !may_lose) else {
-                return Ok(());
-            };
-            let account = device.account.clone();
-            return self
-                .checker
-                .volatile(who, &text.from, &account, number, available_from);
-        }
-        let is_durable = self.is_safe(&text.body);
-        let account = device.account.clone();
-        self.checker.shown(who, &account, text, is_durable)
-    }
-
     fn go_work(&mut self) {
         let count = self.machine.work_count();
         if count > 0 {
@@ -767,125 +564,6 @@ impl World {
         };
         self.note(|| format!("there: {foreign:?}"));
         self.machine.foreign(&foreign);
-    }
-
-    /// No more faults, nothing new: everything under way has to come to its end.
-    fn calm_down(&mut self) -> Result<(), String> {
-        self.note(|| "calm".to_owned());
-        self.is_calm = true;
-        self.faults = Faults::default();
-        self.machine.set_faults(self.faults);
-        if self.is_follower {
-            for name in NAMES {
-                self.machine.foreign(&Foreign::SetEnabled {
-                    account: format!("{name}@{DOMAIN}"),
-                    is_enabled: true,
-                });
-            }
-        }
-        for round in 0..CALM_STEPS_MAX {
-            if !self.machine.is_up() {
-                self.lose_links();
-                self.boot()?;
-            }
-            match self.rng.below(6) {
-                0 => self.act(),
-                1 => self.go_up()?,
-                2 => self.go_out(),
-                3 => self.go_down()?,
-                4 => self.go_work(),
-                _ => self.machine.pass_ms(40),
-            }
-            self.take_events();
-            if round.is_multiple_of(64) && self.is_quiet() {
-                if self.is_reading {
-                    return Ok(());
-                }
-                self.is_reading = true;
-                for device in &mut self.devices {
-                    device.is_caught_up = false;
-                }
-            }
-        }
-        Err(format!("it does not come to rest: {}", self.unrest()))
-    }
-
-    fn is_quiet(&self) -> bool {
-        let devices = self.devices.iter().all(|device| {
-            device.state == State::Online
-                && device.outbox.is_empty()
-                && !device.owes_ack
-                && !device.is_paging
-                && (!self.is_reading || device.is_caught_up)
-                && device
-                    .stream
-                    .as_ref()
-                    .is_none_or(|one| one.unacked.is_empty())
-        });
-        let links = self.links.values().all(|link| {
-            !link.is_cut && !link.is_ready && link.up.is_empty() && link.down.is_empty()
-        });
-        devices && links && self.machine.work_count() == 0
-    }
-
-    fn unrest(&self) -> String {
-        let mut text = format!("{} things to do;", self.machine.work_count());
-        for (index, device) in self.devices.iter().enumerate() {
-            let unacked = device.stream.as_ref().map_or(0, |one| one.unacked.len());
-            text += &format!(
-                " {index} {:?} {:?} outbox {} unacked {unacked};",
-                device.kind,
-                device.state,
-                device.outbox.len()
-            );
-        }
-        for (id, link) in &self.links {
-            text += &format!(
-                " link {id} of {}: up {} down {} ready {} cut {};",
-                link.device,
-                link.up.len(),
-                link.down.len(),
-                link.is_ready,
-                link.is_cut
-            );
-        }
-        text
-    }
-
-    fn finish(&mut self) -> Result<Report, String> {
-        let mut alive = BTreeMap::new();
-        for (index, device) in self.devices.iter().enumerate() {
-            if let Some(from) = device.available_from {
-                alive.insert((index, device.session), from);
-            }
-        }
-        let mut inside = BTreeMap::new();
-        for (index, device) in self.devices.iter().enumerate() {
-            if let Some(from) = device.inside_from {
-                inside.insert((index, device.session), from);
-            }
-        }
-        self.machine.kill();
-        let archive = self.machine.archive()?;
-        let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
-        self.checker.check_room(&room, &inside, &alive)?;
-        let states = self.machine.account_states();
-        for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
-            self.checker.may_lose(&device.account);
-        }
-        self.checker
-            .finish(&archive, &alive, &states, self.may_refuse)?;
-        for device in &self.devices {
-            self.checker
-                .check_pages(&device.account, &device.archive, &archive)?;
-        }
-        self.checker
-            .check_sets(|account, name| self.machine.private(account, name))?;
-        Ok(Report {
-            boots: self.machine.boots(),
-            acked: self.checker.acked,
-            shown: self.checker.shown,
-        })
     }
 }
 

@@ -1,0 +1,137 @@
+//! The end of a run: everything comes to rest, and what is left is compared with what was said.
+
+use std::collections::BTreeMap;
+
+use meerkat::testing::sim::Faults;
+use meerkat::testing::sim::Foreign;
+
+use crate::client::Kind;
+use crate::client::State;
+use crate::world::DOMAIN;
+use crate::world::NAMES;
+use crate::world::Report;
+use crate::world::World;
+
+/// Steps in which all has to calm down once nothing new happens.
+const CALM_STEPS_MAX: u64 = 40_000;
+
+impl World {
+    /// No more faults, nothing new: everything under way has to come to its end.
+    pub(super) fn calm_down(&mut self) -> Result<(), String> {
+        self.note(|| "calm".to_owned());
+        self.is_calm = true;
+        self.faults = Faults::default();
+        self.machine.set_faults(self.faults);
+        if self.is_follower {
+            for name in NAMES {
+                self.machine.foreign(&Foreign::SetEnabled {
+                    account: format!("{name}@{DOMAIN}"),
+                    is_enabled: true,
+                });
+            }
+        }
+        for round in 0..CALM_STEPS_MAX {
+            if !self.machine.is_up() {
+                self.lose_links();
+                self.boot()?;
+            }
+            match self.rng.below(6) {
+                0 => self.act(),
+                1 => self.go_up()?,
+                2 => self.go_out(),
+                3 => self.go_down()?,
+                4 => self.go_work(),
+                _ => self.machine.pass_ms(40),
+            }
+            self.take_events();
+            if round.is_multiple_of(64) && self.is_quiet() {
+                if self.is_reading {
+                    return Ok(());
+                }
+                self.is_reading = true;
+                for device in &mut self.devices {
+                    device.is_caught_up = false;
+                }
+            }
+        }
+        Err(format!("it does not come to rest: {}", self.unrest()))
+    }
+
+    fn is_quiet(&self) -> bool {
+        let devices = self.devices.iter().all(|device| {
+            device.state == State::Online
+                && device.outbox.is_empty()
+                && !device.owes_ack
+                && !device.is_paging
+                && (!self.is_reading || device.is_caught_up)
+                && device
+                    .stream
+                    .as_ref()
+                    .is_none_or(|one| one.unacked.is_empty())
+        });
+        let links = self.links.values().all(|link| {
+            !link.is_cut && !link.is_ready && link.up.is_empty() && link.down.is_empty()
+        });
+        devices && links && self.machine.work_count() == 0
+    }
+
+    fn unrest(&self) -> String {
+        let mut text = format!("{} things to do;", self.machine.work_count());
+        for (index, device) in self.devices.iter().enumerate() {
+            let unacked = device.stream.as_ref().map_or(0, |one| one.unacked.len());
+            text += &format!(
+                " {index} {:?} {:?} outbox {} unacked {unacked};",
+                device.kind,
+                device.state,
+                device.outbox.len()
+            );
+        }
+        for (id, link) in &self.links {
+            text += &format!(
+                " link {id} of {}: up {} down {} ready {} cut {};",
+                link.device,
+                link.up.len(),
+                link.down.len(),
+                link.is_ready,
+                link.is_cut
+            );
+        }
+        text
+    }
+
+    pub(super) fn finish(&mut self) -> Result<Report, String> {
+        let mut alive = BTreeMap::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            if let Some(from) = device.available_from {
+                alive.insert((index, device.session), from);
+            }
+        }
+        let mut inside = BTreeMap::new();
+        for (index, device) in self.devices.iter().enumerate() {
+            if let Some(from) = device.inside_from {
+                inside.insert((index, device.session), from);
+            }
+        }
+        self.machine.kill();
+        let archive = self.machine.archive()?;
+        let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
+        self.checker.check_room(&room, &inside, &alive)?;
+        let states = self.machine.account_states();
+        for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
+            self.checker.may_lose(&device.account);
+        }
+        self.checker
+            .finish(&archive, &alive, &states, self.may_refuse)?;
+        for device in &self.devices {
+            self.checker
+                .check_pages(&device.account, &device.archive, &archive)?;
+        }
+        self.checker
+            .check_sets(|account, name| self.machine.private(account, name))?;
+        Ok(Report {
+            boots: self.machine.boots(),
+            acked: self.checker.acked,
+            shown: self.checker.shown,
+        })
+    }
+}

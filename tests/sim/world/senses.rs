@@ -1,0 +1,208 @@
+//! What the clients read, and what the checker hears of it.
+
+use meerkat::testing::sim::Mutation;
+use meerkat::testing::sim::Seen;
+use meerkat::testing::sim::Text;
+use meerkat::testing::sim::read;
+
+use crate::client::Down;
+use crate::client::Kind;
+use crate::client::Up;
+use crate::world::World;
+
+impl World {
+    /// A client reads from its connection.
+    pub(super) fn go_down(&mut self) -> Result<(), String> {
+        let full: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| !link.is_cut && !link.down.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
+        if full.is_empty() {
+            return Ok(());
+        }
+        let id = full[self.rng.index(full.len())];
+        let Some(link) = self.links.get_mut(&id) else {
+            return Ok(());
+        };
+        let (index, taken) = (link.device, link.taken);
+        let Some(down) = link.down.pop_front() else {
+            return Ok(());
+        };
+        match down {
+            Down::Bound { is_bound: true } => {
+                let up = self.devices[index].handle_bound();
+                self.send(index, up);
+            }
+            // Disabled, for example: it tries again later.
+            Down::Bound { is_bound: false } | Down::Ended => self.hang_up(index, id),
+            Down::Resumed { h } => {
+                self.note(|| format!("{index} resumes, h={h}"));
+                self.count(index, h, false)?;
+                let link = self.links.get_mut(&id);
+                if let Some(link) = link {
+                    link.taken = h;
+                }
+                let up = self.devices[index].handle_resumed();
+                self.send(index, up);
+            }
+            Down::Failed { h } => {
+                self.note(|| format!("{index} cannot resume, h={h:?}"));
+                if let Some(h) = h {
+                    self.check_memory(index, h)?;
+                    self.count(index, h, true)?;
+                }
+                self.devices[index].forget_session();
+                self.send(index, vec![Up::Bind]);
+            }
+            Down::Bytes(bytes) => {
+                let bytes = String::from_utf8_lossy(&bytes).into_owned();
+                for seen in read(bytes.as_bytes())? {
+                    self.see(index, seen, taken)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a crash the count may fall short of what was told by stanzas that are not kept, no more.
+    fn check_memory(&mut self, index: usize, h: u32) -> Result<(), String> {
+        let Some(stream) = &self.devices[index].stream else {
+            return Ok(());
+        };
+        if h < stream.kept && !self.may_refuse {
+            return Err(format!(
+                "h={h} of a lost session, but {} was told",
+                stream.kept
+            ));
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self, index: usize, id: u64) {
+        self.links.remove(&id);
+        let device = &self.devices[index];
+        if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
+            self.checker.may_lose_direct(&device.account);
+        }
+        self.devices[index].handle_cut();
+        self.machine.closed(id, false);
+    }
+
+    pub(super) fn count(&mut self, index: usize, h: u32, may_go_back: bool) -> Result<(), String> {
+        let jid = self.devices[index].jid();
+        let bodies = self.devices[index]
+            .handle_count(h, may_go_back)
+            .map_err(|error| format!("{jid}: {error}"))?;
+        for body in bodies {
+            let is_durable = self.is_safe(&body);
+            self.checker.acked(&body, is_durable, self.may_refuse)?;
+        }
+        let device = &mut self.devices[index];
+        if device.presence.is_some_and(|number| number <= h) {
+            device.presence = None;
+            device.available_from = Some(self.next_op);
+        }
+        Ok(())
+    }
+
+    fn is_safe(&self, body: &str) -> bool {
+        self.is_blind || self.machine.is_durable(body)
+    }
+
+    pub(super) fn see(&mut self, index: usize, seen: Seen, taken: u32) -> Result<(), String> {
+        self.note(|| format!("{index} reads {seen:?}"));
+        let device = &mut self.devices[index];
+        let is_stanza = matches!(
+            seen,
+            Seen::Message(_) | Seen::Presence { .. } | Seen::Iq { .. } | Seen::Result { .. }
+        );
+        if is_stanza && let Some(stream) = device.stream.as_mut().filter(|one| one.id.is_some()) {
+            stream.received += 1;
+        }
+        match seen {
+            Seen::Message(text) => self.see_message(index, &text),
+            Seen::Ack { h } => {
+                let counts = self.mutation == Some(Mutation::CountUncommitted);
+                self.count(index, if counts { h.max(taken) } else { h }, false)
+            }
+            Seen::AckRequest => {
+                device.owes_ack = true;
+                Ok(())
+            }
+            Seen::Enabled { id } => {
+                if let Some(stream) = &mut device.stream {
+                    stream.id = id;
+                }
+                Ok(())
+            }
+            Seen::Presence { from, kind } => {
+                let is_own = from == device.nick();
+                if is_own && kind.is_empty() && device.inside_from.is_none() {
+                    device.inside_from = Some(self.next_op);
+                }
+                if is_own && !kind.is_empty() {
+                    device.inside_from = None;
+                }
+                Ok(())
+            }
+            Seen::Result { id, body } => {
+                if device.archive.last().is_none_or(|(last, _)| *last != id) {
+                    device.archive.push((id, body));
+                }
+                Ok(())
+            }
+            Seen::Iq {
+                id,
+                kind,
+                is_complete,
+            } => {
+                if id.starts_with('p') {
+                    device.is_paging = false;
+                    device.is_caught_up = is_complete == Some(true);
+                }
+                if kind == "error" && !self.may_refuse {
+                    return Err(format!("{id} is answered with an error"));
+                }
+                if kind == "result" && id.starts_with('s') {
+                    let is_durable = self.is_safe(&id);
+                    return self.checker.resulted(&id, is_durable);
+                }
+                Ok(())
+            }
+            Seen::Other { name } => Err(format!("the server says <{name}>")),
+        }
+    }
+
+    fn see_message(&mut self, index: usize, text: &Text) -> Result<(), String> {
+        let device = &self.devices[index];
+        let who = (index, device.session);
+        if text.kind == "error" {
+            self.checker.refused(&text.id);
+            return Ok(());
+        }
+        if text.kind == "groupchat" {
+            if text.body.is_empty() {
+                return Ok(());
+            }
+            let is_durable = self.is_safe(&text.body);
+            return self.checker.heard(who, &text.body, is_durable);
+        }
+        if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
+            // What such a client wrote before may be lost on the way.
+            let mut senders = self.devices.iter();
+            let may_lose = senders.any(|one| one.kind == Kind::Plain && one.jid() == text.from);
+            let Some(available_from) = device.available_from.filter(|_| !may_lose) else {
+                return Ok(());
+            };
+            let account = device.account.clone();
+            return self
+                .checker
+                .volatile(who, &text.from, &account, number, available_from);
+        }
+        let is_durable = self.is_safe(&text.body);
+        let account = device.account.clone();
+        self.checker.shown(who, &account, text, is_durable)
+    }
+}

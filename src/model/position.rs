@@ -192,6 +192,12 @@ pub(crate) struct OpId {
 
 crate::model::codec::coded!(struct OpId { source, number });
 
+/// The numbers of an entry's ops, in order. They are bytes: what is beyond shares the last one,
+/// which does no harm to rows; messages come first.
+pub(crate) fn subs() -> impl Iterator<Item = u8> {
+    (0..=u8::MAX).chain(std::iter::repeat(u8::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

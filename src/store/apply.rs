@@ -18,6 +18,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::room::RoomConfig;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
@@ -63,7 +64,7 @@ impl Apply<'_, '_> {
             };
             self.apply_origin(at, origin)?;
         }
-        for (sub, op) in (0_u8..).zip(&entry.ops) {
+        for (sub, op) in subs().zip(&entry.ops) {
             let Op::Durable { op } = op else { continue };
             let at = At {
                 position: entry.position.with_sub(sub),

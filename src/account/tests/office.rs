@@ -32,6 +32,7 @@ use crate::model::op::Soft;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::row::Cell;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -220,7 +221,7 @@ impl Office {
 
     pub(super) fn commit(&mut self, proposal: &Proposal) {
         self.seq += 1;
-        for (sub, op) in (0_u8..).zip(&proposal.ops) {
+        for (sub, op) in subs().zip(&proposal.ops) {
             let at = At {
                 position: Position::new(Epoch::default(), self.seq, 0).with_sub(sub),
                 stamp: Hlc::default(),

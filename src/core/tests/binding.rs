@@ -156,3 +156,27 @@ fn who_ends_its_account_gets_the_answer_before_the_end() {
     );
     assert_eq!(end, "NotAuthorized");
 }
+
+/// More ops than a byte can number come with one request.
+#[test]
+fn a_long_block_list_comes_and_goes_at_once() {
+    let mut bench = Bench::new();
+    bench.bind(1, "ann", "a");
+    let items: Vec<String> = (0..600)
+        .map(|number| format!("<item jid='u{number}@h'/>"))
+        .collect();
+    for list in [
+        format!(
+            "<block xmlns='urn:xmpp:blocking'>{}</block>",
+            items.concat()
+        ),
+        "<unblock xmlns='urn:xmpp:blocking'/>".into(),
+    ] {
+        bench.say(1, &format!("<iq type='set' id='1'>{list}</iq>"));
+        bench.sync();
+        bench.chat(1, "u599@h", "hi");
+    }
+    let bodies = |seen: &crate::testing::sim::reading::Seen| format!("{seen:?}");
+    let seen: Vec<String> = bench.read(1).iter().map(bodies).collect();
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}

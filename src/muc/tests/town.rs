@@ -37,6 +37,7 @@ use crate::model::op::Soft;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -296,7 +297,7 @@ impl Town {
             now: self.now,
             ..Facts::default()
         };
-        for (sub, op) in (0_u8..).zip(&proposal.ops) {
+        for (sub, op) in subs().zip(&proposal.ops) {
             let at = At {
                 position: Position::new(epoch, self.seq, sub),
                 stamp: Hlc::default(),

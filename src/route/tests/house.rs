@@ -33,6 +33,7 @@ use crate::model::op::Soft;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -238,7 +239,7 @@ impl House {
             node: 0,
             salt: 7,
         };
-        for (sub, op) in (0_u8..).zip(ops) {
+        for (sub, op) in subs().zip(ops) {
             let at = At {
                 position: Position::new(epoch, self.seq, sub),
                 stamp: Hlc::default().next(self.now.unix_ms(), 0),

@@ -26,6 +26,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -64,7 +65,7 @@ impl Oracle {
             let name = RowName::Stream { key: origin.key };
             self.put(entry, 0, &record, name, Some(row));
         }
-        for (sub, op) in (0_u8..).zip(&entry.ops) {
+        for (sub, op) in subs().zip(&entry.ops) {
             let Op::Durable { op } = op else { continue };
             self.apply_op(entry, sub, op);
         }
@@ -278,7 +279,7 @@ impl Oracle {
 
     /// What was kept since, whatever else happened: a tail removes nothing.
     pub(super) fn add_messages(&mut self, entry: &Entry) {
-        for (sub, op) in (0_u8..).zip(&entry.ops) {
+        for (sub, op) in subs().zip(&entry.ops) {
             if let Op::Durable {
                 op: Durable::Message { message, places },
             } = op

@@ -26,6 +26,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::room::Room;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
@@ -76,7 +77,7 @@ impl Tables {
         let rows = entry.origin.as_ref();
         let stream = rows.map(|origin| stream_row(origin, entry.stamp));
         let stream = stream.into_iter().map(|op| (0, op));
-        let ops = (0_u8..).zip(entry.ops.iter().cloned());
+        let ops = subs().zip(entry.ops.iter().cloned());
         for (sub, op) in stream.chain(ops) {
             if let Op::Durable { op } = op {
                 self.apply_op(entry.position.with_sub(sub), entry.stamp, op);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::account::forget_op;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::effect::proposal::Proposal;
@@ -63,6 +64,7 @@ pub(super) fn block(view: &View<'_>, request: &Request, query: Node<'_>) -> Resu
     Ok(change(
         view,
         request,
+        account,
         jids.into_iter().map(|jid| (jid, Some(Row::Blocked))),
     ))
 }
@@ -81,6 +83,7 @@ pub(super) fn unblock(
     Ok(change(
         view,
         request,
+        account,
         jids.into_iter().map(|jid| (jid, None)),
     ))
 }
@@ -102,16 +105,20 @@ fn items(query: Node<'_>) -> Result<BTreeSet<Jid>, Stop> {
 fn change(
     view: &View<'_>,
     request: &Request,
+    account: &Account,
     rows: impl Iterator<Item = (Jid, Option<Row>)>,
 ) -> Proposal {
     let record = RecordKey::Account {
         jid: request.from.bare(),
     };
     let guard = view.guard(record.clone(), RowName::Account);
-    let proposal = rows.fold(
-        Proposal::nothing().guarded(guard),
-        |proposal, (jid, row)| proposal.row(record.clone(), RowName::Blocked { jid }, row),
-    );
+    let mut proposal = Proposal::nothing().guarded(guard);
+    proposal
+        .ops
+        .extend(forget_op(account, &request.from.bare()));
+    let proposal = rows.fold(proposal, |proposal, (jid, row)| {
+        proposal.row(record.clone(), RowName::Blocked { jid }, row)
+    });
     proposal.and_answer(request.stanza.result(&request.from, Vec::new()))
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::account::forget_op;
 use crate::base::limits::TOKEN_MS;
 use crate::base::limits::TOKEN_RENEW_MS;
 use crate::base::limits::TOKENS_MAX;
@@ -47,6 +48,7 @@ pub(crate) fn evaluate(view: &View<'_>, wish: &TokenWish) -> Result<Proposal, St
         .guarded(view.guard(record.clone(), RowName::Account))
         .guarded(view.guard(record.clone(), name.clone()));
     if known.is_none() {
+        proposal.ops.extend(forget_op(account, &wish.account));
         for oldest in surplus(account) {
             proposal = proposal.row(record.clone(), oldest, None);
         }

@@ -153,3 +153,15 @@ fn a_disabled_account_gets_no_token() {
 
     assert_eq!(token_of(&office, "phone"), None);
 }
+
+#[test]
+fn devices_that_come_and_go_do_not_fill_the_record() {
+    let mut office = Office::with(&["ann@test"]);
+    for number in 0..600 {
+        log_in(&mut office, &wanted(&format!("{number:03}")));
+        office.now = office.now.plus_ms(1);
+    }
+    let rows = office.account("ann@test").rows.iter().count();
+    assert!(rows < 300, "{rows}");
+    assert!(token_of(&office, "599").is_some());
+}

@@ -3,7 +3,7 @@
 //! The real binary with its data on a real file system; clients that talk to each other and in a room,
 //! change their rosters and their private elements; a kill at a random moment. After each restart the
 //! clients say what they saw and the checker (`history`, independent of the server's code) compares it with
-//! what the server shows. `CRASH_SEED` repeats a run, `CRASH_KILLS` makes it longer or shorter.
+//! what the server shows. `CRASH_SEED` repeats the choices of a run, `CRASH_KILLS=20` makes it shorter.
 
 #![expect(
     clippy::arithmetic_side_effects,

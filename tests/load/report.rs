@@ -130,7 +130,8 @@ fn factor(line: &Line, own: &str, peer: &str) -> String {
         Better::Lower => (peer, own),
         Better::Higher => (own, peer),
     };
-    if *below > 0.0 {
+    // Nothing is no multiple of something.
+    if *below > 0.0 && *above > 0.0 {
         format!("{:.1}x", above / below)
     } else {
         String::new()

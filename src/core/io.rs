@@ -26,6 +26,7 @@ use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Origin;
 use crate::model::op::KickReason;
+use crate::model::op::Op;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 pub(crate) use crate::model::record::Record;
@@ -113,6 +114,10 @@ pub(crate) enum Input {
     Command {
         id: u64,
         command: Command,
+    },
+    /// Ready ops of the node itself, such as what has expired.
+    Own {
+        ops: Vec<Op>,
     },
     /// Time has passed.
     Tick,

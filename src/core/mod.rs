@@ -46,6 +46,7 @@ use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
+use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
 use crate::core::residence::Residence;
@@ -264,6 +265,7 @@ impl Core {
             Input::Activity { link, active } => self.handle_activity(link, active),
             Input::Closed { link, orderly } => self.handle_closed(link, orderly),
             Input::Command { id, command } => self.handle_command(id, command),
+            Input::Own { ops } => self.open(Asked::Own { ops }, None, None),
             Input::Tick => self.handle_tick(),
             Input::Durable { upto } => self.handle_durable(upto),
             Input::Loaded { key, record } => self.handle_loaded(&key, record),

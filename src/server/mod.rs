@@ -7,6 +7,7 @@ pub(crate) mod log_sink;
 pub(crate) mod perform;
 mod plan;
 pub(crate) mod reload;
+pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod start;
 pub(crate) mod translate;

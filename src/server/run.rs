@@ -40,6 +40,7 @@ use crate::server::hub::Node;
 use crate::server::plan;
 use crate::server::reload::Reload;
 use crate::server::reload::Reread;
+use crate::server::retention;
 use crate::server::start;
 use crate::server::start::StartError;
 use crate::store::Store;
@@ -292,6 +293,8 @@ async fn serve(
     executor
         .spawn(async move { deadlines.run_deadlines().await })
         .detach();
+    let broom = retention::run(Rc::clone(&node), retention::limits(settings));
+    executor.spawn(broom).detach();
     observe::emit(&Event::Ready {
         domain: &settings.domain,
     });

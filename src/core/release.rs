@@ -25,8 +25,8 @@ use crate::effect::view::View;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
 use crate::model::op::Soft;
+use crate::model::op::numbered;
 use crate::model::position::Position;
-use crate::model::position::subs;
 use crate::route;
 use crate::stanza::Condition;
 
@@ -166,7 +166,7 @@ impl Core {
             self.order.delivered = entry.position;
             self.tail.push(Arc::clone(entry));
         }
-        for (sub, op) in subs().zip(&entry.ops) {
+        for (sub, op) in numbered(&entry.ops) {
             let at = At {
                 position: entry.position.with_sub(sub),
                 stamp: entry.stamp,

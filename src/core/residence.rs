@@ -21,7 +21,7 @@ use crate::effect::state::At;
 use crate::effect::state::records_of;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
-use crate::model::position::subs;
+use crate::model::op::numbered;
 use crate::model::row::RecordKey;
 
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl Core {
                 let op = crate::core::taken::stream_row(origin, entry.stamp);
                 only.apply(at, &op, |a, b| epochs.follows(a, b));
             }
-            for (sub, op) in subs().zip(&entry.ops) {
+            for (sub, op) in numbered(&entry.ops) {
                 if op.is_durable() {
                     let at = At {
                         position: entry.position.with_sub(sub),

@@ -14,6 +14,7 @@ use crate::effect::state::records_of;
 use crate::model::epochs::Epochs;
 use crate::model::op::Durable;
 use crate::model::op::Op;
+use crate::model::op::numbered;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -21,7 +22,6 @@ use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 
 use crate::base::ids::Ticket;
-use crate::model::position::subs;
 
 /// Delivered and pending state of the resident records.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl States {
 
     /// Puts ops on top: they are numbered (`at` their position) or proposed (a provisional one).
     pub(crate) fn pend(&mut self, position: Position, stamp: Hlc, ops: &[Op]) {
-        for (sub, op) in subs().zip(ops) {
+        for (sub, op) in numbered(ops) {
             // A kept message changes nothing that an evaluation reads: its records are held in
             // memory, but need no copy.
             let is_message = matches!(
@@ -103,7 +103,7 @@ impl States {
     /// An own proposal was numbered: its rows get their final version.
     pub(crate) fn settle(&mut self, ticket: Ticket, position: Position, stamp: Hlc, ops: &[Op]) {
         let before = provisional(ticket);
-        for (sub, op) in subs().zip(ops) {
+        for (sub, op) in numbered(ops) {
             let Op::Durable {
                 op: Durable::Row { record, name, .. },
             } = op

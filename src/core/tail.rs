@@ -25,8 +25,8 @@ use crate::model::message::Message;
 use crate::model::message::Place;
 use crate::model::op::Durable;
 use crate::model::op::Op;
+use crate::model::op::numbered;
 use crate::model::position::Position;
-use crate::model::position::subs;
 use crate::model::row::RecordKey;
 use crate::model::row::Row as StateRow;
 use crate::model::row::RowName;
@@ -100,7 +100,7 @@ impl Tail {
 
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
         self.bytes = self.bytes.saturating_add(weight(&entry));
-        for (sub, op) in subs().zip(&entry.ops) {
+        for (sub, op) in numbered(&entry.ops) {
             if let Op::Durable {
                 op: Durable::Message { message, places },
             } = op

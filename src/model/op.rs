@@ -16,6 +16,7 @@ use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::position::Position;
+use crate::model::position::subs;
 use crate::model::room::RoomChange;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -160,5 +161,60 @@ impl Op {
 
     pub(crate) fn is_durable(&self) -> bool {
         matches!(self, Self::Durable { .. })
+    }
+}
+
+/// Each op with its number in the entry, the last part of its position.
+///
+/// Durable ops alone are counted, because the log keeps no others: what is read back after a crash
+/// has the positions, and so the stanza ids, that clients have seen.
+pub(crate) fn numbered(ops: &[Op]) -> impl Iterator<Item = (u8, &Op)> {
+    let mut durable = subs().peekable();
+    ops.iter().map(move |op| {
+        let sub = durable.peek().copied().unwrap_or(u8::MAX);
+        if op.is_durable() {
+            durable.next();
+        }
+        (sub, op)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::Entry;
+    use crate::model::position::Hlc;
+    use crate::model::position::OpId;
+
+    fn kept() -> Op {
+        Op::row(RecordKey::Node, RowName::VCard, None)
+    }
+
+    fn volatile() -> Op {
+        let jid = FullJid::parse("a@b/c").unwrap();
+        Op::soft(Soft::Wants {
+            jid,
+            want: Want::Carbons,
+            on: true,
+        })
+    }
+
+    #[test]
+    fn a_durable_op_keeps_its_number_when_the_volatile_ones_are_forgotten() {
+        let entry = Entry {
+            position: Position::ZERO,
+            stamp: Hlc::default(),
+            op_id: OpId::default(),
+            origin: None,
+            ops: vec![volatile(), kept(), volatile(), kept()],
+        };
+        let of = |entry: &Entry| -> Vec<u8> {
+            let durable = numbered(&entry.ops).filter(|(_, op)| op.is_durable());
+            durable.map(|(sub, _)| sub).collect()
+        };
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        assert_eq!(of(&entry), [0, 1]);
+        assert_eq!(of(&Entry::decode(&bytes).unwrap()), [0, 1]);
     }
 }

@@ -16,9 +16,9 @@ use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
+use crate::model::op::numbered;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
-use crate::model::position::subs;
 use crate::model::room::RoomConfig;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
@@ -64,7 +64,7 @@ impl Apply<'_, '_> {
             };
             self.apply_origin(at, origin)?;
         }
-        for (sub, op) in subs().zip(&entry.ops) {
+        for (sub, op) in numbered(&entry.ops) {
             let Op::Durable { op } = op else { continue };
             let at = At {
                 position: entry.position.with_sub(sub),

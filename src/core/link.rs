@@ -216,6 +216,10 @@ impl Core {
                     .is_some_and(|one| one.resume_ms.is_some())
         });
         let Some(session) = resumable else {
+            if self.is_under_way(key) {
+                self.handle_resume(link, account.clone(), key, h);
+                return;
+            }
             let h = self.stream_count(account, key);
             self.outputs.push_back(Output::ResumeFailed { link, h });
             return;
@@ -232,6 +236,13 @@ impl Core {
             });
         }
         self.try_resume(id);
+    }
+
+    /// Whether something of a session that is gone stands in the line still, to be counted.
+    fn is_under_way(&self, key: SmKey) -> bool {
+        let is_of = |counted: Option<(SmKey, u32)>| counted.is_some_and(|(one, _)| one == key);
+        let mut open = self.order.open.values();
+        !self.keys.contains_key(&key) && open.any(|open| is_of(open.counted))
     }
 
     /// The count of a stream that this node does not hold (any more), as the log has it.

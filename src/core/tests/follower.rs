@@ -204,6 +204,36 @@ fn an_entry_numbered_after_its_session_is_gone_is_still_counted() {
 }
 
 #[test]
+fn a_resumption_waits_for_what_was_proposed_behind_it() {
+    let mut pair = Pair::new();
+    let key = pair.open(1, "ann", "a");
+    pair.bench.chat(1, "bob@h", "one");
+    pair.bench.loads_wait = true;
+    pair.bench
+        .chat(1, "cid@h", "two, for one who is not in memory");
+    pair.bench.resume(2, "ann", key, 0);
+    pair.bench.load();
+    let asked = pair.asked();
+    assert_eq!(asked.len(), 2);
+    let session = *pair.bench.core.links.values().next().unwrap();
+    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
+    let gone = Soft::Unbind {
+        jid,
+        session,
+        status: None,
+    };
+    pair.number(vec![Op::soft(gone)], None);
+
+    let first = pair.number(asked[0].proposal.ops.clone(), Some(&asked[0]));
+    pair.bench.step(Input::Durable { upto: first });
+    assert_eq!(pair.bench.resumption(2), None);
+    let last = pair.number(asked[1].proposal.ops.clone(), Some(&asked[1]));
+    pair.bench.step(Input::Durable { upto: last });
+
+    assert_eq!(pair.bench.resumption(2), Some(Err(Some(2))));
+}
+
+#[test]
 fn what_is_not_numbered_when_its_session_is_gone_is_dropped_by_a_rejection() {
     let mut pair = Pair::new();
     let key = pair.open(1, "ann", "a");

@@ -53,7 +53,7 @@ scenarios! {
     xmppjs_chats: "xmppjs/chat.mjs", Tls;
     xmppjs_resumes_a_cut_stream: "xmppjs/resume.mjs", Tls;
     xmppjs_meets_in_rooms: "xmppjs/rooms.mjs", Tls;
-    xmppjs_finds_what_came_while_away: "xmppjs/offline.mjs", Tls;
+    xmppjs_finds_in_the_archive_what_came_while_away: "xmppjs/offline.mjs", Tls;
     profanity_spends_an_evening: "profanity/evening.py", Plain;
     profanity_spends_an_evening_inside_tls: "profanity/evening.py", Tls;
 }

@@ -19,7 +19,7 @@
 #![allow(
     clippy::allow_attributes,
     dead_code,
-    reason = "the parts are wired step by step"
+    reason = "the pair and federation build on more than one board uses"
 )]
 
 mod account;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
-use crate::base::jid::FullJid;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
 use crate::core::Core;
@@ -442,9 +441,4 @@ pub(super) fn look_up(account: Option<&Account>, device: Option<&str>) -> Lookup
         disabled: state == Some(AccountState::Disabled),
         keys: account.and_then(|account| account.credentials().cloned()),
     }
-}
-
-/// The record that a ticket's answer is about, for the residence table.
-pub(super) fn account_key(jid: &FullJid) -> RecordKey {
-    RecordKey::Account { jid: jid.bare() }
 }

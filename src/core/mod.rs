@@ -152,7 +152,6 @@ pub(crate) struct Core {
     keys: BTreeMap<SmKey, SessionId>,
     queries: BTreeMap<u64, Asking>,
     next_query: u64,
-    next_session: u64,
     credit: u64,
     /// Epochs that the tables do not know, and how many of them are on the way there.
     fresh_epochs: Vec<EpochRecord>,
@@ -212,7 +211,6 @@ impl Core {
             keys: BTreeMap::new(),
             queries: BTreeMap::new(),
             next_query: 1,
-            next_session: 1,
             credit: u64::MAX,
             fresh_epochs: start.fresh_epochs,
             epochs_written: 0,

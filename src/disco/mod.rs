@@ -6,10 +6,7 @@ mod small;
 
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::effect::query::Found;
-use crate::effect::query::Query;
 use crate::effect::request::Request;
-use crate::effect::sends::Item;
 use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::stanza::IqType;
@@ -36,8 +33,4 @@ pub(crate) fn evaluate_iq(
         ("query", ns::LAST) => small::last(view, request, target),
         _ => return None,
     })
-}
-
-pub(crate) fn answer(_view: &View<'_>, _query: &Query, _found: Found) -> Vec<Item> {
-    Vec::new()
 }

@@ -33,7 +33,8 @@ type Files = BTreeMap<SegmentId, Vec<u8>>;
 /// One recovery; the first byte picks where the files come from: the bytes themselves, a good log with bytes
 /// changed, or that with its checksums made good again.
 ///
-/// True when a bound was passed, or when a log that was believed does not keep what is appended to it.
+/// True when a bound was passed, or when a log that was believed does not keep what is appended to it. Of a
+/// log whose checksums were forged only the former can be asked: it may say anything.
 pub(crate) fn recovery(input: &[u8]) -> bool {
     let Some((choice, rest)) = input.split_first() else {
         return false;
@@ -58,7 +59,11 @@ pub(crate) fn recovery(input: &[u8]) -> bool {
     match recover(&files, applied_to) {
         Outcome::Refused => false,
         Outcome::BoundPassed => true,
-        Outcome::Believed(recovered, _) => !goes_on(files, *recovered, applied_to),
+        Outcome::Believed(recovered, _) => {
+            let is_forged = choice % 3 == 2;
+            let goes_on = goes_on(files, *recovered, applied_to);
+            !is_forged && !goes_on
+        }
     }
 }
 

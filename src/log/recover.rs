@@ -11,8 +11,9 @@
 //! | zeros, old bytes, a broken batch, nothing newer | the write under way at the crash: dropped |
 //! | anything, and later a header with a higher number | damage |
 //! | the end of the log, below what the tables hold | damage |
+//! | a newer segment that was opened elsewhere than at this end | damage |
 //!
-//! The same three rows hold for a segment whose first sector is broken. Damage to the very last batch looks
+//! The same rows hold for a segment whose first sector is broken. Damage to the very last batch looks
 //! like the first row; only the tables, or a peer, can know better.
 //!
 //! Memory: one window of the file, and the last batch.
@@ -142,6 +143,8 @@ pub(crate) struct Recovery {
     files: Vec<File>,
     /// Segments in use, oldest first: index of the file and how it continues the log.
     active: Vec<(usize, Start)>,
+    /// Newer segments without one good batch.
+    dropped: Vec<(usize, Start)>,
     walks: Vec<Walk>,
     chain: Chain,
     phase: Phase,
@@ -166,6 +169,7 @@ impl Recovery {
             fresh_log,
             files: files.collect(),
             active: Vec::new(),
+            dropped: Vec::new(),
             walks: Vec::new(),
             chain: Chain::new(1, 0, applied_to),
             phase: Phase::Heads(0),
@@ -450,7 +454,7 @@ impl Recovery {
         }
         match search.then {
             Then::DropNewest(start) => {
-                self.active.pop();
+                self.dropped.extend(self.active.pop());
                 // If nothing is left, the log ends where its oldest segment was to begin.
                 self.chain = Chain::new(start.first, start.parent, start.base);
                 self.phase = Phase::Newest;
@@ -483,6 +487,13 @@ impl Recovery {
         let (tip, applied_to) = (self.chain.tip, self.applied_to);
         if tip < applied_to {
             return Err(RecoverError::Behind { tip, applied_to });
+        }
+        // A segment is opened when all before its first batch is durable; that may be the last batch once more.
+        let next = self.chain.number;
+        let is_at_end = |first: u64| first == next || first.checked_add(1) == Some(next);
+        let mut dropped = self.dropped.iter();
+        if let Some((file, _)) = dropped.find(|(_, start)| !is_at_end(start.first)) {
+            return self.damaged(*file, 0);
         }
         self.phase = Phase::Done;
         Ok(None)

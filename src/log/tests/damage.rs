@@ -7,6 +7,7 @@ use crate::base::random::Rng;
 use crate::log::frame::BatchHeader;
 use crate::log::frame::SECTOR_BYTES;
 use crate::log::frame::SegmentHeader;
+use crate::log::frame::Start;
 use crate::log::frame::Usage;
 use crate::log::recover::RecoverError;
 use crate::log::tests::script::Rows;
@@ -339,4 +340,62 @@ fn a_recovery_from_any_bytes_ends_within_its_bounds() {
         }
         assert!(!crate::log::fuzz::recovery(&input), "seed={seed}");
     }
+}
+
+/// The files in use with their headers, oldest first.
+fn active(image: &Image) -> Vec<(String, SegmentHeader, Start)> {
+    let headers = image.iter().filter_map(|(name, bytes)| {
+        let header = SegmentHeader::parse(bytes).ok()?;
+        match header.usage {
+            Usage::Active(start) => Some((name.clone(), header, start)),
+            Usage::Spare => None,
+        }
+    });
+    let mut active: Vec<_> = headers.collect();
+    active.sort_by_key(|(_, _, start)| start.sequence);
+    active
+}
+
+#[test]
+fn a_newest_segment_that_does_not_begin_where_the_log_ends_is_found() {
+    let written = write();
+    let (oldest, header, start) = active(&written.image)[0].clone();
+    let mut image = written.image.clone();
+    let usage = Usage::Active(Start {
+        sequence: start.sequence + 1_000,
+        ..start
+    });
+    let forged = SegmentHeader { usage, ..header }.write();
+    image.get_mut(&oldest).unwrap()[..SECTOR_BYTES].copy_from_slice(&forged);
+
+    let result = recover_image(&image);
+
+    assert!(
+        matches!(result, Err(RecoverError::Damaged { offset: 0, .. })),
+        "{result:?}"
+    );
+}
+
+#[test]
+fn damage_before_a_segment_that_a_crash_left_empty_is_found() {
+    let written = write();
+    let in_use = active(&written.image);
+    let [.., (before, _, start), (newest, _, next)] = in_use.as_slice() else {
+        panic!("two segments in use");
+    };
+    assert!(next.first > start.first);
+    let torn = rot(&written.image, newest, SECTOR_BYTES, 16 << 10, Rot::Zeros);
+    assert!(recover_image(&torn).is_ok());
+    let last = (1..written.image[before].len() / SECTOR_BYTES)
+        .rev()
+        .find(|sector| BatchHeader::parse(&torn[before][sector * SECTOR_BYTES..]).is_some())
+        .unwrap();
+
+    let damaged = rot(&torn, before, last * SECTOR_BYTES, SECTOR_BYTES, Rot::Flip);
+
+    let result = recover_image(&damaged);
+    assert!(
+        matches!(result, Err(RecoverError::Damaged { .. })),
+        "{result:?}"
+    );
 }

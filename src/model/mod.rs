@@ -13,6 +13,7 @@ pub(crate) mod epochs;
 pub(crate) mod frontier;
 pub(crate) mod message;
 pub(crate) mod op;
+pub(crate) mod pair;
 pub(crate) mod position;
 pub(crate) mod record;
 pub(crate) mod room;

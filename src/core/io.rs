@@ -27,6 +27,8 @@ use crate::model::entry::EpochRecord;
 use crate::model::entry::Origin;
 use crate::model::op::KickReason;
 use crate::model::op::Op;
+use crate::model::peer::PeerSession;
+use crate::model::position::Epoch;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 pub(crate) use crate::model::record::Record;
@@ -160,6 +162,34 @@ pub(crate) enum Input {
         ticket: Ticket,
         generation: u64,
     },
+
+    /// This node numbers no more. What it has proposed and nobody has numbered goes out again, in
+    /// order, in generation 0.
+    Follow,
+    /// This node numbers from here on, in an epoch of its own that begins; `paired`: what it
+    /// numbers is for the other node too.
+    Lead {
+        epoch: Epoch,
+        paired: bool,
+    },
+    /// From the other node, where this one numbers.
+    Proposed {
+        ticket: Ticket,
+        generation: u64,
+        proposal: Arc<Proposal>,
+        op_id: OpId,
+        origin: Option<Origin>,
+    },
+    /// An entry of another branch, durable in this node's log.
+    Merged {
+        entry: Arc<Entry>,
+    },
+    /// The other node is not heard any more: its sessions may come back, or end.
+    PeerGone,
+    /// All sessions of the other node, as both begin an epoch together.
+    PeerSessions {
+        sessions: Vec<PeerSession>,
+    },
 }
 
 /// What goes out.
@@ -178,6 +208,17 @@ pub(crate) enum Output {
         op_id: OpId,
         /// Goes into the entry, so that both logs hold the same.
         origin: Option<Origin>,
+    },
+    /// To the other node of a pair: this was numbered, for that ticket of its own if it asked.
+    Ship {
+        entry: Arc<Entry>,
+        ticket: Option<Ticket>,
+    },
+    /// To the other node: a guard of its proposal does not hold. What it still sends of that
+    /// generation is dropped.
+    Reject {
+        ticket: Ticket,
+        generation: u64,
     },
     Load {
         key: RecordKey,

@@ -279,6 +279,12 @@ impl Core {
             }
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
+            Input::Follow
+            | Input::Lead { .. }
+            | Input::Proposed { .. }
+            | Input::Merged { .. }
+            | Input::PeerGone
+            | Input::PeerSessions { .. } => {}
         }
         self.settle_step();
     }

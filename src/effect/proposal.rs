@@ -5,6 +5,10 @@ use std::sync::Arc;
 use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
 use crate::effect::query::Query;
+use crate::model::codec::Code;
+use crate::model::codec::CodecError;
+use crate::model::codec::Reader;
+use crate::model::codec::coded;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
@@ -25,6 +29,8 @@ pub(crate) struct Guard {
     pub(crate) version: Position,
 }
 
+coded!(struct Guard { key, version });
+
 /// What should happen, all of it or nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proposal {
@@ -34,6 +40,22 @@ pub(crate) struct Proposal {
     pub(crate) answers: Vec<Arc<Outgoing>>,
     /// To be looked up off the core when the ops are committed; its answer follows `answers`.
     pub(crate) query: Option<Query>,
+}
+
+/// What whoever numbers it has to know. Its answers stay where they are given.
+impl Code for Proposal {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.guards.encode(out);
+        self.ops.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            guards: Vec::decode(input)?,
+            ops: Vec::decode(input)?,
+            ..Self::default()
+        })
+    }
 }
 
 /// Why an evaluation gave no proposal.
@@ -116,5 +138,31 @@ impl Proposal {
 
     pub(crate) fn row(self, record: RecordKey, name: RowName, row: Option<Row>) -> Self {
         self.op(Op::row(record, name, row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::codec::from_bytes;
+    use crate::model::codec::to_bytes;
+
+    #[test]
+    fn what_numbers_a_proposal_learns_its_guards_and_ops() {
+        let guard = Guard {
+            key: RowKey {
+                record: RecordKey::Node,
+                name: RowName::VCard,
+            },
+            version: Position::from_u128(3 << 8),
+        };
+        let proposal = Proposal::nothing()
+            .row(RecordKey::Node, RowName::VCard, None)
+            .guarded(guard.clone());
+
+        let read: Proposal = from_bytes(&to_bytes(&proposal)).unwrap();
+
+        assert_eq!(read.guards, [guard]);
+        assert_eq!(format!("{:?}", read.ops), format!("{:?}", proposal.ops));
     }
 }

@@ -171,6 +171,8 @@ pub(crate) struct Present {
     pub(crate) at: Timestamp,
 }
 
+coded!(struct Present { priority, stanza, at });
+
 impl Account {
     /// The account's state row, if it was ever made.
     pub(crate) fn row(&self) -> Option<AccountRow> {

@@ -148,6 +148,16 @@ macro_rules! narrow {
 }
 narrow!(u8, u16, u32, usize);
 
+impl Code for i8 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        input.array().map(Self::from_be_bytes)
+    }
+}
+
 impl Code for u128 {
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.to_be_bytes());
@@ -173,6 +183,16 @@ impl Code for bool {
 }
 
 impl Code for Box<str> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        write_bytes(out, self.as_bytes());
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        read_str(input).map(Self::from)
+    }
+}
+
+impl Code for Arc<str> {
     fn encode(&self, out: &mut Vec<u8>) {
         write_bytes(out, self.as_bytes());
     }
@@ -237,6 +257,17 @@ impl<T: Code> Code for Vec<T> {
             values.push(T::decode(input)?);
         }
         Ok(values)
+    }
+}
+
+impl<A: Code, B: Code> Code for (A, B) {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+        self.1.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok((A::decode(input)?, B::decode(input)?))
     }
 }
 

@@ -54,11 +54,7 @@ impl Entry {
 
     /// What the log keeps: everything but the volatile ops.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.push(ENTRY_VERSION);
-        self.position.encode(out);
-        self.stamp.encode(out);
-        self.op_id.encode(out);
-        self.origin.encode(out);
+        self.encode_head(out);
         self.durable_ops().count().encode(out);
         for op in self.durable_ops() {
             op.encode(out);
@@ -67,21 +63,46 @@ impl Entry {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut input = Reader::new(bytes);
+        let mut entry = Self::decode_head(&mut input)?;
+        let ops = Vec::<Durable>::decode(&mut input)?;
+        entry.ops = ops.into_iter().map(|op| Op::Durable { op }).collect();
+        input.end()?;
+        Ok(entry)
+    }
+
+    /// What the other node of a pair is given: the volatile ops as well.
+    pub(crate) fn encode_shipped(&self, out: &mut Vec<u8>) {
+        self.encode_head(out);
+        self.ops.encode(out);
+    }
+
+    pub(crate) fn decode_shipped(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut input = Reader::new(bytes);
+        let mut entry = Self::decode_head(&mut input)?;
+        entry.ops = Vec::decode(&mut input)?;
+        input.end()?;
+        Ok(entry)
+    }
+
+    fn encode_head(&self, out: &mut Vec<u8>) {
+        out.push(ENTRY_VERSION);
+        self.position.encode(out);
+        self.stamp.encode(out);
+        self.op_id.encode(out);
+        self.origin.encode(out);
+    }
+
+    fn decode_head(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         if input.byte()? != ENTRY_VERSION {
             return Err(CodecError::Unknown);
         }
-        let entry = Self {
-            position: Position::decode(&mut input)?,
-            stamp: Hlc::decode(&mut input)?,
-            op_id: OpId::decode(&mut input)?,
-            origin: Option::decode(&mut input)?,
-            ops: Vec::<Durable>::decode(&mut input)?
-                .into_iter()
-                .map(|op| Op::Durable { op })
-                .collect(),
-        };
-        input.end()?;
-        Ok(entry)
+        Ok(Self {
+            position: Position::decode(input)?,
+            stamp: Hlc::decode(input)?,
+            op_id: OpId::decode(input)?,
+            origin: Option::decode(input)?,
+            ops: Vec::new(),
+        })
     }
 }
 

@@ -6,9 +6,6 @@ use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
-use crate::model::codec::Code;
-use crate::model::codec::CodecError;
-use crate::model::codec::Reader;
 use crate::model::codec::coded;
 use crate::stanza::MessageType;
 
@@ -28,29 +25,6 @@ pub(crate) struct Message {
 }
 
 coded!(struct Message { kind, from, to, id, lang, payload, sender });
-
-impl Code for MessageType {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(match self {
-            Self::Normal => 0,
-            Self::Chat => 1,
-            Self::Groupchat => 2,
-            Self::Headline => 3,
-            Self::Error => 4,
-        });
-    }
-
-    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        match input.byte()? {
-            0 => Ok(Self::Normal),
-            1 => Ok(Self::Chat),
-            2 => Ok(Self::Groupchat),
-            3 => Ok(Self::Headline),
-            4 => Ok(Self::Error),
-            _ => Err(CodecError::Unknown),
-        }
-    }
-}
 
 /// Where a kept message belongs: an account's archive or a room's.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -14,8 +14,13 @@ pub(crate) mod frontier;
 pub(crate) mod message;
 pub(crate) mod op;
 pub(crate) mod pair;
+pub(crate) mod peer;
 pub(crate) mod position;
 pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod row;
+pub(crate) mod stanza;
 pub(crate) mod stanza_id;
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ pub(crate) enum Op {
     Soft { op: Soft },
 }
 
+coded!(enum Op { 0 => Durable { op }, 1 => Soft { op } });
+
 /// What is written to the log and applied to the tables.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Durable {
@@ -114,6 +116,18 @@ pub(crate) enum Soft {
     Announce { stanza: Arc<Outgoing> },
 }
 
+coded!(enum Soft {
+    1 => Bind { jid, session, node, since },
+    2 => Unbind { jid, session, status },
+    3 => Presence { jid, session, presence, said },
+    4 => Directed { jid, to, available, said },
+    5 => Wants { jid, want, on },
+    6 => Route { stanza, to },
+    7 => Room { room, change },
+    8 => Kick { account, whom, why },
+    9 => Announce { stanza },
+});
+
 /// Which sessions of an account end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Kicked {
@@ -128,6 +142,8 @@ pub(crate) enum Kicked {
     },
 }
 
+coded!(enum Kicked { 0 => All, 1 => Others { session }, 2 => Resource { resource } });
+
 /// A switch of a session that delivery looks at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Want {
@@ -139,6 +155,8 @@ pub(crate) enum Want {
     Blocks,
 }
 
+coded!(enum Want { 0 => Carbons, 1 => Roster, 2 => Blocks });
+
 /// Why the sessions of an account end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum KickReason {
@@ -147,6 +165,8 @@ pub(crate) enum KickReason {
     /// An administrator ended the session (XEP-0133 section 4.5).
     Ended,
 }
+
+coded!(enum KickReason { 0 => NotAuthorized, 1 => Ended });
 
 impl Op {
     pub(crate) fn row(record: RecordKey, name: RowName, row: Option<Row>) -> Self {

@@ -112,6 +112,8 @@ pub(crate) enum RoomRole {
     Moderator,
 }
 
+coded!(enum RoomRole { 0 => None, 1 => Visitor, 2 => Participant, 3 => Moderator });
+
 /// A room in memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room {
@@ -150,6 +152,8 @@ pub(crate) struct Shown {
     /// How much at the beginning of the payload came from the client.
     pub(crate) own_bytes: usize,
 }
+
+coded!(struct Shown { open, hidden, own_bytes });
 
 /// A volatile change of a room. Who is told about it is computed at its delivery.
 #[derive(Clone, Debug)]
@@ -202,6 +206,17 @@ pub(crate) enum RoomChange {
     },
 }
 
+coded!(enum RoomChange {
+    1 => Say { stanza, to },
+    2 => Join { nick, jid, session, role, shown, id, created, assigned, history },
+    3 => Show { nick, jid, shown, id },
+    4 => Rename { nick, new, shown },
+    5 => Rights { changed, why },
+    6 => Leave { nick, jid, said },
+    7 => Remove { removed, why },
+    8 => Destroy { inside, notice },
+});
+
 /// Whom a stanza in a room is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Hearers {
@@ -216,6 +231,8 @@ pub(crate) enum Hearers {
     },
 }
 
+coded!(enum Hearers { 0 => All, 1 => Moderators, 2 => Occupant { nick }, 3 => Device { jid } });
+
 /// What an occupant may do from now on.
 #[derive(Clone, Debug)]
 pub(crate) struct Rights {
@@ -224,12 +241,16 @@ pub(crate) struct Rights {
     pub(crate) shown: Vec<(FullJid, Arc<Shown>)>,
 }
 
+coded!(struct Rights { nick, role, shown });
+
 /// An occupant that is made to leave, with all devices.
 #[derive(Clone, Debug)]
 pub(crate) struct Removed {
     pub(crate) nick: Arc<str>,
     pub(crate) devices: Vec<FullJid>,
 }
+
+coded!(struct Removed { nick, devices });
 
 /// Why something is done to occupants, as they are told.
 #[derive(Clone, Debug, Default)]
@@ -239,6 +260,8 @@ pub(crate) struct Why {
     pub(crate) actor: Option<Arc<str>>,
     pub(crate) reason: Option<Box<str>>,
 }
+
+coded!(struct Why { codes, actor, reason });
 
 impl RoomChange {
     /// Whose session enters (`true`) or leaves (`false`) the room.

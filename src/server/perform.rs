@@ -66,7 +66,10 @@ impl Node {
             | Output::Fetch { .. }
             | Output::Checkpoint { .. } => self.perform_store(output),
             // The engine keeps appends to itself; the others need a peer or a caller of their own.
-            Output::Append { .. } | Output::Propose { .. } => {}
+            Output::Append { .. }
+            | Output::Propose { .. }
+            | Output::Ship { .. }
+            | Output::Reject { .. } => {}
         }
     }
 

@@ -1,0 +1,62 @@
+//! A session as its node tells the other one about it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
+use crate::base::time::Timestamp;
+use crate::model::account::Present;
+use crate::model::codec::coded;
+use crate::model::position::Position;
+use crate::model::room::RoomRole;
+use crate::model::room::Shown;
+
+/// All that the other node has to know of a session: how it stands, not how it came to be so.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerSession {
+    pub(crate) jid: FullJid,
+    pub(crate) session: SessionId,
+    pub(crate) node: u8,
+    pub(crate) since: Timestamp,
+    /// When it last became available or changed its presence.
+    pub(crate) order: Position,
+    pub(crate) presence: Option<Present>,
+    pub(crate) carbons: bool,
+    pub(crate) interested: bool,
+    pub(crate) watches_blocks: bool,
+    pub(crate) directed: BTreeSet<Jid>,
+    pub(crate) rooms: Vec<PeerOccupancy>,
+    /// Its stream and how many of its stanzas are handled, if it counts (XEP-0198).
+    pub(crate) counted: Option<PeerCount>,
+}
+
+coded!(struct PeerSession {
+    jid, session, node, since, order, presence, carbons, interested, watches_blocks, directed,
+    rooms, counted,
+});
+
+/// A room that a session is in, and as whom.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerOccupancy {
+    pub(crate) room: BareJid,
+    pub(crate) nick: Arc<str>,
+    pub(crate) role: RoomRole,
+    pub(crate) shown: Arc<Shown>,
+    /// When it said that.
+    pub(crate) said: Position,
+}
+
+coded!(struct PeerOccupancy { room, nick, role, shown, said });
+
+/// How far a stream was counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PeerCount {
+    pub(crate) key: SmKey,
+    pub(crate) h: u32,
+}
+
+coded!(struct PeerCount { key, h });

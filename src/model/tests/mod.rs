@@ -1,0 +1,3 @@
+//! What crosses the link comes out as it went in.
+
+mod shipped;

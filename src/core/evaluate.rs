@@ -7,6 +7,7 @@ use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
+use crate::base::limits::REJECTIONS_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
@@ -16,6 +17,7 @@ use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::order::WantedResource;
+use crate::effect::fits::crosses;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -67,6 +69,7 @@ impl Core {
             proposal: None,
             proposed: false,
             refused: None,
+            rejections: 0,
         };
         if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id)) {
             session.received.open = session.received.open.saturating_add(1);
@@ -107,7 +110,11 @@ impl Core {
         };
         let mut view = View::new(&self.states.delivered, &self.settings, &facts);
         view.over = Some(&self.states.over);
-        let result = self.ask_feature(&view, &open.asked, ticket);
+        let result = if open.rejections < REJECTIONS_MAX {
+            self.ask_feature(&view, &open.asked, ticket)
+        } else {
+            Err(StanzaError::new(Condition::ResourceConstraint).into())
+        };
         let read_pending = view.read_pending.get();
         match result {
             Ok(proposal) => self.accept(ticket, proposal, read_pending),
@@ -153,6 +160,12 @@ impl Core {
             Asked::End { session } => match self.sessions.get(session) {
                 Some(session) => route::evaluate_end(view, &session.jid, session.id),
                 None => Ok(Proposal::nothing()),
+            },
+            Asked::Gone { jid, session } => match view.online(jid.as_jid()) {
+                Some(online) if online.session == *session => {
+                    route::evaluate_end(view, jid, *session)
+                }
+                Some(_) | None => Ok(Proposal::nothing()),
             },
             Asked::Bind { bind, .. } => self.evaluate_bind(view, bind, ticket),
             Asked::Resume { account, .. } | Asked::LookUp { account, .. } => {
@@ -258,6 +271,7 @@ impl Core {
         // What a stream counted before it was cut may still be in the line.
         let is_late = matches!(open.asked, Asked::Resume { .. }) && !self.order.is_clear();
         let proposal = self.within_credit(ticket, proposal);
+        let is_plain = is_plain && !self.crosses(&proposal.ops);
         if is_plain && !source_waits && !read_pending && !is_late {
             self.deliver_plain(&proposal.ops);
             self.set_proposal(ticket, proposal);
@@ -276,6 +290,24 @@ impl Core {
         }
     }
 
+    /// Whether one of these is for a session of the other node: then it is an entry.
+    fn crosses(&self, ops: &[Op]) -> bool {
+        if !self.order.is_paired {
+            return false;
+        }
+        let facts = Facts {
+            node: self.node,
+            ..Facts::default()
+        };
+        let view = View::new(&self.states.delivered, &self.settings, &facts);
+        ops.iter().any(|op| match op {
+            Op::Soft {
+                op: Soft::Route { to, .. },
+            } => crosses(&view, to),
+            Op::Soft { .. } | Op::Durable { .. } => false,
+        })
+    }
+
     fn set_proposal(&mut self, ticket: Ticket, proposal: Proposal) {
         if let Some(open) = self.order.open.get_mut(&ticket) {
             open.proposal = Some(Arc::new(proposal));
@@ -285,11 +317,12 @@ impl Core {
     /// Space is a credit known ahead: without it a durable change is refused here, so that an
     /// append never fails for want of space.
     fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
-        let own = self
-            .order
-            .open
-            .get(&ticket)
-            .is_none_or(|open| matches!(open.asked, Asked::End { .. } | Asked::Own { .. }));
+        let own = self.order.open.get(&ticket).is_none_or(|open| {
+            matches!(
+                open.asked,
+                Asked::End { .. } | Asked::Gone { .. } | Asked::Own { .. }
+            )
+        });
         if !proposal.ops.iter().any(Op::is_durable) {
             return proposal;
         }
@@ -345,6 +378,12 @@ impl Core {
             self.pin_records(&entry.ops);
             self.states.pend(position, entry.stamp, &entry.ops);
             self.append(&entry);
+            if self.order.is_paired {
+                self.outputs.push_back(Output::Ship {
+                    entry: Arc::clone(&entry),
+                    ticket: None,
+                });
+            }
             self.order.line.push_back(Place::Entry {
                 entry,
                 ticket: Some(ticket),
@@ -401,7 +440,7 @@ impl Core {
 }
 
 /// An upper bound of what the proposal's entry takes in the log.
-fn cost_bytes(proposal: &Proposal) -> u64 {
+pub(super) fn cost_bytes(proposal: &Proposal) -> u64 {
     let ops = proposal.ops.iter().map(|op| match op {
         Op::Durable {
             op: Durable::Message { message, places },

@@ -164,7 +164,7 @@ pub(crate) enum Input {
     },
 
     /// This node numbers no more. What it has proposed and nobody has numbered goes out again, in
-    /// order, in generation 0.
+    /// order, in generation 0: each time, so that the first may stop it and a second begin an epoch.
     Follow,
     /// This node numbers from here on, in an epoch of its own that begins; `paired`: what it
     /// numbers is for the other node too.
@@ -180,13 +180,19 @@ pub(crate) enum Input {
         op_id: OpId,
         origin: Option<Origin>,
     },
+    /// The record of an epoch, own or of another branch, durable in this node's log. It comes before
+    /// the first entry of its epoch, and before `Lead`.
+    Epoch {
+        record: EpochRecord,
+    },
     /// An entry of another branch, durable in this node's log.
     Merged {
         entry: Arc<Entry>,
     },
     /// The other node is not heard any more: its sessions may come back, or end.
     PeerGone,
-    /// All sessions of the other node, as both begin an epoch together.
+    /// All sessions of the other node ([`Core::own_sessions`](crate::core::Core::own_sessions) over
+    /// there, asked for once it is still), as both begin an epoch together: before `Lead` or `Follow`.
     PeerSessions {
         sessions: Vec<PeerSession>,
     },

@@ -328,6 +328,7 @@ impl Core {
         for id in over {
             self.begin_end(id);
         }
+        self.end_zombies();
         self.save_frontiers(false);
     }
 

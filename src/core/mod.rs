@@ -14,8 +14,11 @@ pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
 pub(crate) mod io;
+pub(crate) mod lead;
 pub(crate) mod link;
+mod merge;
 pub(crate) mod order;
+mod peer;
 pub(crate) mod queue;
 pub(crate) mod release;
 pub(crate) mod render;
@@ -43,9 +46,12 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::limits::STANZA_BYTES_MAX;
+use crate::base::limits::ZOMBIE_MS;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
+use crate::core::lead::Peer;
+use crate::core::lead::Proposed;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
@@ -99,6 +105,8 @@ pub(crate) struct CoreLimits {
     pub(crate) resume_ms_max: u64,
     /// Inputs of one session under way before it is read no further.
     pub(crate) open_max: u32,
+    /// How long the sessions of a node that is away stand for others.
+    pub(crate) zombie_ms: u64,
 }
 
 impl Default for CoreLimits {
@@ -110,6 +118,7 @@ impl Default for CoreLimits {
             stanza_bytes: STANZA_BYTES_MAX,
             resume_ms_max: 300_000,
             open_max: 256,
+            zombie_ms: ZOMBIE_MS,
         }
     }
 }
@@ -144,6 +153,7 @@ pub(crate) struct Core {
     ids: StanzaIds,
     order: Order,
     states: States,
+    peer: Peer,
     residence: Residence,
     tail: Tail,
     taken: Taken,
@@ -203,6 +213,7 @@ impl Core {
             ids: start.ids,
             order,
             states,
+            peer: Peer::default(),
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic),
             taken: Taken::default(),
@@ -279,12 +290,25 @@ impl Core {
             }
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
-            Input::Follow
-            | Input::Lead { .. }
-            | Input::Proposed { .. }
-            | Input::Merged { .. }
-            | Input::PeerGone
-            | Input::PeerSessions { .. } => {}
+            Input::Follow => self.handle_follow(),
+            Input::Lead { epoch, paired } => self.handle_lead(epoch, paired),
+            Input::Proposed {
+                ticket,
+                generation,
+                proposal,
+                op_id,
+                origin,
+            } => self.handle_proposed(Proposed {
+                ticket,
+                generation,
+                proposal,
+                op_id,
+                origin,
+            }),
+            Input::Merged { entry } => self.handle_merged(entry),
+            Input::PeerGone => self.handle_peer_gone(),
+            Input::PeerSessions { sessions } => self.handle_peer_sessions(sessions),
+            Input::Epoch { record } => self.handle_epoch(record),
         }
         self.settle_step();
     }
@@ -323,6 +347,7 @@ impl Core {
         let sessions = self.sessions.values().filter_map(Session::timeout);
         let own = [
             self.taken.timeout(),
+            self.zombies_timeout(),
             self.tail.timeout(self.limits.checkpoint_ms),
         ];
         sessions.chain(own.into_iter().flatten()).min()

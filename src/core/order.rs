@@ -13,6 +13,7 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
 use crate::core::session::LinkId;
 use crate::effect::proposal::Proposal;
 use crate::effect::request::Command;
@@ -47,6 +48,8 @@ pub(crate) struct Open {
     pub(crate) proposed: bool,
     /// Why it was refused, if it was.
     pub(crate) refused: Option<Condition>,
+    /// How often the sequencer elsewhere has rejected it.
+    pub(crate) rejections: u8,
 }
 
 /// What an input asks.
@@ -75,6 +78,11 @@ pub(crate) enum Asked {
         wish: TokenWish,
     },
     End {
+        session: SessionId,
+    },
+    /// The end of a session of a node that is away.
+    Gone {
+        jid: FullJid,
         session: SessionId,
     },
     Answered {
@@ -122,6 +130,8 @@ pub(crate) enum Place {
         entry: Arc<Entry>,
         ticket: Option<Ticket>,
     },
+    /// An entry of another branch, durable here.
+    Merged { entry: Arc<Entry> },
     /// An input of this node that changes nothing and answers after what stands before it.
     Answer { ticket: Ticket },
 }
@@ -140,6 +150,8 @@ pub(crate) enum Sequencer {
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) sequencer: Sequencer,
+    /// Another node has sessions, and is given every entry.
+    pub(crate) is_paired: bool,
     pub(crate) stamp: Hlc,
     pub(crate) open: BTreeMap<Ticket, Open>,
     /// Not numbered yet (only where the sequencer is elsewhere), answers in between included.
@@ -158,6 +170,7 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(sequencer: Sequencer, stamp: Hlc, op_source: u128) -> Self {
         Self {
+            is_paired: matches!(sequencer, Sequencer::There { .. }),
             sequencer,
             stamp,
             open: BTreeMap::new(),
@@ -193,6 +206,11 @@ impl Order {
         self.line.is_empty() && self.proposed.is_empty()
     }
 
+    /// Whether this node numbers.
+    pub(crate) fn is_leading(&self) -> bool {
+        matches!(self.sequencer, Sequencer::Here { .. })
+    }
+
     /// The next number, where this node gives it.
     pub(crate) fn number(&mut self) -> Option<Position> {
         match &mut self.sequencer {
@@ -208,7 +226,7 @@ impl Order {
     pub(crate) fn front_is_committed(&self) -> bool {
         match self.line.front() {
             None => false,
-            Some(Place::Answer { .. }) => true,
+            Some(Place::Answer { .. } | Place::Merged { .. }) => true,
             Some(Place::Entry { entry, .. }) => {
                 !entry.is_durable() || entry.position <= self.committed
             }

@@ -87,8 +87,7 @@ impl Core {
         }
     }
 
-    /// A guard did not hold: go back to it. Everything numbered stays, every own input that is
-    /// not numbered is evaluated again, in order, with the same ticket and op id.
+    /// A guard did not hold: go back to it. Everything numbered stays.
     pub(super) fn handle_rejected(&mut self, ticket: Ticket, rejected: u64) {
         let Sequencer::There { generation } = &mut self.order.sequencer else {
             return;
@@ -97,17 +96,10 @@ impl Core {
             return;
         }
         *generation = generation.saturating_add(1);
-        let again: Vec<Ticket> = self.order.proposed.drain(..).collect();
-        for ticket in &again {
-            if let Some(open) = self.order.open.get_mut(ticket) {
-                open.proposed = false;
-                open.proposal = None;
-            }
+        if let Some(open) = self.order.open.get_mut(&ticket) {
+            open.rejections = open.rejections.saturating_add(1);
         }
-        self.rebuild_pending();
-        for ticket in again {
-            self.evaluate(ticket);
-        }
+        self.propose_again();
     }
 
     /// Puts everything pending on top of the delivered state anew: what is numbered, then what
@@ -115,7 +107,7 @@ impl Core {
     pub(super) fn rebuild_pending(&mut self) {
         self.states.clear_pending();
         for place in &self.order.line {
-            if let Place::Entry { entry, .. } = place {
+            if let Place::Entry { entry, .. } | Place::Merged { entry } = place {
                 self.states.pend(entry.position, entry.stamp, &entry.ops);
             }
         }
@@ -141,7 +133,7 @@ impl Core {
     fn release_line(&mut self) {
         while self.order.front_is_committed() {
             let place = self.order.line.front().cloned();
-            if let Some(Place::Entry { entry, .. }) = &place
+            if let Some(Place::Entry { entry, .. } | Place::Merged { entry }) = &place
                 && !self.records_are_here(entry)
             {
                 return;
@@ -154,6 +146,7 @@ impl Core {
                         self.finish(ticket);
                     }
                 }
+                Some(Place::Merged { entry }) => self.deliver_merged(&entry),
                 Some(Place::Answer { ticket }) => self.finish(ticket),
                 None => return,
             }
@@ -181,7 +174,7 @@ impl Core {
     }
 
     /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.
-    fn follow_count(&mut self, entry: &Entry) {
+    pub(super) fn follow_count(&mut self, entry: &Entry) {
         let gone = entry
             .origin
             .as_ref()
@@ -196,7 +189,7 @@ impl Core {
         }
     }
 
-    fn sends_of(&self, at: At, op: &Op) -> Sends {
+    pub(super) fn sends_of(&self, at: At, op: &Op) -> Sends {
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
@@ -234,7 +227,7 @@ impl Core {
         }
     }
 
-    fn dispatch(&mut self, sends: Sends) {
+    pub(super) fn dispatch(&mut self, sends: Sends) {
         for (session, item) in sends.items {
             self.push(session, item);
         }
@@ -381,6 +374,7 @@ impl Core {
             }
             Asked::Stanza { .. }
             | Asked::End { .. }
+            | Asked::Gone { .. }
             | Asked::Answered { .. }
             | Asked::Own { .. } => {}
         }

@@ -75,6 +75,7 @@ impl Core {
             self.unpark(ticket);
         }
         self.release();
+        self.number_proposed();
     }
 
     /// Applies what the tables did not have when the record was read. Applying an op twice does
@@ -167,6 +168,14 @@ impl Core {
     /// is made of what was read.
     fn asked_records(&self) -> BTreeSet<BareJid> {
         let mut found = BTreeSet::new();
+        for key in self.peer.records() {
+            match key {
+                RecordKey::Account { jid } | RecordKey::Room { jid } => {
+                    found.insert(jid);
+                }
+                RecordKey::Node => {}
+            }
+        }
         for open in self.order.open.values() {
             match &open.asked {
                 Asked::Stanza { request } => {
@@ -184,6 +193,9 @@ impl Core {
                 }
                 Asked::Command { command, .. } => {
                     found.insert(command.account().clone());
+                }
+                Asked::Gone { jid, .. } => {
+                    found.insert(jid.bare());
                 }
                 Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
             }

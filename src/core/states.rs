@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::effect::proposal::Guard;
 use crate::effect::state::At;
 use crate::effect::state::State;
 use crate::effect::state::records_of;
@@ -20,6 +19,7 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
+use crate::model::row::RowKey;
 
 use crate::base::ids::Ticket;
 
@@ -44,6 +44,11 @@ pub(crate) fn provisional(ticket: Ticket) -> Position {
         ticket.0,
         0,
     )
+}
+
+/// Whether the version is of something that was proposed and not numbered.
+pub(crate) fn is_provisional(version: Position) -> bool {
+    version.epoch().counter == u32::MAX
 }
 
 impl States {
@@ -147,14 +152,12 @@ impl States {
         self.pending.clear();
     }
 
-    /// Whether what an evaluation read still holds, numbered but uncommitted entries included.
-    pub(crate) fn holds(&self, guard: &Guard) -> bool {
-        let key = &guard.key;
+    /// The version of a resident row, numbered but uncommitted entries included.
+    pub(crate) fn version(&self, key: &RowKey) -> Position {
         let rows = self
             .over
             .rows(&key.record)
             .or_else(|| self.delivered.rows(&key.record));
-        let version = rows.map_or(Position::ZERO, |rows| rows.version(&key.name));
-        version == guard.version
+        rows.map_or(Position::ZERO, |rows| rows.version(&key.name))
     }
 }

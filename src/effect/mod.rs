@@ -6,6 +6,7 @@
 //! state as it was before the op and returns [`sends::Sends`] to the sessions of its own node.
 //! Neither sends, stores, waits, or looks at a clock.
 
+pub(crate) mod fits;
 pub(crate) mod proposal;
 pub(crate) mod query;
 pub(crate) mod request;

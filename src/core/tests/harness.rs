@@ -66,6 +66,11 @@ impl Bench {
     }
 
     pub(super) fn with(sequencer: Sequencer) -> Self {
+        Self::node(0, sequencer)
+    }
+
+    /// One of two.
+    pub(super) fn node(node: u8, sequencer: Sequencer) -> Self {
         let mut tables = Tables::default();
         for name in ["ann", "bob", "cid"] {
             let (record, name) = (account(name), RowName::Account);
@@ -87,20 +92,21 @@ impl Bench {
         epochs.add(&record);
         let settings = Settings {
             domain: "h".into(),
+            rooms_host: Some("rooms.h".into()),
             ..Settings::default()
         };
         let core = Core::new(Start {
-            node: 0,
+            node,
             sequencer,
             epochs,
             fresh_epochs: vec![record],
             stamp: Hlc::default(),
-            salt: EPOCH.salt,
+            salt: EPOCH.salt + u32::from(node),
             tail: Vec::new(),
             ids: StanzaIds::new([1; 16]),
             settings: Arc::new(settings),
             limits: CoreLimits::default(),
-            entropy: Box::new(Rng::from_number(1)),
+            entropy: Box::new(Rng::from_number(1 + u64::from(node))),
             now: now(1_000),
         });
         Self {

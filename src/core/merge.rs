@@ -1,0 +1,165 @@
+//! What the other node did while both were alone: entries of its branch, delivered late.
+//!
+//! Such an entry is on this disk already. It takes its place behind what is numbered here, is
+//! applied by the merge rules of its rows, and shown to the sessions of this node as far as it
+//! changed anything (rule U8).
+
+use std::sync::Arc;
+
+use crate::core::Core;
+use crate::core::order::Asked;
+use crate::core::order::Place;
+use crate::effect::sends::How;
+use crate::effect::sends::Item;
+use crate::effect::sends::Sends;
+use crate::effect::state::At;
+use crate::effect::state::State;
+use crate::model::account::AccountState;
+use crate::model::entry::Entry;
+use crate::model::op::Durable;
+use crate::model::op::KickReason;
+use crate::model::op::Kicked;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::op::numbered;
+use crate::model::room::Affiliation;
+use crate::model::room::Removed;
+use crate::model::room::RoomChange;
+use crate::model::room::Why;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+
+/// XEP-0045 section 9.1: banned.
+const BANNED: u16 = 301;
+
+impl Core {
+    pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
+        self.order.stamp = self.order.stamp.max(entry.stamp);
+        self.pin_records(&entry.ops);
+        self.states.pend(entry.position, entry.stamp, &entry.ops);
+        self.order.line.push_back(Place::Merged { entry });
+        self.release();
+    }
+
+    /// Folds an entry of another branch into the delivered state; sends what is new here.
+    pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) {
+        // Proposed there and numbered here as well, because the link broke in between (rule U16).
+        let is_repeated = self.peer.has_numbered(entry.op_id);
+        self.order.delivered = self.order.delivered.max(entry.position);
+        self.tail.push(Arc::clone(entry));
+        for (sub, op) in numbered(&entry.ops) {
+            let at = At {
+                position: entry.position.with_sub(sub),
+                stamp: entry.stamp,
+            };
+            let is_message = matches!(
+                op,
+                Op::Durable {
+                    op: Durable::Message { .. }
+                }
+            );
+            if is_message && is_repeated {
+                continue;
+            }
+            match self.outcome(at, op) {
+                Some(outcome) => {
+                    let sends = self.sends_of(at, &outcome);
+                    self.states.fold(at, op);
+                    self.dispatch(late(sends));
+                    self.follow_merged(&outcome);
+                }
+                None => self.states.fold(at, op),
+            }
+        }
+        self.states.unpend(&entry.ops);
+        self.follow_count(entry);
+    }
+
+    /// What the op comes to here; `None`: nothing, because what is here wins.
+    fn outcome(&self, at: At, op: &Op) -> Option<Op> {
+        let Op::Durable {
+            op: Durable::Row { record, name, .. },
+        } = op
+        else {
+            return Some(op.clone());
+        };
+        let delivered = &self.states.delivered;
+        let value = |state: &State| state.rows(record).and_then(|rows| rows.row(name).cloned());
+        let before = value(delivered);
+        let mut after = State::default();
+        after.share(record, delivered);
+        let epochs = &self.states.epochs;
+        after.apply(at, op, |a, b| epochs.follows(a, b));
+        let after = value(&after);
+        (before != after).then(|| Op::row(record.clone(), name.clone(), after))
+    }
+
+    /// What goes with such a change where it is made, and was volatile there.
+    fn follow_merged(&mut self, op: &Op) {
+        let Op::Durable {
+            op: Durable::Row { record, name, row },
+        } = op
+        else {
+            return;
+        };
+        let ops = match (record, name, row) {
+            (RecordKey::Account { jid }, RowName::Account, Some(Row::Account { row }))
+                if row.state != AccountState::Enabled =>
+            {
+                vec![kick(jid.clone())]
+            }
+            (RecordKey::Account { jid }, RowName::Credentials, Some(_)) => vec![kick(jid.clone())],
+            (
+                RecordKey::Room { jid },
+                RowName::Affiliation { jid: user },
+                Some(Row::Affiliation { row }),
+            ) if row.affiliation == Affiliation::Outcast => {
+                let room = self.states.delivered.rooms.get(jid);
+                let occupants = room.iter().flat_map(|room| &room.occupants);
+                let banned = occupants.filter(|(_, one)| one.user == *user);
+                let removed: Vec<Removed> = banned
+                    .map(|(nick, one)| Removed {
+                        nick: Arc::clone(nick),
+                        devices: one.devices.keys().cloned().collect(),
+                    })
+                    .collect();
+                if removed.is_empty() {
+                    return;
+                }
+                let why = Why {
+                    codes: vec![BANNED],
+                    ..Why::default()
+                };
+                vec![Op::soft(Soft::Room {
+                    room: jid.clone(),
+                    change: Arc::new(RoomChange::Remove { removed, why }),
+                })]
+            }
+            _ => return,
+        };
+        self.open(Asked::Own { ops }, None, None);
+    }
+}
+
+fn kick(account: crate::base::jid::BareJid) -> Op {
+    Op::soft(Soft::Kick {
+        account,
+        whom: Kicked::All,
+        why: KickReason::NotAuthorized,
+    })
+}
+
+/// With its time (XEP-0203): it was said before what the reader has seen since.
+fn late(mut sends: Sends) -> Sends {
+    for (_, item) in &mut sends.items {
+        if let Item::Kept { how, .. } = item {
+            *how = match *how {
+                How::Direct => How::Late,
+                How::Room => How::RoomHistory,
+                other => other,
+            };
+        }
+    }
+    sends
+}

@@ -1,0 +1,420 @@
+//! The sessions of the other node: learned as they stand, kept while it is away, ended when it does
+//! not come back.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::ids::SessionId;
+use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
+use crate::base::time::Monotonic;
+use crate::core::Core;
+use crate::core::order::Asked;
+use crate::core::order::Place;
+use crate::effect::view::Facts;
+use crate::effect::view::View;
+use crate::model::account::Online;
+use crate::model::entry::Entry;
+use crate::model::entry::Origin;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+use crate::model::op::Want;
+use crate::model::peer::PeerCount;
+use crate::model::peer::PeerOccupancy;
+use crate::model::peer::PeerSession;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::room::OccupantDevice;
+use crate::model::room::Removed;
+use crate::model::room::Rights;
+use crate::model::room::Room;
+use crate::model::room::RoomChange;
+use crate::model::room::RoomRole;
+use crate::model::room::Why;
+use crate::route;
+use crate::stanza::Kind;
+use crate::stanza::PresenceType;
+use crate::stanza::outgoing::Outgoing;
+
+/// XEP-0045 section 7.14: removed because of a technical problem.
+const TECHNICAL: [u16; 2] = [307, 333];
+
+/// Volatile ops, each with the place in the order that it had where it was numbered.
+type Steps = Vec<(Position, Vec<Op>)>;
+
+impl Core {
+    /// Whether everything that is numbered is delivered: only then do the sessions stand as both
+    /// nodes will know them.
+    pub(crate) fn is_still(&self) -> bool {
+        self.order.line.is_empty()
+    }
+
+    /// All sessions of this node, for the other one.
+    pub(crate) fn own_sessions(&self) -> Vec<PeerSession> {
+        let accounts = self.states.delivered.accounts.values();
+        let online = accounts.flat_map(|account| account.online.values());
+        online
+            .filter(|online| online.node == self.node)
+            .map(|online| self.told(online))
+            .collect()
+    }
+
+    fn told(&self, online: &Online) -> PeerSession {
+        let occupancy = |jid: &BareJid| {
+            let room = self.states.delivered.rooms.get(jid)?;
+            let (nick, role, device) = device_in(room, &online.jid)?;
+            Some(PeerOccupancy {
+                room: jid.clone(),
+                nick,
+                role,
+                shown: Arc::clone(&device.shown),
+                said: device.said,
+            })
+        };
+        let session = self.sessions.get(&online.session);
+        let counted = session.and_then(|session| {
+            let management = session.management.as_ref()?;
+            Some(PeerCount {
+                key: management.key,
+                h: session.received.handled,
+            })
+        });
+        PeerSession {
+            jid: online.jid.clone(),
+            session: online.session,
+            node: online.node,
+            since: online.since,
+            order: online.order,
+            presence: online.presence.clone(),
+            carbons: online.carbons,
+            interested: online.interested,
+            watches_blocks: online.watches_blocks,
+            directed: online.directed.clone(),
+            rooms: online.rooms.iter().filter_map(occupancy).collect(),
+            counted,
+        }
+    }
+
+    /// The other node is not heard: its sessions stand for a while as if nothing had happened.
+    pub(super) fn handle_peer_gone(&mut self) {
+        let until = self.now.monotonic.plus_ms(self.limits.zombie_ms);
+        self.peer.zombies_until = Some(until);
+    }
+
+    /// When the sessions of a node that is away end. Who does not number cannot end them.
+    pub(super) fn zombies_timeout(&self) -> Option<Monotonic> {
+        self.peer
+            .zombies_until
+            .filter(|_| self.order.is_leading() && !self.order.is_paired)
+    }
+
+    /// Ends the sessions of the other node, as if they had closed, once it was away for too long.
+    pub(super) fn end_zombies(&mut self) {
+        if self
+            .zombies_timeout()
+            .is_none_or(|until| until > self.now.monotonic)
+        {
+            return;
+        }
+        self.peer.zombies_until = None;
+        for (session, jid) in self.foreign_sessions() {
+            self.open(Asked::Gone { jid, session }, None, None);
+        }
+    }
+
+    fn foreign_sessions(&self) -> BTreeMap<SessionId, FullJid> {
+        let accounts = self.states.delivered.accounts.values();
+        let online = accounts.flat_map(|account| account.online.values());
+        online
+            .filter(|online| online.node != self.node)
+            .map(|online| (online.session, online.jid.clone()))
+            .collect()
+    }
+
+    /// How the sessions of the other node stand. What differs from what was known is delivered here
+    /// as if it had just happened; the other node knows it already.
+    pub(super) fn handle_peer_sessions(&mut self, sessions: Vec<PeerSession>) {
+        self.peer.zombies_until = None;
+        let listed: BTreeSet<SessionId> = sessions.iter().map(|one| one.session).collect();
+        for (session, jid) in self.foreign_sessions() {
+            if !listed.contains(&session) {
+                self.take_over(None, &[(Position::ZERO, self.end_ops(&jid, session))]);
+            }
+        }
+        for session in sessions {
+            let steps = self.steps_to(&session);
+            self.take_over(Some(&session), &steps);
+        }
+    }
+
+    /// What is said when a session ends, without what only its own node may write.
+    fn end_ops(&self, jid: &FullJid, session: SessionId) -> Vec<Op> {
+        let facts = Facts::default();
+        let view = View::new(&self.states.delivered, &self.settings, &facts);
+        let proposal = route::evaluate_end(&view, jid, session).unwrap_or_default();
+        let soft = proposal.ops.into_iter().filter(|op| !op.is_durable());
+        soft.collect()
+    }
+
+    /// The steps into the line: they are numbered already, and volatile.
+    fn take_over(&mut self, session: Option<&PeerSession>, steps: &[(Position, Vec<Op>)]) {
+        let origin = session.and_then(|session| {
+            let PeerCount { key, h } = session.counted?;
+            Some(Origin {
+                jid: session.jid.clone(),
+                key,
+                h,
+                iq: None,
+            })
+        });
+        let mut origin = origin;
+        for (position, ops) in steps {
+            let entry = Arc::new(Entry {
+                position: *position,
+                stamp: self.order.stamp,
+                op_id: OpId::default(),
+                origin: origin.take(),
+                ops: ops.clone(),
+            });
+            self.pin_records(&entry.ops);
+            self.states.pend(entry.position, entry.stamp, &entry.ops);
+            self.order.line.push_back(Place::Entry {
+                entry,
+                ticket: None,
+            });
+        }
+        self.release();
+    }
+
+    /// What leads from the session as it is known here to how it stands.
+    fn steps_to(&self, session: &PeerSession) -> Steps {
+        let mut steps = Steps::new();
+        let account = self.states.delivered.accounts.get(&session.jid.bare());
+        let there = account.and_then(|account| account.online.get(session.jid.resource()));
+        let mut known = there;
+        if let Some(other) = there.filter(|other| other.session != session.session) {
+            // Both were alone, and the address was taken twice: the later one has it (RFC 6120
+            // section 7.7.2.2).
+            if (other.since, other.session) > (session.since, session.session) {
+                return steps;
+            }
+            steps.push((session.order, self.end_ops(&other.jid, other.session)));
+            known = None;
+        }
+        steps.push((session.order, session_ops(known, session)));
+        for occupancy in &session.rooms {
+            let ops = self.room_ops(session, occupancy);
+            steps.push((occupancy.said, ops));
+        }
+        if let Some(known) = known {
+            steps.push((session.order, self.left_rooms(known, session)));
+        }
+        steps
+    }
+
+    /// Entering or showing oneself anew in one room.
+    fn room_ops(&self, session: &PeerSession, occupancy: &PeerOccupancy) -> Vec<Op> {
+        let join = join(session, occupancy);
+        let Some(room) = self.states.delivered.rooms.get(&occupancy.room) else {
+            return vec![join];
+        };
+        let nick = &occupancy.nick;
+        if let Some(there) = room.occupants.get(nick)
+            && there.user != session.jid.bare()
+        {
+            if self.node < session.node {
+                // The same decision over there: the nickname stays with the node of the lower number.
+                return Vec::new();
+            }
+            let removed = vec![Removed {
+                nick: Arc::clone(nick),
+                devices: there.devices.keys().cloned().collect(),
+            }];
+            let why = Why {
+                codes: TECHNICAL.to_vec(),
+                ..Why::default()
+            };
+            let remove = RoomChange::Remove { removed, why };
+            return vec![change(&occupancy.room, remove), join];
+        }
+        match device_in(room, &session.jid) {
+            Some((old, ..)) if old != *nick => {
+                vec![leave(&occupancy.room, old, &session.jid), join]
+            }
+            Some((_, role, device)) if device.session == session.session => {
+                shown_anew(session, occupancy, role, device)
+            }
+            Some(_) | None => vec![join],
+        }
+    }
+
+    /// Rooms that the session is not in any more.
+    fn left_rooms(&self, known: &Online, session: &PeerSession) -> Vec<Op> {
+        let is_in = |jid: &BareJid| session.rooms.iter().any(|one| one.room == *jid);
+        let left = known.rooms.iter().filter(|jid| !is_in(jid));
+        left.filter_map(|jid| {
+            let room = self.states.delivered.rooms.get(jid)?;
+            let (nick, ..) = device_in(room, &known.jid)?;
+            Some(leave(jid, nick, &known.jid))
+        })
+        .collect()
+    }
+}
+
+fn change(room: &BareJid, change: RoomChange) -> Op {
+    Op::soft(Soft::Room {
+        room: room.clone(),
+        change: Arc::new(change),
+    })
+}
+
+fn join(session: &PeerSession, occupancy: &PeerOccupancy) -> Op {
+    let join = RoomChange::Join {
+        nick: Arc::clone(&occupancy.nick),
+        jid: session.jid.clone(),
+        session: session.session,
+        role: occupancy.role,
+        shown: Arc::clone(&occupancy.shown),
+        id: None,
+        created: false,
+        assigned: false,
+        history: false,
+    };
+    change(&occupancy.room, join)
+}
+
+fn leave(room: &BareJid, nick: Arc<str>, jid: &FullJid) -> Op {
+    let leave = RoomChange::Leave {
+        nick,
+        jid: jid.clone(),
+        said: Arc::new([]),
+    };
+    change(room, leave)
+}
+
+/// Another role or presence of a device that is where it was.
+fn shown_anew(
+    session: &PeerSession,
+    occupancy: &PeerOccupancy,
+    role: RoomRole,
+    device: &OccupantDevice,
+) -> Vec<Op> {
+    let nick = Arc::clone(&occupancy.nick);
+    let shown = Arc::clone(&occupancy.shown);
+    let jid = session.jid.clone();
+    if role != occupancy.role {
+        let changed = vec![Rights {
+            nick,
+            role: occupancy.role,
+            shown: vec![(jid, shown)],
+        }];
+        let why = Why::default();
+        return vec![change(&occupancy.room, RoomChange::Rights { changed, why })];
+    }
+    if device.shown.open == shown.open {
+        return Vec::new();
+    }
+    let id = None;
+    let show = RoomChange::Show {
+        nick,
+        jid,
+        shown,
+        id,
+    };
+    vec![change(&occupancy.room, show)]
+}
+
+/// The nickname, role and device of a session in a room.
+fn device_in<'a>(
+    room: &'a Room,
+    jid: &FullJid,
+) -> Option<(Arc<str>, RoomRole, &'a OccupantDevice)> {
+    let nick = room.nicks.get(jid)?;
+    let occupant = room.occupants.get(nick)?;
+    Some((Arc::clone(nick), occupant.role, occupant.devices.get(jid)?))
+}
+
+/// Everything about a session but its rooms.
+fn session_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let jid = || session.jid.clone();
+    if known.is_none() {
+        ops.push(Op::soft(Soft::Bind {
+            jid: jid(),
+            session: session.session,
+            node: session.node,
+            since: session.since,
+        }));
+    }
+    let wants = [
+        (
+            Want::Carbons,
+            known.is_some_and(|one| one.carbons),
+            session.carbons,
+        ),
+        (
+            Want::Roster,
+            known.is_some_and(|one| one.interested),
+            session.interested,
+        ),
+        (
+            Want::Blocks,
+            known.is_some_and(|one| one.watches_blocks),
+            session.watches_blocks,
+        ),
+    ];
+    for (want, was, on) in wants {
+        if was != on {
+            let jid = jid();
+            ops.push(Op::soft(Soft::Wants { jid, want, on }));
+        }
+    }
+    let was = known.and_then(|one| one.presence.as_ref());
+    let is = session.presence.as_ref();
+    let is_same = match (was, is) {
+        (Some(was), Some(is)) => was.priority == is.priority && was.stanza == is.stanza,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    let gone = || said(session, PresenceType::Unavailable);
+    if !is_same {
+        let here = is.map(|here| Arc::clone(&here.stanza));
+        ops.push(Op::soft(Soft::Presence {
+            jid: jid(),
+            session: session.session,
+            presence: is.cloned(),
+            said: here.unwrap_or_else(gone),
+        }));
+    }
+    let none = BTreeSet::new();
+    let old = known.map_or(&none, |one| &one.directed);
+    let both = old.symmetric_difference(&session.directed);
+    for to in both {
+        let available = session.directed.contains(to);
+        let kind = if available {
+            PresenceType::Available
+        } else {
+            PresenceType::Unavailable
+        };
+        ops.push(Op::soft(Soft::Directed {
+            jid: jid(),
+            to: to.clone(),
+            available,
+            said: said(session, kind),
+        }));
+    }
+    ops
+}
+
+/// What the session said, as far as that is known.
+fn said(session: &PeerSession, kind: PresenceType) -> Arc<Outgoing> {
+    Arc::new(Outgoing {
+        kind: Kind::Presence(kind),
+        from: session.jid.to_jid(),
+        to: None,
+        id: None,
+        lang: None,
+        payload: Arc::default(),
+    })
+}

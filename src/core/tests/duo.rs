@@ -1,0 +1,250 @@
+//! Two cores back to back: what passes between them are bytes in two queues that may be cut.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::ids::Ticket;
+use crate::core::Input;
+use crate::core::Output;
+use crate::core::order::Sequencer;
+use crate::core::tests::harness::Bench;
+use crate::core::tests::harness::EPOCH;
+use crate::model::codec::from_bytes;
+use crate::model::codec::to_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::Origin;
+use crate::model::position::Epoch;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::testing::sim::reading::Seen;
+
+/// What one tells the other.
+pub(super) enum Frame {
+    Propose {
+        ticket: Ticket,
+        generation: u64,
+        proposal: Vec<u8>,
+        op_id: OpId,
+        origin: Option<Origin>,
+    },
+    Ship {
+        entry: Vec<u8>,
+        ticket: Option<Ticket>,
+    },
+    Reject {
+        ticket: Ticket,
+        generation: u64,
+    },
+    /// Everything at or below is on my disk.
+    Durable {
+        upto: Position,
+    },
+}
+
+pub(super) struct Duo {
+    pub(super) nodes: [Bench; 2],
+    /// From node 0, from node 1.
+    pub(super) wires: [VecDeque<Frame>; 2],
+    is_linked: bool,
+    durable: [Position; 2],
+    pub(super) epoch: Epoch,
+}
+
+impl Duo {
+    /// Node 0 numbers for both.
+    pub(super) fn new() -> Self {
+        let there = || Sequencer::There { generation: 0 };
+        let mut duo = Self {
+            nodes: [Bench::node(0, there()), Bench::node(1, there())],
+            wires: [VecDeque::new(), VecDeque::new()],
+            is_linked: false,
+            durable: [Position::ZERO; 2],
+            epoch: EPOCH,
+        };
+        duo.meet(0);
+        duo
+    }
+
+    /// A connection: the sessions are exchanged, and one of the two begins to number for both.
+    pub(super) fn meet(&mut self, leader: usize) {
+        self.is_linked = true;
+        self.wires = [VecDeque::new(), VecDeque::new()];
+        for node in &mut self.nodes {
+            node.step(Input::Follow);
+        }
+        self.drain(0);
+        self.drain(1);
+        self.wires = [VecDeque::new(), VecDeque::new()];
+        self.commit_all();
+        let lists = [0, 1].map(|one| {
+            assert!(self.nodes[one].core.is_still(), "node {one}");
+            to_bytes(&self.nodes[one].core.own_sessions())
+        });
+        self.epoch.counter += 1;
+        self.epoch.node = u8::try_from(leader).unwrap();
+        for one in [0, 1] {
+            let sessions = from_bytes(&lists[1 - one]).unwrap();
+            self.nodes[one].step(Input::PeerSessions { sessions });
+            let begin = if one == leader {
+                let epoch = self.epoch;
+                Input::Lead {
+                    epoch,
+                    paired: true,
+                }
+            } else {
+                Input::Follow
+            };
+            self.nodes[one].step(begin);
+        }
+    }
+
+    /// Both know that the other is not there.
+    pub(super) fn part(&mut self) {
+        self.is_linked = false;
+        self.wires = [VecDeque::new(), VecDeque::new()];
+        for one in [0, 1] {
+            self.drain(one);
+            self.nodes[one].step(Input::PeerGone);
+        }
+        self.wires = [VecDeque::new(), VecDeque::new()];
+    }
+
+    /// A node goes on alone, in an epoch of its own.
+    pub(super) fn go_solo(&mut self, one: usize) {
+        let epoch = Epoch {
+            counter: self.epoch.counter + 1,
+            node: u8::try_from(one).unwrap(),
+            salt: 9,
+        };
+        self.nodes[one].step(Input::Lead {
+            epoch,
+            paired: false,
+        });
+    }
+
+    /// What the cores want to tell each other goes onto the wires.
+    pub(super) fn drain(&mut self, one: usize) {
+        let outputs = std::mem::take(&mut self.nodes[one].outputs);
+        for output in outputs {
+            let frame = match output {
+                Output::Propose {
+                    ticket,
+                    generation,
+                    proposal,
+                    op_id,
+                    origin,
+                } => Frame::Propose {
+                    ticket,
+                    generation,
+                    proposal: to_bytes(proposal.as_ref()),
+                    op_id,
+                    origin,
+                },
+                Output::Ship { entry, ticket } => {
+                    let mut bytes = Vec::new();
+                    entry.encode_shipped(&mut bytes);
+                    let entry = bytes;
+                    Frame::Ship { entry, ticket }
+                }
+                Output::Reject { ticket, generation } => Frame::Reject { ticket, generation },
+                output => {
+                    self.nodes[one].outputs.push(output);
+                    continue;
+                }
+            };
+            self.wires[one].push_back(frame);
+        }
+    }
+
+    /// One frame arrives at `to`.
+    pub(super) fn carry(&mut self, to: usize) -> bool {
+        self.drain(1 - to);
+        let Some(frame) = self.wires[1 - to].pop_front() else {
+            return false;
+        };
+        let input = match frame {
+            Frame::Propose {
+                ticket,
+                generation,
+                proposal,
+                op_id,
+                origin,
+            } => Input::Proposed {
+                ticket,
+                generation,
+                proposal: Arc::new(from_bytes(&proposal).unwrap()),
+                op_id,
+                origin,
+            },
+            Frame::Ship { entry, ticket } => Input::Numbered {
+                entry: Arc::new(Entry::decode_shipped(&entry).unwrap()),
+                ticket,
+            },
+            Frame::Reject { ticket, generation } => Input::Rejected { ticket, generation },
+            Frame::Durable { upto } => {
+                let upto = upto.min(self.durable[to]);
+                Input::Durable { upto }
+            }
+        };
+        self.nodes[to].step(input);
+        true
+    }
+
+    /// The node's disk has all it was given.
+    pub(super) fn sync(&mut self, one: usize) -> bool {
+        let Some(last) = self.nodes[one].appended.back().map(|last| last.position) else {
+            return false;
+        };
+        if last <= self.durable[one] {
+            return false;
+        }
+        self.durable[one] = last;
+        if self.is_linked {
+            self.drain(one);
+            self.wires[one].push_back(Frame::Durable { upto: last });
+            let upto = last.min(self.durable[1 - one]);
+            self.nodes[one].step(Input::Durable { upto });
+        } else {
+            self.nodes[one].step(Input::Durable { upto: last });
+        }
+        true
+    }
+
+    fn commit_all(&mut self) {
+        for one in [0, 1] {
+            self.sync(one);
+            let upto = self.durable[one];
+            self.nodes[one].step(Input::Durable { upto });
+        }
+        self.wires = [VecDeque::new(), VecDeque::new()];
+    }
+
+    /// Until nothing is under way.
+    pub(super) fn settle(&mut self) {
+        while self.carry(0) | self.carry(1) | self.sync(0) | self.sync(1) {}
+    }
+
+    /// A session with stream management, presence said and read away.
+    pub(super) fn arrive(&mut self, one: usize, link: u64, name: &str) -> crate::base::ids::SmKey {
+        self.nodes[one].bind(link, name, &format!("r{link}"));
+        self.settle();
+        let key = self.nodes[one].enable(link);
+        self.nodes[one].say(link, "<presence/>");
+        self.settle();
+        self.nodes[one].read(link);
+        key
+    }
+
+    /// What a link has got, presence as `from type` and messages as `from: body`.
+    pub(super) fn heard(&mut self, one: usize, link: u64) -> Vec<String> {
+        let heard = self.nodes[one].read(link).into_iter();
+        let heard = heard.filter_map(|seen| match seen {
+            Seen::Message(text) => Some(format!("{}: {}", text.from, text.body)),
+            Seen::Presence { from, kind } if kind.is_empty() => Some(from),
+            Seen::Presence { from, kind } => Some(format!("{from} {kind}")),
+            Seen::Iq { id, kind, .. } => Some(format!("iq {id} {kind}")),
+            _ => None,
+        });
+        heard.collect()
+    }
+}

@@ -45,7 +45,6 @@ pub(crate) use self::output::Inline;
 pub(crate) use self::output::LookUp;
 pub(crate) use self::output::Management;
 pub(crate) use self::output::Output;
-pub(crate) use self::output::Received;
 pub(crate) use self::output::Register;
 pub(crate) use self::output::Resource;
 pub(crate) use self::output::ResumeRequest;

@@ -100,7 +100,6 @@ impl Core {
         }
         let facts = Facts {
             now: self.now.wall,
-            node: self.node,
             random: open.random,
             derived: open.derived.clone(),
             is_unusable: open.is_unusable,
@@ -126,7 +125,7 @@ impl Core {
                 self.load(key, Some(ticket));
             }
             Err(Stop::Need {
-                need: Need::Derive { password, .. },
+                need: Need::Derive { password },
             }) => {
                 self.park(ticket);
                 self.outputs.push_back(Output::Derive { ticket, password });

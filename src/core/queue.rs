@@ -184,10 +184,6 @@ impl Queue {
         self.written > 0
     }
 
-    pub(crate) fn unacknowledged(&self) -> usize {
-        self.written
-    }
-
     /// Whether something should be written now. To a client that said it is inactive (XEP-0352)
     /// only what matters is, and takes along what waits before it.
     pub(crate) fn wants_write(&self, active: bool) -> bool {
@@ -232,10 +228,6 @@ impl Queue {
                 Slot::Item { .. } | Slot::Page { .. } => None,
             })
             .collect()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
     }
 }
 

@@ -199,7 +199,6 @@ impl Core {
     fn sends_of(&self, at: At, op: &Op) -> Sends {
         let facts = Facts {
             now: self.now.wall,
-            node: self.node,
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
@@ -437,7 +436,6 @@ impl Core {
         self.tail.let_go(&Hold::Query(number));
         let facts = Facts {
             now: self.now.wall,
-            node: self.node,
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);

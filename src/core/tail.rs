@@ -363,10 +363,9 @@ impl Tail {
         let total = total.map(|total| total.saturating_add(more));
         let mut newer = matching
             .filter(|(position, _, _)| page.reaches(*position))
-            .map(|(position, row, place)| Kept {
+            .map(|(position, row, _)| Kept {
                 position,
                 at: row.at,
-                role: place.role,
                 message: Arc::clone(&row.message),
             });
         let mut complete = complete;

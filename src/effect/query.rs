@@ -12,7 +12,6 @@ use crate::base::time::Timestamp;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
-use crate::model::message::Role;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 
@@ -60,7 +59,6 @@ pub(crate) enum Question {
         /// Without those that their owners have hidden (XEP-0045 section 4.2), or that do not persist:
         /// these are in memory.
         public_only: bool,
-        purpose: Purpose,
     },
 }
 
@@ -164,7 +162,6 @@ pub(crate) fn is_with(asked: &Jid, other: &Jid) -> bool {
 pub(crate) struct Kept {
     pub(crate) position: Position,
     pub(crate) at: Timestamp,
-    pub(crate) role: Role,
     pub(crate) message: Arc<Message>,
 }
 

@@ -25,8 +25,6 @@ use crate::model::row::Rows;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) now: Timestamp,
-    /// The node that evaluates or delivers.
-    pub(crate) node: u8,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],
     /// The keys of the password that a [`Need::Derive`] of this input named.
@@ -153,16 +151,6 @@ impl<'a> View<'a> {
     /// Whether the address is of an account of ours (existing or not).
     pub(crate) fn is_account(&self, jid: &Jid) -> bool {
         jid.local().is_some() && jid.domain() == self.settings.domain.as_ref()
-    }
-
-    /// Whether the address is of a room, or an occupant of one.
-    pub(crate) fn is_room(&self, jid: &Jid) -> bool {
-        jid.local().is_some() && self.settings.rooms_host.as_deref() == Some(jid.domain())
-    }
-
-    /// Whether the address is the server's own.
-    pub(crate) fn is_server(&self, jid: &Jid) -> bool {
-        jid.local().is_none() && jid.domain() == self.settings.domain.as_ref()
     }
 
     /// Whether the user may administer the server.

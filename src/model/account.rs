@@ -145,6 +145,10 @@ pub(crate) struct Account {
 pub(crate) struct Online {
     pub(crate) session: SessionId,
     /// The node that has the socket.
+    #[expect(
+        dead_code,
+        reason = "the pair ends the sessions of a node that is gone"
+    )]
     pub(crate) node: u8,
     pub(crate) jid: FullJid,
     /// Set while the resource is available (RFC 6121 section 4).
@@ -168,7 +172,6 @@ pub(crate) struct Online {
 pub(crate) struct Present {
     pub(crate) priority: i8,
     pub(crate) stanza: Arc<Outgoing>,
-    pub(crate) at: Timestamp,
 }
 
 impl Account {

@@ -84,7 +84,6 @@ pub(crate) enum Soft {
     /// The resource's presence for all; `None`: unavailable, with what it said.
     Presence {
         jid: FullJid,
-        session: SessionId,
         presence: Option<Present>,
         said: Arc<Outgoing>,
     },

@@ -1,8 +1,7 @@
 //! Rows: the durable state, one value at a time.
 //!
-//! A record (an account, a room, the node) is a set of rows; a row has a name within its record, a
-//! value, and a rule for what holds when two branches of the log changed it. Features say what a
-//! value means; the log, the tables, guards, merges and copies treat all rows alike.
+//! A record (an account, a room, the node) is a set of rows; a row has a name within its record and a
+//! value. Features say what a value means; the log, the tables, guards and copies treat all rows alike.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,43 +103,6 @@ coded!(enum RowName {
     17 => Text { name },
     18 => Created { room },
 });
-
-/// What holds when two branches of the log changed one row (both were served alone).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Merge {
-    /// The later stamp.
-    Register,
-    /// A value wins over its removal.
-    AddWins,
-    /// The more restrictive value, removal of a right included.
-    RestrictWins,
-    /// The larger value, element by element.
-    Max,
-    /// The first creation known to both; the other is renamed.
-    Unique,
-}
-
-impl RowName {
-    /// The merge rule of the row.
-    pub(crate) fn merge(&self) -> Merge {
-        match self {
-            Self::Account | Self::Room => Merge::Unique,
-            Self::Blocked { .. } | Self::Created { .. } => Merge::AddWins,
-            Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
-            Self::Frontier | Self::Stream { .. } => Merge::Max,
-            Self::Credentials
-            | Self::LastSeen
-            | Self::Preferences
-            | Self::VCard
-            | Self::Contact { .. }
-            | Self::Private { .. }
-            | Self::RoomConfig
-            | Self::Subject
-            | Self::Secret { .. }
-            | Self::Text { .. } => Merge::Register,
-        }
-    }
-}
 
 /// The value of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -274,11 +236,6 @@ impl Rows {
         if self.row(name).is_none() {
             self.forget(name);
         }
-    }
-
-    /// A rough count of the bytes in memory, for the budget of resident records.
-    pub(crate) fn weight(&self) -> usize {
-        self.cells.len().saturating_mul(160)
     }
 }
 

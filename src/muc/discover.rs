@@ -9,7 +9,6 @@ use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
-use crate::effect::query::Purpose;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::request::Request;
@@ -96,10 +95,6 @@ fn rooms(view: &View<'_>, request: &Request, query: Node<'_>) -> Result<Proposal
             after,
             count_max: page.map_or(PAGE_ITEMS_MAX, |page| page.items_max()),
             public_only: true,
-            purpose: Purpose {
-                name: "rooms".into(),
-                memo: "".into(),
-            },
         },
     }))
 }

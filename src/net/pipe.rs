@@ -52,8 +52,14 @@ pub(crate) struct Taken {
 /// Why a connection is over. `PeerTls` is the peer's fault; a socket can break at either end.
 #[derive(Debug)]
 pub(crate) enum PipeError {
-    Socket(io::Error),
+    Socket,
     PeerTls(rustls::Error),
+}
+
+impl From<io::Error> for PipeError {
+    fn from(_: io::Error) -> Self {
+        Self::Socket
+    }
 }
 
 impl Scratch {
@@ -97,11 +103,11 @@ impl Pipe {
     ) -> Poll<Result<Taken, PipeError>> {
         scratch.clear.clear();
         loop {
-            ready!(self.socket.poll_readable(cx)).map_err(PipeError::Socket)?;
+            ready!(self.socket.poll_readable(cx))?;
             match self.socket.get_ref().read(&mut scratch.wire) {
                 Ok(bytes) => return Poll::Ready(self.take(bytes, scratch)),
                 Err(error) if is_temporary(&error) => {}
-                Err(error) => return Poll::Ready(Err(PipeError::Socket(error))),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
@@ -112,7 +118,7 @@ impl Pipe {
         match self.socket.get_ref().read(&mut scratch.wire) {
             Ok(bytes) => self.take(bytes, scratch).map(Some),
             Err(error) if is_temporary(&error) => Ok(None),
-            Err(error) => Err(PipeError::Socket(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -125,7 +131,7 @@ impl Pipe {
             None => scratch.clear.extend_from_slice(wire),
             Some(tls) => {
                 while !wire.is_empty() {
-                    tls.read_tls(&mut wire).map_err(PipeError::Socket)?;
+                    tls.read_tls(&mut wire)?;
                     is_end |= decrypt(tls, &mut scratch.clear)?;
                 }
             }
@@ -140,7 +146,7 @@ impl Pipe {
         bytes: &[u8],
     ) -> Poll<Result<(), PipeError>> {
         match &mut self.tls {
-            Some(tls) => tls.writer().write_all(bytes).map_err(PipeError::Socket)?,
+            Some(tls) => tls.writer().write_all(bytes)?,
             None if self.unsent.is_empty() => {
                 let sent = self.send_clear(bytes)?;
                 let rest = bytes.get(sent..).unwrap_or_default();
@@ -155,7 +161,7 @@ impl Pipe {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PipeError>> {
         while self.has_unsent() {
             if self.send()? == 0 {
-                ready!(self.socket.poll_writable(cx)).map_err(PipeError::Socket)?;
+                ready!(self.socket.poll_writable(cx))?;
             }
         }
         // Its room is for those that have something to say.
@@ -187,14 +193,14 @@ impl Pipe {
 
     fn count_sent(&mut self, sent: io::Result<usize>) -> Result<usize, PipeError> {
         match sent {
-            Ok(0) => Err(PipeError::Socket(io::ErrorKind::WriteZero.into())),
+            Ok(0) => Err(PipeError::Socket),
             Ok(bytes) => {
                 metric::add(Metric::BytesSent, u64::try_from(bytes).unwrap_or(0));
                 self.has_moved = true;
                 Ok(bytes)
             }
             Err(error) if is_temporary(&error) => Ok(0),
-            Err(error) => Err(PipeError::Socket(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -228,7 +234,7 @@ fn decrypt(tls: &mut ServerConnection, clear: &mut Vec<u8>) -> Result<bool, Pipe
     let mut left = state.plaintext_bytes_to_read();
     while left > 0 {
         let mut reader = tls.reader();
-        let chunk = reader.fill_buf().map_err(PipeError::Socket)?;
+        let chunk = reader.fill_buf()?;
         let bytes = chunk.len();
         clear.extend_from_slice(chunk);
         reader.consume(bytes);

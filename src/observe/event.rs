@@ -27,9 +27,6 @@ pub(crate) enum Event<'a> {
     CertificateMade {
         fingerprint: &'a dyn fmt::Display,
     },
-    CertificateEnds {
-        days_left: u64,
-    },
     ConnectionAccepted {
         from: IpAddr,
     },
@@ -68,9 +65,6 @@ pub(crate) enum Event<'a> {
     ConnectionEnded {
         from: IpAddr,
     },
-    AdminAsked {
-        verb: &'a str,
-    },
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -86,7 +80,6 @@ impl Event<'_> {
             Self::StorageFailed { .. } => Level::Error,
             Self::AcceptFailed { .. }
             | Self::ReloadFailed { .. }
-            | Self::CertificateEnds { .. }
             | Self::LoginDelayed { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
@@ -96,8 +89,7 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::CertificateMade { .. }
             | Self::LoginFailed { .. }
-            | Self::ClientStalled { .. }
-            | Self::AdminAsked { .. } => Level::Info,
+            | Self::ClientStalled { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
             | Self::SessionStarted { .. }
@@ -123,9 +115,7 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::ReloadFailed { .. }
             | Self::CertificateMade { .. }
-            | Self::CertificateEnds { .. }
             | Self::ConnectionEnded { .. }
-            | Self::AdminAsked { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -150,9 +140,6 @@ impl fmt::Display for Event<'_> {
             Self::CertificateMade { fingerprint } => {
                 write!(f, "self-signed certificate made sha256={fingerprint}")
             }
-            Self::CertificateEnds { days_left } => {
-                write!(f, "certificate ends soon days={days_left}")
-            }
             Self::ConnectionAccepted { from } => write!(f, "connection accepted from={from}"),
             Self::ConnectionRefused { from, why } => {
                 write!(f, "connection refused from={from} why={why}")
@@ -176,7 +163,6 @@ impl fmt::Display for Event<'_> {
                 write!(f, "client takes nothing from={from} seconds={seconds}")
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
-            Self::AdminAsked { verb } => write!(f, "administrator asks verb={verb}"),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

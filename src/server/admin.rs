@@ -4,6 +4,8 @@
 //! and `status`, then exactly one `done` or `failed`. Whoever can open the socket (mode 0600) may do
 //! everything, as whoever can read the data folder may anyway.
 
+use std::collections::BTreeMap;
+
 use miniserde::Deserialize;
 use miniserde::Serialize;
 use miniserde::json;
@@ -91,6 +93,8 @@ pub(crate) struct Status {
     pub(crate) certificate_fingerprint: String,
     /// XEP-0082 date.
     pub(crate) certificate_expires: String,
+    /// What was counted since the start, by the name of the counter.
+    pub(crate) counters: BTreeMap<String, u64>,
 }
 
 /// Why a line is no request or no reply: the other side is another program or version.
@@ -274,6 +278,7 @@ mod tests {
         };
         let status = Status {
             sessions: 7,
+            counters: BTreeMap::from([("logins".to_owned(), 3)]),
             ..<Status as Default>::default()
         };
         for reply in [

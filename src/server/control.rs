@@ -35,6 +35,7 @@ use crate::model::row::RecordKey;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
+use crate::observe::metric;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::admin::SOCKET_FILE;
@@ -296,6 +297,9 @@ impl Site {
             resident_bytes: resident_bytes(),
             certificate_fingerprint: fingerprint,
             certificate_expires: expires,
+            counters: metric::all()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         }));
         Ok(())
     }

@@ -80,7 +80,6 @@ pub(super) fn wire_settings(
             connections_max: limits.connections,
             connections_per_address_max: limits.connections_per_address,
             strangers_max: limits.handshakes,
-            login: limits.login,
             free_failures: limits.login_failures,
         },
         stall: limits.stall,

@@ -59,7 +59,6 @@ use crate::store::changes::Tables;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
-use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
@@ -273,8 +272,9 @@ impl Store {
 }
 
 /// Tables that are gone with the process.
+#[cfg(test)]
 pub(crate) fn memory(cache_bytes: usize) -> Result<Store, StoreError> {
-    Store::open(Arc::new(Memory::default()), cache_bytes)
+    Store::open(Arc::new(disk::memory::Memory::default()), cache_bytes)
 }
 
 fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {

@@ -44,11 +44,6 @@ impl<T: Copy, const N: usize> Small<T, N> {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.inline.clear();
-        self.spilled.clear();
-    }
-
     pub(super) fn pop_while(&mut self, condition: impl Fn(&T) -> bool) {
         while self.as_slice().last().is_some_and(&condition) {
             if self.spilled.pop().is_none() {

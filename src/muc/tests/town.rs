@@ -344,10 +344,9 @@ impl Town {
                     .iter()
                     .any(|place| place.owner == page.owner && page.matches(**position, *at, place))
             })
-            .map(|(position, (at, message, places))| Kept {
+            .map(|(position, (at, message, _))| Kept {
                 position: *position,
                 at: *at,
-                role: places[0].role,
                 message: Arc::clone(message),
             })
             .collect();

@@ -399,7 +399,7 @@ impl<H: Hub> Connection<H> {
                 let seconds = self.wires.settings.borrow().stall.as_secs();
                 observe::emit(&Told::ClientStalled { from, seconds });
             }
-            End::Done | End::Lost | End::Broken(PipeError::Socket(_)) => {}
+            End::Done | End::Lost | End::Broken(PipeError::Socket) => {}
         }
         observe::emit(&Told::ConnectionEnded { from });
         if !matches!(self.phase, Phase::Closing { .. }) {

@@ -147,7 +147,6 @@ fn settings() -> WireSettings {
             connections_max: 10,
             connections_per_address_max: 10,
             strangers_max: 10,
-            login: Duration::from_mins(1),
             free_failures: 3,
         },
         stall: Duration::from_mins(1),

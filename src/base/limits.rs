@@ -324,11 +324,13 @@ const _: () = assert!(3 * ROOM_INVITES_MAX < OPS_PER_ENTRY_MAX);
 /// It leaves them all in one entry of the log. The next is refused with `resource-constraint`.
 pub(crate) const ROOMS_JOINED_MAX: usize = 200;
 
-/// Rooms whose end is written down when a session ends, two changes each.
+const _: () = assert!(ROOMS_JOINED_MAX + 5 < OPS_PER_ENTRY_MAX);
+
+/// Rooms without occupants whose end is written down in one entry, two changes each.
 ///
-/// What is not written is a room that has no occupants and does not persist, which is none either.
-pub(crate) const ROOM_ENDS_MAX: usize = 16;
-const _: () = assert!(ROOMS_JOINED_MAX + 2 * ROOM_ENDS_MAX + 5 < OPS_PER_ENTRY_MAX);
+/// The next ones follow in the next entry.
+pub(crate) const ROOMS_ENDED_MAX: usize = 100;
+const _: () = assert!(2 * ROOMS_ENDED_MAX < OPS_PER_ENTRY_MAX);
 /// Longest name of a contact and of a group, in bytes.
 ///
 /// RFC 6121 section 2.3.3 leaves it to the server; an address is no longer. Beyond it: `not-acceptable`.

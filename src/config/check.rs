@@ -18,6 +18,7 @@ use crate::config::settings::LogLevel;
 use crate::config::settings::Quota;
 use crate::config::settings::Registration;
 use crate::config::settings::Retention;
+use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::config::settings::Tls;
 use crate::config::value::Value;
@@ -99,6 +100,10 @@ impl Check<'_> {
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
             muc_host,
+            muc_create: match self.choice("muc.create").as_str() {
+                "admins" => RoomMakers::Admins,
+                _ => RoomMakers::Anyone,
+            },
             contacts: self.contacts(),
             limits: self.limits(),
             retention: Retention {

@@ -198,6 +198,13 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "The host of the rooms. It is part of their addresses, so changing it later hides the rooms there are.",
     ),
+    key(
+        "muc.create",
+        Kind::Choice(&["anyone", "admins"]),
+        Fallback::Toml("\"anyone\""),
+        true,
+        "Who may make rooms. With \"admins\" everybody else gets not-allowed; rooms that are there stay.",
+    ),
     key("upload.host", Kind::Absent("file upload"), UNSET, false, ""),
     key("pubsub.host", Kind::Absent("PubSub"), UNSET, false, ""),
     contact(

@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,
     pub(crate) muc_host: String,
+    pub(crate) muc_create: RoomMakers,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
@@ -29,6 +30,12 @@ pub(crate) struct Settings {
 pub(crate) enum Registration {
     Closed,
     Open,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RoomMakers {
+    Anyone,
+    Admins,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -159,6 +159,7 @@ impl Core {
             }
             Asked::Token { wish, .. } => crate::account::token::evaluate(view, wish),
             Asked::Answered { .. } => Ok(Proposal::nothing()),
+            Asked::Emptied { rooms } => crate::muc::evaluate_emptied(view, rooms),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()
@@ -284,11 +285,12 @@ impl Core {
     /// Space is a credit known ahead: without it a durable change is refused here, so that an
     /// append never fails for want of space.
     fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
-        let own = self
-            .order
-            .open
-            .get(&ticket)
-            .is_none_or(|open| matches!(open.asked, Asked::End { .. } | Asked::Own { .. }));
+        let own = self.order.open.get(&ticket).is_none_or(|open| {
+            matches!(
+                open.asked,
+                Asked::End { .. } | Asked::Emptied { .. } | Asked::Own { .. }
+            )
+        });
         if !proposal.ops.iter().any(Op::is_durable) {
             return proposal;
         }

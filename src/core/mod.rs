@@ -10,6 +10,7 @@
 
 mod binding;
 pub(crate) mod boot;
+pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
@@ -46,6 +47,7 @@ use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
+use crate::core::empty::Rooms;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
@@ -127,6 +129,8 @@ pub(crate) struct Start {
     pub(crate) fresh_epochs: Vec<EpochRecord>,
     /// Entries of the log that the tables do not hold yet, in order.
     pub(crate) tail: Vec<Arc<Entry>>,
+    /// The rooms that the tables list.
+    pub(crate) rooms: Rooms,
     pub(crate) ids: StanzaIds,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: CoreLimits,
@@ -163,6 +167,8 @@ pub(crate) struct Core {
     kicked: Vec<(SessionId, EndReason)>,
     /// Sessions to end once this step is through.
     ends: Vec<SessionId>,
+    /// Rooms that may be over.
+    empty_rooms: std::collections::BTreeSet<BareJid>,
     /// Streams that closed while they waited for a session.
     closed_early: std::collections::BTreeSet<LinkId>,
     /// The line is being delivered: nothing may be delivered in between.
@@ -192,6 +198,9 @@ impl Core {
         order.delivered = order.committed;
         let mut states = States::default();
         states.epochs = start.epochs;
+        let mut rooms = start.rooms;
+        rooms.follow(&start.tail);
+        states.delivered.rooms_there = rooms.there.len();
         let mut core = Self {
             node: start.node,
             now: start.now,
@@ -218,6 +227,7 @@ impl Core {
             touched: std::collections::BTreeSet::new(),
             kicked: Vec::new(),
             ends: Vec::new(),
+            empty_rooms: rooms.fleeting(),
             closed_early: std::collections::BTreeSet::new(),
             releasing: false,
             limits: start.limits,
@@ -328,6 +338,7 @@ impl Core {
         while let Some(id) = self.ends.pop() {
             self.begin_end(id);
         }
+        self.end_empty();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)
                 && session.wants_write()

@@ -84,6 +84,10 @@ pub(crate) enum Asked {
         id: u64,
         command: Command,
     },
+    /// The core's own: rooms that may be over.
+    Emptied {
+        rooms: Vec<BareJid>,
+    },
     /// The core's own: ready ops.
     Own {
         ops: Vec<Op>,

@@ -151,6 +151,7 @@ impl Core {
                 Some(Place::Entry { entry, ticket }) => {
                     self.deliver(&entry);
                     if let Some(ticket) = ticket {
+                        self.note_empty(&entry);
                         self.finish(ticket);
                     }
                 }
@@ -381,6 +382,7 @@ impl Core {
             Asked::Stanza { .. }
             | Asked::End { .. }
             | Asked::Answered { .. }
+            | Asked::Emptied { .. }
             | Asked::Own { .. } => {}
         }
     }

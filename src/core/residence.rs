@@ -185,6 +185,7 @@ impl Core {
                 Asked::Command { command, .. } => {
                     found.insert(command.account().clone());
                 }
+                Asked::Emptied { rooms } => found.extend(rooms.iter().cloned()),
                 Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
             }
         }

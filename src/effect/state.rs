@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<BareJid, Arc<Account>>,
     pub(crate) rooms: BTreeMap<BareJid, Arc<Room>>,
     pub(crate) node: Option<Arc<Rows>>,
+    /// How many rooms there are in all, in memory or not; of use where everything is folded in.
+    pub(crate) rooms_there: usize,
 }
 
 impl State {
@@ -135,6 +137,7 @@ impl State {
                 {
                     account.keep_untaken(|position| !frontier.covers(position, &follows));
                 }
+                self.count_room((record, name, row.as_ref()));
                 let cell = Cell {
                     at: at.position,
                     stamp: at.stamp,
@@ -181,6 +184,21 @@ impl State {
                     account.unarchived = Arc::default();
                 }
             }
+        }
+    }
+
+    fn count_room(&mut self, (record, name, row): (&RecordKey, &RowName, Option<&Row>)) {
+        if *name != RowName::Room {
+            return;
+        }
+        let Some(rows) = self.rows(record) else {
+            return;
+        };
+        let is_there = |row: Option<&Row>| matches!(row, Some(Row::Room { row }) if !row.destroyed);
+        match (is_there(rows.row(name)), is_there(row)) {
+            (false, true) => self.rooms_there = self.rooms_there.saturating_add(1),
+            (true, false) => self.rooms_there = self.rooms_there.saturating_sub(1),
+            _ => {}
         }
     }
 

@@ -107,6 +107,20 @@ impl<'a> View<'a> {
             .map(|(jid, room)| (jid, room.as_ref()))
     }
 
+    /// How many rooms there are in all, those among them that only pending entries know.
+    pub(crate) fn rooms_there(&self) -> usize {
+        let is_there = |room: &Room| room.row().is_some_and(|row| !row.destroyed);
+        let pending = self.over.into_iter().flat_map(|over| &over.rooms);
+        pending.fold(self.base.rooms_there, |count, (jid, room)| {
+            let before = self.base.rooms.get(jid).is_some_and(|room| is_there(room));
+            match (before, is_there(room)) {
+                (false, true) => count.saturating_add(1),
+                (true, false) => count.saturating_sub(1),
+                _ => count,
+            }
+        })
+    }
+
     /// Accounts in memory, in order of address (those online among them).
     pub(crate) fn resident_accounts(&self) -> impl Iterator<Item = (&'a BareJid, &'a Account)> {
         self.base

@@ -387,6 +387,11 @@ impl Room {
         self.living().is_some()
     }
 
+    /// Whether it is none any more, but not written down as that.
+    pub(crate) fn is_over(&self) -> bool {
+        self.row().is_some_and(|row| !row.destroyed) && !self.exists()
+    }
+
     pub(crate) fn config(&self) -> Option<&Arc<RoomConfig>> {
         match self.rows.row(&RowName::RoomConfig) {
             Some(Row::RoomConfig { config }) => Some(config),

@@ -41,6 +41,12 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<(Proposal, RoomRow), Stop> {
         // Section 7.2.11.
         return Err(StanzaError::new(Condition::NotAllowed).into());
     }
+    let is_counted = visit.room.row().is_some_and(|row| !row.destroyed);
+    if !is_counted && view.rooms_there() >= view.settings.limits.rooms_max {
+        return Err(StanzaError::new(Condition::ResourceConstraint)
+            .with_text("the server has as many rooms as it takes")
+            .into());
+    }
     let mut proposal = counted(visit, visit.propose())?;
     let record = visit.record();
     if visit.room.row().is_some() {

@@ -42,6 +42,7 @@ pub(crate) use deliver::deliver_private;
 pub(crate) use deliver::deliver_row;
 pub(crate) use discover::answer_rooms;
 pub(crate) use history::answer as answer_history;
+pub(crate) use leave::evaluate_emptied;
 pub(crate) use leave::leave_ops;
 
 use crate::archive;

@@ -9,6 +9,7 @@ use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
 use crate::c2s;
 use crate::config::settings::Registration;
+use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::core::CoreLimits;
 use crate::effect::settings::Limits as Bounds;
@@ -108,12 +109,13 @@ pub(super) fn policies(settings: &Settings) -> Policies {
             roster_items_max: settings.limits.roster_contacts,
             blocked_max: settings.limits.blocked_addresses,
             untaken_max: settings.quota.offline_messages,
+            rooms_max: settings.limits.rooms,
             rooms_per_user_max: settings.quota.rooms_per_account,
             sessions_max: settings.limits.sessions_per_account,
             occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
             ..Bounds::default()
         },
-        rooms_by_admins_only: false,
+        rooms_by_admins_only: settings.muc_create == RoomMakers::Admins,
         started: Clock::of_the_day(),
         ids: StanzaIds::default(),
     }

@@ -16,6 +16,7 @@ use crate::core::Start;
 use crate::core::boot::Boot;
 use crate::core::boot::Secrets;
 use crate::core::boot::UnreadableRecord;
+use crate::core::empty::Rooms;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
 use crate::effect::settings::Settings as Policies;
@@ -100,6 +101,9 @@ pub(crate) fn start(
     let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
     let rows = node_rows(&store)?;
+    let rooms = Rooms {
+        there: store.rooms().map_err(StartError::Store)?,
+    };
     let (engine, secrets) = begin(
         &mut files,
         boot,
@@ -108,6 +112,7 @@ pub(crate) fn start(
             now,
             salt,
             rows,
+            rooms,
             policies,
             limits,
             entropy,
@@ -160,6 +165,7 @@ struct Beginning {
     now: Now,
     salt: u32,
     rows: Rows,
+    rooms: Rooms,
     policies: Arc<Policies>,
     limits: CoreLimits,
     entropy: SystemEntropy,
@@ -193,6 +199,7 @@ fn begin(
         stamp: boot.stamp,
         salt: with.salt,
         tail: boot.tail,
+        rooms: with.rooms,
         ids: secrets.ids.clone(),
         settings: with.policies,
         limits: with.limits,

@@ -21,6 +21,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use redb::ReadableTable as _;
 use redb::WriteTransaction;
 
 use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
 use crate::base::limits::CHECKPOINT_CLEARS_MAX;
 use crate::base::limits::CHECKPOINT_LOOKS;
 use crate::base::limits::FRESH_TABLES_BYTES_MAX;
@@ -189,6 +191,11 @@ impl Store {
             }
             Ok(records)
         })
+    }
+
+    /// All rooms that exist, with whether they persist.
+    pub(crate) fn rooms(&self) -> Result<BTreeMap<BareJid, bool>, StoreError> {
+        self.read("listing the rooms", list::rooms)
     }
 
     /// A record with all its rows. Takes time in proportion to their number.

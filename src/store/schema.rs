@@ -63,6 +63,9 @@ pub(super) const ACCOUNT_IS_DISABLED: u8 = 1;
 /// Flag of an entry of `rooms`: strangers may see it in the list.
 pub(super) const ROOM_IS_PUBLIC: u8 = 1;
 
+/// Flag of an entry of `rooms`: it ends with its last occupant.
+pub(super) const ROOM_IS_FLEETING: u8 = 2;
+
 /// The version that every value of variable form begins with.
 const VALUE_VERSION: u8 = 1;
 

@@ -4,4 +4,5 @@ mod binding;
 mod follower;
 mod harness;
 mod resume;
+mod rooms;
 mod waits;

@@ -133,6 +133,23 @@ impl Tables {
         self.records.get(key).cloned().unwrap_or_default()
     }
 
+    /// All rooms that exist, with whether they persist.
+    pub(crate) fn rooms(&self) -> BTreeMap<BareJid, bool> {
+        let rooms = self.records.iter().filter_map(|(key, rows)| {
+            let RecordKey::Room { jid } = key else {
+                return None;
+            };
+            let room = Room {
+                rows: Arc::new(rows.clone()),
+                ..Room::default()
+            };
+            let persists = room.config().is_some_and(|config| config.persistent);
+            let row = room.row().filter(|row| !row.destroyed);
+            row.map(|_| (jid.clone(), persists))
+        });
+        rooms.collect()
+    }
+
     /// Which entry wrote the row last.
     pub(crate) fn version(&self, key: &RowKey) -> Position {
         let rows = self.records.get(&key.record);

@@ -78,7 +78,6 @@ pub(crate) struct Limits {
     pub(crate) sessions_per_account: usize,
     pub(crate) roster_contacts: usize,
     pub(crate) blocked_addresses: usize,
-    #[expect(dead_code, reason = "checked and told, not enforced yet")]
     pub(crate) rooms: usize,
     pub(crate) room_occupants: usize,
     pub(crate) resume: Duration,

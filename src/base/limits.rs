@@ -414,7 +414,7 @@ pub(crate) const EXPIRE_OPS_MAX: usize = 64;
 /// Messages that one op clears of one archive. What is left has to wait for the next look.
 pub(crate) const EXPIRE_ROWS_MAX: usize = 4_096;
 
-/// Removed tokens and blocks of an account that are remembered, so that a merge knows of them.
+/// Removed tokens and blocks of an account, or affiliations of a room, that are remembered, so that a merge knows of them.
 ///
 /// With more of them the older half is forgotten: whoever comes and goes must not fill a record.
 pub(crate) const REMOVED_ROWS_MAX: usize = 256;

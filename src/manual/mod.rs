@@ -27,4 +27,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0004-subscriptions.md")]
     pub(crate) mod subscriptions {}
+
+    #[doc = include_str!("decisions/0005-affiliations.md")]
+    pub(crate) mod affiliations {}
 }

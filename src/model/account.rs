@@ -193,6 +193,11 @@ impl Account {
         self.row().map(|row| row.incarnation)
     }
 
+    /// The incarnation, unless the account was deleted.
+    pub(crate) fn live(&self) -> Option<Incarnation> {
+        self.incarnation().filter(|_| self.exists())
+    }
+
     pub(crate) fn contact(&self, jid: &BareJid) -> Option<&Contact> {
         match self.rows.row(&RowName::Contact { jid: jid.clone() }) {
             Some(Row::Contact { contact }) => Some(contact),

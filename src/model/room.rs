@@ -79,15 +79,27 @@ pub(crate) struct Subject {
 coded!(struct Subject { message, at });
 
 /// A user's lasting relation to a room.
+///
+/// It was given to an account, not to a name: whoever has the name later inherits nothing. A ban alone
+/// is for the name, or whoever is banned would come back by making the account anew.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AffiliationRow {
     pub(crate) affiliation: Affiliation,
+    /// Whose it is; `None`: there was no such account yet, and it is for the first that comes.
+    pub(crate) account: Option<Incarnation>,
     /// The nickname registered with the room (XEP-0045 section 7.10).
     pub(crate) nick: Option<Box<str>>,
     pub(crate) reason: Option<Box<str>>,
 }
 
-coded!(struct AffiliationRow { affiliation, nick, reason });
+coded!(struct AffiliationRow { affiliation, account, nick, reason });
+
+impl AffiliationRow {
+    /// Whether it is for the account that has the name now (`None`: there is none).
+    pub(crate) fn is_for(&self, live: Option<Incarnation>) -> bool {
+        self.affiliation == Affiliation::Outcast || self.account.is_none() || self.account == live
+    }
+}
 
 /// From least to most.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -126,6 +138,8 @@ pub(crate) struct Room {
 #[derive(Clone, Debug)]
 pub(crate) struct Occupant {
     pub(crate) user: BareJid,
+    /// Stays the same under every nickname (XEP-0421).
+    pub(crate) id: Arc<str>,
     pub(crate) role: RoomRole,
     pub(crate) devices: BTreeMap<FullJid, OccupantDevice>,
 }
@@ -161,6 +175,7 @@ pub(crate) enum RoomChange {
         nick: Arc<str>,
         jid: FullJid,
         session: SessionId,
+        occupant_id: Arc<str>,
         role: RoomRole,
         shown: Arc<Shown>,
         id: Option<Box<str>>,
@@ -273,6 +288,7 @@ impl Room {
                 nick,
                 jid,
                 session,
+                occupant_id,
                 role,
                 shown,
                 ..
@@ -280,6 +296,7 @@ impl Room {
                 let occupant = self.occupants.entry(Arc::clone(nick)).or_insert_with(|| {
                     Arc::new(Occupant {
                         user: jid.bare().to_compact(),
+                        id: Arc::clone(occupant_id),
                         role: *role,
                         devices: BTreeMap::new(),
                     })

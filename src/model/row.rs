@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
+use crate::base::limits::REMOVED_ROWS_MAX;
 use crate::model::account::AccountRow;
 use crate::model::account::Credentials;
 use crate::model::account::LastSeen;
@@ -236,6 +237,22 @@ impl Rows {
         if self.row(name).is_none() {
             self.forget(name);
         }
+    }
+
+    /// The older half of the rows that were removed, where there are too many of those that `is_ours`
+    /// takes: nobody has to know of them any more.
+    pub(crate) fn too_old(&self, is_ours: impl Fn(&RowName) -> bool) -> Vec<RowName> {
+        let removed = self.cells.iter().filter(|(_, cell)| cell.row.is_none());
+        let mut removed: Vec<(Position, &RowName)> = removed
+            .filter(|(name, _)| is_ours(name))
+            .map(|(name, cell)| (cell.at, name))
+            .collect();
+        if removed.len() <= REMOVED_ROWS_MAX {
+            return Vec::new();
+        }
+        removed.sort_unstable();
+        let older = removed.iter().take(removed.len() / 2);
+        older.map(|(_, name)| (*name).clone()).collect()
     }
 }
 

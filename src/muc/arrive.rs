@@ -24,6 +24,7 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
         nick,
         jid,
         session,
+        occupant_id,
         role,
         shown,
         id,
@@ -53,9 +54,8 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
     hall.broadcast((nick, *role), &versions, sends);
     let who = Who {
         room: hall.jid,
-        row: &hall.row,
         nick,
-        user: &user,
+        id: occupant_id,
         affiliation: hall.room.affiliation(&user),
         role: *role,
     };

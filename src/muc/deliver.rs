@@ -18,7 +18,6 @@ use crate::model::room::Room;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -36,7 +35,6 @@ use crate::stanza::outgoing::Outgoing;
 pub(super) struct Hall<'a> {
     pub(super) jid: &'a BareJid,
     pub(super) room: &'a Room,
-    pub(super) row: RoomRow,
     pub(super) config: Arc<RoomConfig>,
 }
 
@@ -134,7 +132,6 @@ impl<'a> Hall<'a> {
         Some(Self {
             jid,
             room,
-            row: room.row()?,
             config: room.config().cloned().unwrap_or_default(),
         })
     }
@@ -151,7 +148,7 @@ impl<'a> Hall<'a> {
     }
 
     pub(super) fn who<'b>(&'b self, nick: &'b str, occupant: &'b Occupant) -> Who<'b> {
-        who((self.jid, self.room), &self.row, nick, occupant)
+        who((self.jid, self.room), nick, occupant)
     }
 
     pub(super) fn sees_addresses(&self, reader: RoomRole) -> bool {

@@ -20,6 +20,9 @@ pub(crate) const CONNECTION_BYTES: u64 = 14 << 10;
 /// Memory of one TLS handshake under way beyond that, in bytes: certificates, flights, key schedule.
 pub(crate) const HANDSHAKE_BYTES: u64 = 40 << 10;
 
+/// Memory of a TLS record that has not come whole, beyond the 4 KiB at rest, in bytes (RFC 8446 section 5.2).
+pub(crate) const TLS_RECORD_BYTES: u64 = (16 << 10) + 256 - (4 << 10);
+
 /// Decrypted bytes that one connection may have waiting for its client to read them.
 ///
 /// At this mark nothing more is taken from the session's queue, which then grows to its own limit.
@@ -52,12 +55,11 @@ pub(crate) const LOGIN_ATTEMPTS_MAX: u8 = 4;
 /// It stands before a name that the server makes up, and both in one part of an address. A longer one is left out.
 pub(crate) const BIND_TAG_BYTES_MAX: usize = 256;
 
-/// Own bytes of one session's queue beside one largest stanza, and its items at sixteen bytes each.
+/// Own bytes of one session's queue beside one largest stanza, and its items.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
 pub(crate) const QUEUE_BYTES_MAX: usize = 491_520;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
-pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
 
 /// Largest part of an address (local part, domain, resource), in bytes.
 ///
@@ -249,12 +251,24 @@ pub(crate) const READS_PER_TURN_MAX: u32 = 4;
 /// RFC 6120 section 4.4 asks for a while. Then the socket is closed, read or not.
 pub(crate) const CLOSE_WAIT_MS: u64 = 3_000;
 
-/// Seconds' worth of `limits.bytes_per_second` that a client may send at once.
+/// Seconds' worth of `limits.bytes_per_second` and `limits.stanzas_per_second` that a client may send at once.
 pub(crate) const BURST_SECONDS: u64 = 10;
+
+/// How long a connection waits for room in `limits.buffers_mib`, in milliseconds.
+///
+/// Then the connection that keeps most is ended with `resource-constraint`, and so on every time that it has passed.
+pub(crate) const CROWD_WAIT_MS: u64 = 5_000;
+
 /// Kept messages that a session reads back from the tables at once, in rows.
 ///
 /// Enough to fill a write; a slow reader holds no more than this of what it has not taken.
 pub(crate) const FETCH_ROWS_MAX: usize = 32;
+
+/// Bytes of such rows, and of a page of an archive, that wait to be written; the last one may go beyond.
+///
+/// Enough to fill a write. What is left is read again when its turn comes.
+pub(crate) const FETCH_BYTES_MAX: usize = 65_536;
+const _: () = assert!(FETCH_BYTES_MAX >= OUTPUT_BYTES_MAX);
 
 /// Longest id of a stanza, in bytes.
 ///

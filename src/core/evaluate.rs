@@ -89,7 +89,9 @@ impl Core {
         let source = open.source;
         if source.is_some_and(|id| !self.sessions.contains_key(&id)) {
             // Another stream took its place: what is not numbered was not counted, and is dropped.
-            self.order.open.remove(&ticket);
+            if let Some(open) = self.order.open.remove(&ticket) {
+                self.finish_under_way(&open.asked);
+            }
             return;
         }
         if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id))

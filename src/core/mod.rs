@@ -14,6 +14,7 @@ pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
+pub(crate) mod holdings;
 pub(crate) mod io;
 pub(crate) mod link;
 pub(crate) mod order;
@@ -48,6 +49,7 @@ use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
 use crate::core::empty::Rooms;
+use crate::core::holdings::Holdings;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
@@ -97,6 +99,8 @@ pub(crate) struct CoreLimits {
     pub(crate) resident_max: usize,
     /// Largest stanza of a client.
     pub(crate) stanza_bytes: usize,
+    /// What all sessions may keep that their clients have not taken.
+    pub(crate) queue_bytes: usize,
     /// How long a session may sleep (XEP-0198 `max`).
     pub(crate) resume_ms_max: u64,
     /// Inputs of one session under way before it is read no further.
@@ -110,6 +114,7 @@ impl Default for CoreLimits {
             checkpoint_ms: 60_000,
             resident_max: 4_096,
             stanza_bytes: STANZA_BYTES_MAX,
+            queue_bytes: 48 << 20,
             resume_ms_max: 300_000,
             open_max: 256,
         }
@@ -151,6 +156,7 @@ pub(crate) struct Core {
     residence: Residence,
     tail: Tail,
     taken: Taken,
+    holdings: Holdings,
     sessions: BTreeMap<SessionId, Session>,
     links: BTreeMap<LinkId, SessionId>,
     keys: BTreeMap<SmKey, SessionId>,
@@ -215,6 +221,7 @@ impl Core {
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic),
             taken: Taken::default(),
+            holdings: Holdings::default(),
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -319,7 +326,9 @@ impl Core {
         let room = session.is_none_or(|session| {
             session.received.open < self.limits.open_max && session.parked.len() < 64
         });
-        room && self.tail.bytes() < self.limits.tail_bytes.saturating_mul(2)
+        // What is under way becomes part of the tail, or nothing.
+        let bytes = self.tail.bytes() + self.holdings.under_way_bytes();
+        room && bytes < self.limits.tail_bytes.saturating_mul(2)
     }
 
     /// When to step with [`Input::Tick`] at the latest.
@@ -335,6 +344,7 @@ impl Core {
     /// After each input: who got something is told, the tail is checked, the unused leaves.
     fn settle_step(&mut self) {
         self.end_kicked();
+        self.check_holdings();
         while let Some(id) = self.ends.pop() {
             self.begin_end(id);
         }

@@ -263,6 +263,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
+        self.holdings.add(crate::core::queue::added_bytes(&item));
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
         self.touched.insert(id);
@@ -303,6 +304,7 @@ impl Core {
         let Some(open) = self.order.open.remove(&ticket) else {
             return;
         };
+        self.finish_under_way(&open.asked);
         let proposal = open.proposal.clone().unwrap_or_default();
         if let Some(id) = open.source {
             if let Asked::Answered {
@@ -446,12 +448,13 @@ impl Core {
             return self.finish_inline(asking.session, &items);
         }
         if let Some(session) = self.sessions.get_mut(&asking.session) {
-            for row in rows
+            let rows = rows
                 .into_iter()
-                .filter(|row| self.tail.message(row.position).is_none())
-            {
-                session.fetched.insert(row.position, Some(row));
-            }
+                .filter(|row| self.tail.message(row.position).is_none());
+            let fetched = session.keep_fetched(rows);
+            let added = items.iter().map(crate::core::queue::added_bytes);
+            self.holdings
+                .add(added.fold(fetched, usize::saturating_add));
             let fits = session.queue.fill_page(number, items);
             self.touched.insert(asking.session);
             if !fits {

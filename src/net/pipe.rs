@@ -27,6 +27,8 @@ pub(crate) struct Pipe {
     tls: Option<Box<ServerConnection>>,
     /// Clear bytes that the system has not taken yet; TLS keeps its own.
     unsent: Vec<u8>,
+    /// About how many TLS keeps.
+    unsent_tls_bytes: usize,
     /// Something was sent since the last look.
     has_moved: bool,
 }
@@ -78,6 +80,7 @@ impl Pipe {
             socket,
             tls: None,
             unsent: Vec::new(),
+            unsent_tls_bytes: 0,
             has_moved: false,
         }
     }
@@ -146,7 +149,10 @@ impl Pipe {
         bytes: &[u8],
     ) -> Poll<Result<(), PipeError>> {
         match &mut self.tls {
-            Some(tls) => tls.writer().write_all(bytes)?,
+            Some(tls) => {
+                tls.writer().write_all(bytes)?;
+                self.unsent_tls_bytes = self.unsent_tls_bytes.saturating_add(bytes.len());
+            }
             None if self.unsent.is_empty() => {
                 let sent = self.send_clear(bytes)?;
                 let rest = bytes.get(sent..).unwrap_or_default();
@@ -166,6 +172,7 @@ impl Pipe {
         }
         // Its room is for those that have something to say.
         self.unsent = Vec::new();
+        self.unsent_tls_bytes = 0;
         Poll::Ready(Ok(()))
     }
 
@@ -180,7 +187,9 @@ impl Pipe {
             return Ok(sent);
         };
         let sent = tls.write_tls(&mut self.socket.get_ref());
-        self.count_sent(sent)
+        let sent = self.count_sent(sent)?;
+        self.unsent_tls_bytes = self.unsent_tls_bytes.saturating_sub(sent);
+        Ok(sent)
     }
 
     fn send_clear(&mut self, bytes: &[u8]) -> Result<usize, PipeError> {
@@ -207,6 +216,11 @@ impl Pipe {
     /// The peer has not taken everything yet.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Memory of what the peer has not taken yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent.capacity().saturating_add(self.unsent_tls_bytes)
     }
 
     /// Whether the peer has taken anything since the last call.

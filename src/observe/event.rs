@@ -62,6 +62,11 @@ pub(crate) enum Event<'a> {
         from: IpAddr,
         seconds: u64,
     },
+    /// It keeps more memory than anybody else, and there is none left.
+    ClientCrowds {
+        from: IpAddr,
+        bytes: usize,
+    },
     ConnectionEnded {
         from: IpAddr,
     },
@@ -81,6 +86,7 @@ impl Event<'_> {
             Self::AcceptFailed { .. }
             | Self::ReloadFailed { .. }
             | Self::LoginDelayed { .. }
+            | Self::ClientCrowds { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -115,6 +121,7 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::ReloadFailed { .. }
             | Self::CertificateMade { .. }
+            | Self::ClientCrowds { .. }
             | Self::ConnectionEnded { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
@@ -161,6 +168,12 @@ impl fmt::Display for Event<'_> {
             Self::StreamFailed { from, why } => write!(f, "stream failed from={from} why={why:?}"),
             Self::ClientStalled { from, seconds } => {
                 write!(f, "client takes nothing from={from} seconds={seconds}")
+            }
+            Self::ClientCrowds { from, bytes } => {
+                write!(
+                    f,
+                    "client is ended, memory is short from={from} bytes={bytes}"
+                )
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),

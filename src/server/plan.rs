@@ -85,6 +85,8 @@ pub(super) fn wire_settings(
         },
         stall: limits.stall,
         bytes_per_second: limits.bytes_per_second,
+        stanzas_per_second: limits.stanzas_per_second,
+        buffer_bytes: usize::try_from(limits.buffer_bytes).unwrap_or(usize::MAX),
     })
 }
 
@@ -130,6 +132,7 @@ pub(super) fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
     };
     CoreLimits {
         stanza_bytes: limits.stanza_bytes,
+        queue_bytes: usize::try_from(limits.queue_bytes).unwrap_or(usize::MAX),
         tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
         resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
         ..CoreLimits::default()

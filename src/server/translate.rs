@@ -342,6 +342,7 @@ pub(super) fn failure(why: EndReason) -> Failure {
     match why {
         EndReason::Conflict => Failure::LocalConflict,
         EndReason::PolicyViolation => Failure::PeerSlow,
+        EndReason::Crowding => Failure::LocalFull,
         EndReason::HandledTooMuch { h, sent } => Failure::PeerHandled { h, sent },
         EndReason::NotAuthorized => Failure::LocalRevoked,
         EndReason::Reset => Failure::LocalReset,

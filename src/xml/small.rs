@@ -24,6 +24,11 @@ impl<T: Copy, const N: usize> Small<T, N> {
         }
     }
 
+    /// Memory beyond its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.spilled.capacity() * size_of::<T>()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.as_slice().len()
     }

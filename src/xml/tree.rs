@@ -66,6 +66,11 @@ impl Tree {
         }
     }
 
+    /// Memory beyond its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.nodes.heap_bytes() + self.bindings.heap_bytes()
+    }
+
     pub(super) fn at(&self) -> usize {
         self.at
     }

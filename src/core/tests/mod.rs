@@ -3,6 +3,7 @@
 mod binding;
 mod follower;
 mod harness;
+mod holdings;
 mod resume;
 mod rooms;
 mod waits;

@@ -77,6 +77,23 @@ impl Entropy for Rng {
     }
 }
 
+/// For tests: the same choices in every run, so that a failure repeats.
+///
+/// With `SEEDS_TIMES=100` in the environment a hundred times as many seeds are tried.
+#[cfg(test)]
+pub(crate) fn for_seeds(
+    seeds: u64,
+    mut check: impl FnMut(&mut arbitrary::Unstructured<'_>) -> arbitrary::Result<()>,
+) {
+    let times = option_env!("SEEDS_TIMES").map_or(1, |times| times.parse().unwrap());
+    let mut bytes = vec![0; 1_024];
+    for seed in 0..seeds * times {
+        Rng::from_number(seed).fill(&mut bytes);
+        // Where the bytes are used up, the input is as long as it is.
+        check(&mut arbitrary::Unstructured::new(&bytes)).ok();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -419,6 +419,11 @@ pub(crate) const TOKEN_RENEW_MS: u64 = 1_209_600_000;
 
 const _: () = assert!(TOKEN_RENEW_MS < TOKEN_MS);
 const _: () = assert!(COMMAND_ACCOUNTS_MAX * (TOKENS_MAX + 2) <= 255);
+/// Randomness that is fetched from the operating system at once, in bytes.
+///
+/// An input draws 32: one system call for 128 of them.
+pub(crate) const ENTROPY_PORTION_BYTES: usize = 4_096;
+
 /// Archives that one look for what has expired visits.
 pub(crate) const EXPIRE_ARCHIVES_MAX: usize = 256;
 

@@ -20,6 +20,7 @@ use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Outcome;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
@@ -345,19 +346,24 @@ impl Core {
                 origin: self.origin_of(ticket),
                 ops: proposal.ops.clone(),
             });
-            self.pin_records(&entry.ops);
-            self.states.pend(position, entry.stamp, &entry.ops);
+            let records = records_of(&entry.ops);
+            self.pin_records(&records);
+            self.states
+                .pend(position, entry.stamp, &entry.ops, &records);
             self.append(&entry);
             self.order.line.push_back(Place::Entry {
                 entry,
                 ticket: Some(ticket),
+                records,
             });
             self.release();
         } else if let Sequencer::There { generation } = self.order.sequencer {
             let at = crate::core::states::provisional(ticket);
             let origin = self.origin_of(ticket);
-            self.pin_records(&proposal.ops);
-            self.states.pend(at, self.order.stamp, &proposal.ops);
+            let records = records_of(&proposal.ops);
+            self.pin_records(&records);
+            self.states
+                .pend(at, self.order.stamp, &proposal.ops, &records);
             self.order.proposed.push_back(ticket);
             self.outputs.push_back(Output::Propose {
                 ticket,

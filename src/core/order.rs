@@ -25,6 +25,7 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
 use crate::stanza::Condition;
 
 /// An input under way.
@@ -125,6 +126,8 @@ pub(crate) enum Place {
     Entry {
         entry: Arc<Entry>,
         ticket: Option<Ticket>,
+        /// What its ops change.
+        records: Vec<RecordKey>,
     },
     /// An input of this node that changes nothing and answers after what stands before it.
     Answer { ticket: Ticket },

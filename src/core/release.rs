@@ -20,6 +20,7 @@ use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
@@ -49,9 +50,11 @@ impl Core {
                 self.states
                     .settle(ticket, entry.position, entry.stamp, &entry.ops);
                 self.append(&entry);
+                let records = records_of(&entry.ops);
                 self.order.line.push_back(Place::Entry {
                     entry,
                     ticket: Some(ticket),
+                    records,
                 });
                 self.answers_follow();
             }
@@ -59,12 +62,15 @@ impl Core {
             // generation that is over. Nothing of it may be shown.
             Some(_) => {}
             None => {
-                self.pin_records(&entry.ops);
-                self.states.pend(entry.position, entry.stamp, &entry.ops);
+                let records = records_of(&entry.ops);
+                self.pin_records(&records);
+                self.states
+                    .pend(entry.position, entry.stamp, &entry.ops, &records);
                 self.append(&entry);
                 self.order.line.push_back(Place::Entry {
                     entry,
                     ticket: None,
+                    records,
                 });
             }
         }
@@ -115,15 +121,18 @@ impl Core {
     pub(super) fn rebuild_pending(&mut self) {
         self.states.clear_pending();
         for place in &self.order.line {
-            if let Place::Entry { entry, .. } = place {
-                self.states.pend(entry.position, entry.stamp, &entry.ops);
+            if let Place::Entry { entry, records, .. } = place {
+                self.states
+                    .pend(entry.position, entry.stamp, &entry.ops, records);
             }
         }
         for ticket in &self.order.proposed {
             let open = self.order.open.get(ticket).filter(|open| open.proposed);
             if let Some(proposal) = open.and_then(|open| open.proposal.as_ref()) {
                 let at = crate::core::states::provisional(*ticket);
-                self.states.pend(at, self.order.stamp, &proposal.ops);
+                let records = records_of(&proposal.ops);
+                self.states
+                    .pend(at, self.order.stamp, &proposal.ops, &records);
             }
         }
     }
@@ -139,17 +148,16 @@ impl Core {
     }
 
     fn release_line(&mut self) {
-        while self.order.front_is_committed() {
-            let place = self.order.line.front().cloned();
-            if let Some(Place::Entry { entry, .. }) = &place
-                && !self.records_are_here(entry)
-            {
-                return;
-            }
-            self.order.line.pop_front();
-            match place {
-                Some(Place::Entry { entry, ticket }) => {
+        while self.order.front_is_committed() && self.front_is_here() {
+            match self.order.line.pop_front() {
+                Some(Place::Entry {
+                    entry,
+                    ticket,
+                    records,
+                }) => {
                     self.deliver(&entry);
+                    self.states.unpend(&records);
+                    self.follow_count(&entry);
                     if let Some(ticket) = ticket {
                         self.note_empty(&entry);
                         self.finish(ticket);
@@ -177,8 +185,6 @@ impl Core {
             self.follow_bind(op);
             self.dispatch(sends);
         }
-        self.states.unpend(&entry.ops);
-        self.follow_count(entry);
     }
 
     /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.

@@ -288,6 +288,7 @@ impl Tail {
                     page,
                     since,
                     bytes_max,
+                    ..
                 },
                 Found::Page {
                     rows,

@@ -13,6 +13,7 @@ use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::position::Position;
+use crate::model::room::Nicks;
 use crate::model::row::RecordKey;
 
 /// What is asked, and by which request.
@@ -44,6 +45,8 @@ pub(crate) enum Question {
         page: ArchivePage,
         since: Option<Timestamp>,
         bytes_max: Option<usize>,
+        /// Whom the reader has blocked.
+        silenced: Arc<Nicks>,
     },
     /// Accounts in order of address, after `after`.
     Accounts {

@@ -1,6 +1,7 @@
 //! A room: its rows, and who is in it (XEP-0045).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -134,6 +135,9 @@ pub(crate) struct Room {
     pub(crate) nicks: BTreeMap<FullJid, Arc<str>>,
 }
 
+/// Nicknames, in order.
+pub(crate) type Nicks = BTreeSet<Box<str>>;
+
 /// Somebody in a room under one nickname; several devices of one user share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupant {
@@ -141,6 +145,8 @@ pub(crate) struct Occupant {
     /// Stays the same under every nickname (XEP-0421).
     pub(crate) id: Arc<str>,
     pub(crate) role: RoomRole,
+    /// Whom the user has blocked of the others: nothing of theirs is for it (XEP-0191).
+    pub(crate) silenced: Arc<Nicks>,
     pub(crate) devices: BTreeMap<FullJid, OccupantDevice>,
 }
 
@@ -176,6 +182,7 @@ pub(crate) enum RoomChange {
         jid: FullJid,
         session: SessionId,
         occupant_id: Arc<str>,
+        silenced: Arc<Nicks>,
         role: RoomRole,
         shown: Arc<Shown>,
         id: Option<Box<str>>,
@@ -201,6 +208,11 @@ pub(crate) enum RoomChange {
     },
     /// Roles and affiliations of occupants change; both are in what they show from now on.
     Rights { changed: Vec<Rights>, why: Why },
+    /// Whom an occupant does not want to hear from now on.
+    Hush {
+        nick: Arc<str>,
+        silenced: Arc<Nicks>,
+    },
     /// A device leaves; what it said last.
     Leave {
         nick: Arc<str>,
@@ -260,9 +272,11 @@ impl RoomChange {
     pub(crate) fn moves(&self) -> Vec<(FullJid, bool)> {
         let out = |jid: &FullJid| (jid.clone(), false);
         match self {
-            Self::Say { .. } | Self::Show { .. } | Self::Rename { .. } | Self::Rights { .. } => {
-                Vec::new()
-            }
+            Self::Say { .. }
+            | Self::Show { .. }
+            | Self::Rename { .. }
+            | Self::Rights { .. }
+            | Self::Hush { .. } => Vec::new(),
             Self::Join { jid, .. } => vec![(jid.clone(), true)],
             Self::Leave { jid, .. } => vec![out(jid)],
             Self::Remove { removed, .. } => removed
@@ -289,6 +303,7 @@ impl Room {
                 jid,
                 session,
                 occupant_id,
+                silenced,
                 role,
                 shown,
                 ..
@@ -298,6 +313,7 @@ impl Room {
                         user: jid.bare().to_compact(),
                         id: Arc::clone(occupant_id),
                         role: *role,
+                        silenced: Arc::clone(silenced),
                         devices: BTreeMap::new(),
                     })
                 });
@@ -335,6 +351,11 @@ impl Room {
                         Arc::make_mut(occupant).role = one.role;
                     }
                     self.show(&one.nick, &one.shown);
+                }
+            }
+            RoomChange::Hush { nick, silenced } => {
+                if let Some(occupant) = self.occupants.get_mut(nick) {
+                    Arc::make_mut(occupant).silenced = Arc::clone(silenced);
                 }
             }
             RoomChange::Leave { nick, jid, .. } => self.take_out(nick, jid),
@@ -378,6 +399,11 @@ impl Room {
 }
 
 impl Occupant {
+    /// Whether what comes from this nickname is for it.
+    pub(crate) fn hears(&self, nick: &str) -> bool {
+        !self.silenced.contains(nick)
+    }
+
     /// The device whose presence is the occupant's.
     pub(crate) fn newest(&self) -> Option<(&FullJid, &OccupantDevice)> {
         self.devices.iter().max_by_key(|(_, device)| device.said)

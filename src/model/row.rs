@@ -170,7 +170,7 @@ coded!(enum Row {
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and
 /// when and by which entry it was written.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Cell {
     pub(crate) at: Position,
     pub(crate) stamp: Hlc,

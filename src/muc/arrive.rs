@@ -25,6 +25,7 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
         jid,
         session,
         occupant_id,
+        silenced,
         role,
         shown,
         id,
@@ -37,7 +38,8 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
     };
     let open = hall.sees_addresses(*role);
     for (name, occupant) in &hall.room.occupants {
-        if name == nick || !hall.sees_presence(*role, occupant.role) {
+        let is_silenced = silenced.contains(&**name);
+        if name == nick || is_silenced || !hall.sees_presence(*role, occupant.role) {
             continue;
         }
         if let Some((_, device)) = occupant.newest() {

@@ -24,6 +24,7 @@ use crate::model::row::RowName;
 use crate::muc::arrive;
 use crate::muc::depart;
 use crate::muc::history;
+use crate::muc::hush;
 use crate::muc::notify;
 use crate::muc::user::Who;
 use crate::muc::user::sees_addresses;
@@ -52,7 +53,8 @@ pub(crate) fn deliver_message(view: &View<'_>, at: At, place: &Place, sends: &mu
     let Some(room) = view.resident_room(jid) else {
         return;
     };
-    for occupant in room.occupants.values() {
+    let nick = place.with.resource().unwrap_or_default();
+    for occupant in room.occupants.values().filter(|one| one.hears(nick)) {
         for device in occupant.devices.values() {
             sends.kept(device.session, at.position, How::Room);
         }
@@ -93,6 +95,7 @@ pub(crate) fn deliver_change(
             arrive::deliver_rename(&hall, (nick, new), shown, sends);
         }
         RoomChange::Rights { changed, why } => notify::deliver_rights(&hall, changed, why, sends),
+        RoomChange::Hush { nick, silenced } => hush::deliver(&hall, nick, silenced, sends),
         RoomChange::Leave { nick, jid, said } => {
             depart::deliver_leave(&hall, (nick, jid), said, sends);
         }
@@ -160,15 +163,12 @@ impl<'a> Hall<'a> {
     }
 
     fn say(&self, stanza: &Arc<Outgoing>, to: &Hearers, sends: &mut Sends) {
+        let nick = stanza.from.resource().unwrap_or_default();
         match to {
-            Hearers::All => {
-                for (_, _, device) in self.devices() {
-                    sends.stanza(device.session, stanza);
-                }
-            }
-            Hearers::Moderators => {
+            Hearers::All | Hearers::Moderators => {
                 for (occupant, _, device) in self.devices() {
-                    if occupant.role == RoomRole::Moderator {
+                    let is_for = matches!(to, Hearers::All) || occupant.role == RoomRole::Moderator;
+                    if is_for && occupant.hears(nick) {
                         sends.stanza(device.session, stanza);
                     }
                 }
@@ -211,7 +211,8 @@ impl<'a> Hall<'a> {
     ) {
         for (name, occupant) in &self.room.occupants {
             let is_about = name.as_ref() == nick;
-            if is_about || !is_for(name) || !self.sees_presence(occupant.role, role) {
+            let sees = occupant.hears(nick) && self.sees_presence(occupant.role, role);
+            if is_about || !is_for(name) || !sees {
                 continue;
             }
             let stanza = versions.pick(self.sees_addresses(occupant.role));

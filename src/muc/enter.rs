@@ -16,6 +16,7 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::create;
 use crate::muc::history;
+use crate::muc::hush;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
 use crate::muc::user::user_element;
@@ -63,7 +64,8 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         let password = ask.child_text("password", ns::MUC);
         check_entry(visit, nick, &row, &config, password.as_deref())?;
     }
-    let page = history::page(visit, &row, &config, ask);
+    let silenced = hush::silenced(visit, nick)?;
+    let page = history::page(visit, &row, &config, (ask, silenced));
     let mut join = join(visit, nick, (&row, visit.affiliation()), &config, false)?;
     if let RoomChange::Join { history, .. } = &mut join {
         *history = page.is_some();
@@ -177,6 +179,7 @@ fn join(
         role,
         shown: who.shown(&visit.request.from, &own),
         occupant_id: Arc::clone(&occupant_id),
+        silenced: hush::silenced(visit, nick)?,
         id: visit.request.stanza.id.clone(),
         created,
         assigned: asked_nick(visit).is_some_and(|asked| asked != nick),

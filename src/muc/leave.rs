@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::view::View;
@@ -55,17 +56,21 @@ pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
         let Some(nick) = room.nicks.get(&online.jid) else {
             continue;
         };
-        let change = RoomChange::Leave {
-            nick: Arc::clone(nick),
-            jid: online.jid.clone(),
-            said: Arc::new([]),
-        };
+        let change = of_device(nick, &online.jid);
         ops.push(Op::soft(Soft::Room {
             room: jid.clone(),
             change: Arc::new(change),
         }));
     }
     ops
+}
+
+pub(super) fn of_device(nick: &Arc<str>, jid: &FullJid) -> RoomChange {
+    RoomChange::Leave {
+        nick: Arc::clone(nick),
+        jid: jid.clone(),
+        said: Arc::new([]),
+    }
 }
 
 /// The room is no more, and nothing of it stays.

@@ -55,6 +55,10 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
     let Some((_, to)) = visit.room.occupants.get_key_value(nick) else {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
     };
+    if !to.hears(inside.nick) {
+        // XEP-0191 section 3.
+        return Err(StanzaError::new(Condition::ServiceUnavailable).into());
+    }
     if is_about("vCard", ns::VCARD) && kind == Kind::Iq(IqType::Get) {
         return vcard(visit, to);
     }
@@ -104,6 +108,9 @@ fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
     let (Some((asked, id)), Some(to)) = (parts, visit.room.occupants.get(nick)) else {
         return Err(Stop::Ignore);
     };
+    if !to.hears(inside.nick) {
+        return Err(Stop::Ignore);
+    }
     let mut devices = to.devices.keys();
     let Some(device) = devices.find(|device| tag(&row, device) == asked) else {
         return Err(Stop::Ignore);

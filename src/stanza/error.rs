@@ -109,6 +109,11 @@ impl StanzaError {
         self
     }
 
+    /// XEP-0191 section 3: the sender itself has blocked whom it writes to.
+    pub(crate) fn blocked() -> Self {
+        Self::new(Condition::NotAcceptable).with_detail("blocked", ns::BLOCKING_ERRORS)
+    }
+
     pub(crate) fn with_detail(mut self, name: &'static str, namespace: &'static str) -> Self {
         self.detail = Some((name, namespace));
         self

@@ -52,6 +52,7 @@ pub(super) fn ask(
             page,
             since,
             bytes_max,
+            ..
         } => {
             let mut page = page.clone();
             page.start = page.start.max(*since);

@@ -3,6 +3,7 @@
 mod crowd;
 mod enter;
 mod govern;
+mod hush;
 mod inherit;
 mod meet;
 mod speak;

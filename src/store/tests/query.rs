@@ -301,6 +301,7 @@ fn history_ends_where_its_bytes_do() {
         page,
         since: None,
         bytes_max: Some(newest),
+        silenced: Arc::default(),
     };
 
     let found = store.ask(&question, &Horizon::none()).unwrap();

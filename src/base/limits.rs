@@ -323,6 +323,11 @@ pub(crate) const ROOM_SUBJECT_BYTES_MAX: usize = 8_192;
 pub(crate) const ROOM_ITEMS_MAX: usize = 100;
 const _: () = assert!(2 * ROOM_ITEMS_MAX + 5 < OPS_PER_ENTRY_MAX);
 
+/// Requests of others that one device in a room has not answered yet, and that are answered for it when it leaves.
+///
+/// Beyond it the oldest is forgotten: who sent it gets an answer from the device alone.
+pub(crate) const ROOM_RELAYED_MAX: usize = 64;
+
 /// Most changes in one entry of the log: they are numbered with a byte.
 pub(crate) const OPS_PER_ENTRY_MAX: usize = 255;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -158,6 +159,18 @@ pub(crate) struct OccupantDevice {
     pub(crate) shown: Arc<Shown>,
     /// When it said that: the newest presence is the occupant's.
     pub(crate) said: Position,
+    /// What others have asked it and it has not answered yet, the oldest first.
+    pub(crate) asked: VecDeque<Arc<Relayed>>,
+}
+
+/// A request from one occupant to another.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Relayed {
+    /// The device that asks, and what it calls its request.
+    pub(crate) asker: FullJid,
+    pub(crate) id: Box<str>,
+    /// Whom it has asked.
+    pub(crate) nick: Arc<str>,
 }
 
 /// An occupant's presence as the others see it: made once, shared by all who get it.
@@ -176,6 +189,18 @@ pub(crate) struct Shown {
 pub(crate) enum RoomChange {
     /// A stanza for occupants that is not kept.
     Say { stanza: Arc<Outgoing>, to: Hearers },
+    /// A request from one device to another.
+    Ask {
+        stanza: Arc<Outgoing>,
+        to: FullJid,
+        relayed: Arc<Relayed>,
+    },
+    /// The answer to a request, from the device that was asked to the one that had asked.
+    Reply {
+        stanza: Arc<Outgoing>,
+        from: FullJid,
+        to: FullJid,
+    },
     /// A device enters, alone or beside others of the same user under the same nickname.
     Join {
         nick: Arc<str>,
@@ -238,9 +263,6 @@ pub(crate) enum Hearers {
     Occupant {
         nick: Arc<str>,
     },
-    Device {
-        jid: FullJid,
-    },
 }
 
 /// What an occupant may do from now on.
@@ -273,6 +295,8 @@ impl RoomChange {
         let out = |jid: &FullJid| (jid.clone(), false);
         match self {
             Self::Say { .. }
+            | Self::Ask { .. }
+            | Self::Reply { .. }
             | Self::Show { .. }
             | Self::Rename { .. }
             | Self::Rights { .. }
@@ -293,111 +317,6 @@ impl RoomChange {
     }
 }
 
-impl Room {
-    /// Applies a volatile change.
-    pub(crate) fn apply(&mut self, at: Position, change: &RoomChange) {
-        match change {
-            RoomChange::Say { .. } => {}
-            RoomChange::Join {
-                nick,
-                jid,
-                session,
-                occupant_id,
-                silenced,
-                role,
-                shown,
-                ..
-            } => {
-                let occupant = self.occupants.entry(Arc::clone(nick)).or_insert_with(|| {
-                    Arc::new(Occupant {
-                        user: jid.bare().to_compact(),
-                        id: Arc::clone(occupant_id),
-                        role: *role,
-                        silenced: Arc::clone(silenced),
-                        devices: BTreeMap::new(),
-                    })
-                });
-                let device = OccupantDevice {
-                    session: *session,
-                    shown: Arc::clone(shown),
-                    said: at,
-                };
-                let occupant = Arc::make_mut(occupant);
-                occupant.devices.insert(jid.clone(), device);
-                self.nicks.insert(jid.clone(), Arc::clone(nick));
-            }
-            RoomChange::Show {
-                nick, jid, shown, ..
-            } => {
-                if let Some(occupant) = self.occupants.get_mut(nick)
-                    && let Some(device) = Arc::make_mut(occupant).devices.get_mut(jid)
-                {
-                    device.shown = Arc::clone(shown);
-                    device.said = at;
-                }
-            }
-            RoomChange::Rename { nick, new, shown } => {
-                if let Some(occupant) = self.occupants.remove(nick) {
-                    for jid in occupant.devices.keys() {
-                        self.nicks.insert(jid.clone(), Arc::clone(new));
-                    }
-                    self.occupants.insert(Arc::clone(new), occupant);
-                    self.show(new, shown);
-                }
-            }
-            RoomChange::Rights { changed, .. } => {
-                for one in changed {
-                    if let Some(occupant) = self.occupants.get_mut(&one.nick) {
-                        Arc::make_mut(occupant).role = one.role;
-                    }
-                    self.show(&one.nick, &one.shown);
-                }
-            }
-            RoomChange::Hush { nick, silenced } => {
-                if let Some(occupant) = self.occupants.get_mut(nick) {
-                    Arc::make_mut(occupant).silenced = Arc::clone(silenced);
-                }
-            }
-            RoomChange::Leave { nick, jid, .. } => self.take_out(nick, jid),
-            RoomChange::Remove { removed, .. } => {
-                for one in removed {
-                    for jid in &one.devices {
-                        self.take_out(&one.nick, jid);
-                    }
-                }
-            }
-            RoomChange::Destroy { .. } => {
-                self.occupants.clear();
-                self.nicks.clear();
-            }
-        }
-    }
-
-    fn show(&mut self, nick: &Arc<str>, shown: &[(FullJid, Arc<Shown>)]) {
-        let Some(occupant) = self.occupants.get_mut(nick) else {
-            return;
-        };
-        let occupant = Arc::make_mut(occupant);
-        for (jid, shown) in shown {
-            if let Some(device) = occupant.devices.get_mut(jid) {
-                device.shown = Arc::clone(shown);
-            }
-        }
-    }
-
-    fn take_out(&mut self, nick: &Arc<str>, jid: &FullJid) {
-        self.nicks.remove(jid);
-        let Some(occupant) = self.occupants.get_mut(nick) else {
-            return;
-        };
-        let occupant = Arc::make_mut(occupant);
-        occupant.devices.remove(jid);
-        if occupant.devices.is_empty() {
-            self.occupants.remove(nick);
-        }
-    }
-}
-
 impl Occupant {
     /// Whether what comes from this nickname is for it.
     pub(crate) fn hears(&self, nick: &str) -> bool {
@@ -411,6 +330,12 @@ impl Occupant {
 }
 
 impl Room {
+    /// The device with this address, if it is inside.
+    pub(crate) fn device(&self, jid: &FullJid) -> Option<&OccupantDevice> {
+        let occupant = self.occupants.get(self.nicks.get(jid)?)?;
+        occupant.devices.get(jid)
+    }
+
     pub(crate) fn row(&self) -> Option<RoomRow> {
         match self.rows.row(&RowName::Room) {
             Some(Row::Room { row }) => Some(*row),

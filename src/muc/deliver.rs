@@ -84,6 +84,9 @@ pub(crate) fn deliver_change(
     };
     match change {
         RoomChange::Say { stanza, to } => hall.say(stanza, to, sends),
+        RoomChange::Ask { stanza, to, .. } | RoomChange::Reply { stanza, to, .. } => {
+            hall.tell(to, stanza, sends);
+        }
         RoomChange::Join { .. } => arrive::deliver_join(&hall, change, sends),
         RoomChange::Show {
             nick,
@@ -179,15 +182,13 @@ impl<'a> Hall<'a> {
                     sends.stanza(device.session, stanza);
                 }
             }
-            Hearers::Device { jid } => {
-                let device = self.room.nicks.get(jid).and_then(|nick| {
-                    let occupant = self.room.occupants.get(nick)?;
-                    occupant.devices.get(jid)
-                });
-                if let Some(device) = device {
-                    sends.stanza(device.session, stanza);
-                }
-            }
+        }
+    }
+
+    /// To one device, if it is inside.
+    pub(super) fn tell(&self, jid: &FullJid, stanza: &Arc<Outgoing>, sends: &mut Sends) {
+        if let Some(device) = self.room.device(jid) {
+            sends.stanza(device.session, stanza);
         }
     }
 

@@ -4,7 +4,7 @@ mod adhoc;
 mod blocking;
 pub(crate) mod command;
 mod list;
-mod private;
+pub(crate) mod private;
 mod register;
 mod service;
 #[cfg(test)]

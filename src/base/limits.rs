@@ -442,3 +442,36 @@ pub(crate) const EXPIRE_ROWS_MAX: usize = 4_096;
 ///
 /// With more of them the older half is forgotten: whoever comes and goes must not fill a record.
 pub(crate) const REMOVED_ROWS_MAX: usize = 256;
+
+/// Largest piece of a file of accounts (XEP-0227) that is read at once, in bytes: a tag, a message, a vCard.
+///
+/// What an account stores in private is bounded by a MiB. A larger piece ends the import before it begins.
+pub(crate) const IMPORT_PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// Files of accounts that include each other, one inside of the other.
+///
+/// The server's, the host's, the user's, and one for a part of the user's data are four. Beyond it they go round
+/// in a circle, and the import does not begin.
+pub(crate) const IMPORT_INCLUDES_MAX: usize = 8;
+
+/// Accounts in one import. Each is remembered with some 200 bytes; more do not begin.
+pub(crate) const IMPORT_ACCOUNTS_MAX: usize = 100_000;
+
+/// Waiting messages of all accounts in one import. Each is remembered with some 40 bytes; more do not begin.
+pub(crate) const IMPORT_WAITING_MAX: usize = 200_000;
+
+/// What an import writes into the log before the tables take it over, in bytes.
+pub(crate) const IMPORT_BATCH_BYTES: usize = 512 << 10;
+
+/// Bytes of rows in one entry of an import: half of the longest record, and two of the largest stanza's rows.
+pub(crate) const IMPORT_ENTRY_BYTES_MAX: usize = 192 << 10;
+const _: () = assert!(IMPORT_ENTRY_BYTES_MAX + STANZA_BYTES_MAX < LOG_RECORD_BYTES_MAX);
+
+/// Rounds of a password's keys that an import takes (RFC 5802 section 5.1).
+///
+/// Whoever logs in with the plain password makes the server go through them: a million takes a second on a small
+/// board. Others recommend 4,096 to 600,000. More are refused.
+pub(crate) const SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
+
+/// Longest salt of a password's keys that an import takes, in bytes. Others have 12 to 48. More are refused.
+pub(crate) const SCRAM_SALT_BYTES_MAX: usize = 255;

@@ -13,6 +13,10 @@ pub(crate) mod log_and_recovery {}
 #[doc = include_str!("limits.md")]
 pub(crate) mod limits {}
 
+#[cfg(doc)]
+#[doc = include_str!("moving.md")]
+pub(crate) mod moving {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {

@@ -41,9 +41,6 @@ pub(crate) enum Request {
     Export {
         path: String,
     },
-    Import {
-        path: String,
-    },
 }
 
 /// One line of an answer.
@@ -133,7 +130,6 @@ impl Request {
             Self::Status => "status",
             Self::Backup { .. } => "backup",
             Self::Export { .. } => "export",
-            Self::Import { .. } => "import",
         });
         match self.clone() {
             Self::UserAdd {
@@ -154,7 +150,7 @@ impl Request {
                 line.flag = Some(is_enabled);
             }
             Self::UserDelete { name } => line.name = Some(name),
-            Self::Backup { path } | Self::Export { path } | Self::Import { path } => {
+            Self::Backup { path } | Self::Export { path } => {
                 line.path = Some(path);
             }
             Self::UserList | Self::Status => {}
@@ -187,7 +183,6 @@ impl Request {
             "status" => Self::Status,
             "backup" => Self::Backup { path: path? },
             "export" => Self::Export { path: path? },
-            "import" => Self::Import { path: path? },
             _ => return Err(LineError::UnknownVerb),
         })
     }
@@ -261,7 +256,6 @@ mod tests {
             Request::Status,
             Request::Backup { path: text() },
             Request::Export { path: text() },
-            Request::Import { path: text() },
         ] {
             let line = request.write();
             assert!(!line.contains('\n'));

@@ -120,6 +120,22 @@ names! {
     REACTIONS = "urn:xmpp:reactions:0";
 }
 
+// Accounts in files.
+names! {
+    /// XEP-0227: a server's accounts.
+    PIE = "urn:xmpp:pie:0";
+    /// XEP-0227: keys of a password.
+    PIE_SCRAM = "urn:xmpp:pie:0#scram";
+    /// XEP-0227: an archive.
+    PIE_MAM = "urn:xmpp:pie:0#mam";
+    /// XEP-0016: privacy lists; here the form that block lists have in files.
+    PRIVACY = "jabber:iq:privacy";
+    /// XEP-0297: a message inside of another element.
+    FORWARD = "urn:xmpp:forward:0";
+    /// XML Inclusions: the rest is in another file.
+    XINCLUDE = "http://www.w3.org/2001/XInclude";
+}
+
 // Rooms (XEP-0045 and around) and publish-subscribe (XEP-0060 and around).
 names! {
     /// XEP-0045: joining a room, and the feature.

@@ -293,7 +293,7 @@ impl Framer {
         if matches!(bytes, [_, b'!' | b'?', ..]) {
             return Err(XmlError::Restricted);
         }
-        if tree.advance_root(bytes)? == Progress::Incomplete {
+        if tree.advance_tag(bytes, &Scope::EMPTY)? == Progress::Incomplete {
             return Ok(None);
         }
         let tag = Element::assemble(tree, bytes)?;

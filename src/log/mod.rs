@@ -25,6 +25,7 @@ pub(crate) mod frame;
 pub(crate) mod fuzz;
 pub(crate) mod plan;
 pub(crate) mod recover;
+mod search;
 mod segments;
 mod window;
 

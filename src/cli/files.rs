@@ -70,7 +70,7 @@ pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
     output::progress_ends();
     let done = done.map_err(Failure::because)?;
     for (what, times) in &done.left_out {
-        output::warn(format_args!("meerkat: left out, {times} times: {what}"));
+        output::warn(format_args!("meerkat: left out ({times}): {what}"));
     }
     if done.without_password > 0 {
         let (count, set) = (done.without_password, "meerkat user password NAME");

@@ -14,6 +14,7 @@ use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::state::State;
+use crate::effect::state::records_of;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;
@@ -36,9 +37,11 @@ const BANNED: u16 = 301;
 impl Core {
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
         self.order.stamp = self.order.stamp.max(entry.stamp);
-        self.pin_records(&entry.ops);
-        self.states.pend(entry.position, entry.stamp, &entry.ops);
-        self.order.line.push_back(Place::Merged { entry });
+        let records = records_of(&entry.ops);
+        self.pin_records(&records);
+        self.states
+            .pend(entry.position, entry.stamp, &entry.ops, &records);
+        self.order.line.push_back(Place::Merged { entry, records });
         self.release();
     }
 
@@ -72,8 +75,6 @@ impl Core {
                 None => self.states.fold(at, op),
             }
         }
-        self.states.unpend(&entry.ops);
-        self.follow_count(entry);
     }
 
     /// What the op comes to here; `None`: nothing, because what is here wins.

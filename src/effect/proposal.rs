@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
 use crate::effect::query::Query;
 use crate::model::codec::Code;
@@ -75,7 +74,7 @@ pub(crate) enum Need {
     /// A record that is not in memory.
     Load { key: RecordKey },
     /// The keys of a password: much arithmetic, done elsewhere.
-    Derive { account: BareJid, password: Secret },
+    Derive { password: Secret },
 }
 
 impl From<StanzaError> for Stop {

@@ -145,6 +145,10 @@ pub(crate) struct Account {
 pub(crate) struct Online {
     pub(crate) session: SessionId,
     /// The node that has the socket.
+    #[expect(
+        dead_code,
+        reason = "the pair ends the sessions of a node that is gone"
+    )]
     pub(crate) node: u8,
     pub(crate) jid: FullJid,
     /// Set while the resource is available (RFC 6121 section 4).
@@ -168,10 +172,9 @@ pub(crate) struct Online {
 pub(crate) struct Present {
     pub(crate) priority: i8,
     pub(crate) stanza: Arc<Outgoing>,
-    pub(crate) at: Timestamp,
 }
 
-coded!(struct Present { priority, stanza, at });
+coded!(struct Present { priority, stanza });
 
 impl Account {
     /// The account's state row, if it was ever made.
@@ -190,6 +193,11 @@ impl Account {
 
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
         self.row().map(|row| row.incarnation)
+    }
+
+    /// The incarnation, unless the account was deleted.
+    pub(crate) fn live(&self) -> Option<Incarnation> {
+        self.incarnation().filter(|_| self.exists())
     }
 
     pub(crate) fn contact(&self, jid: &BareJid) -> Option<&Contact> {

@@ -27,9 +27,6 @@ pub(crate) enum Event<'a> {
     CertificateMade {
         fingerprint: &'a dyn fmt::Display,
     },
-    CertificateEnds {
-        days_left: u64,
-    },
     ConnectionAccepted {
         from: IpAddr,
     },
@@ -65,11 +62,13 @@ pub(crate) enum Event<'a> {
         from: IpAddr,
         seconds: u64,
     },
+    /// It keeps more memory than anybody else, and there is none left.
+    ClientCrowds {
+        from: IpAddr,
+        bytes: usize,
+    },
     ConnectionEnded {
         from: IpAddr,
-    },
-    AdminAsked {
-        verb: &'a str,
     },
     AdminFailed {
         error: &'a dyn fmt::Display,
@@ -86,8 +85,8 @@ impl Event<'_> {
             Self::StorageFailed { .. } => Level::Error,
             Self::AcceptFailed { .. }
             | Self::ReloadFailed { .. }
-            | Self::CertificateEnds { .. }
             | Self::LoginDelayed { .. }
+            | Self::ClientCrowds { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -96,8 +95,7 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::CertificateMade { .. }
             | Self::LoginFailed { .. }
-            | Self::ClientStalled { .. }
-            | Self::AdminAsked { .. } => Level::Info,
+            | Self::ClientStalled { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
             | Self::SessionStarted { .. }
@@ -123,9 +121,8 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::ReloadFailed { .. }
             | Self::CertificateMade { .. }
-            | Self::CertificateEnds { .. }
+            | Self::ClientCrowds { .. }
             | Self::ConnectionEnded { .. }
-            | Self::AdminAsked { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -150,9 +147,6 @@ impl fmt::Display for Event<'_> {
             Self::CertificateMade { fingerprint } => {
                 write!(f, "self-signed certificate made sha256={fingerprint}")
             }
-            Self::CertificateEnds { days_left } => {
-                write!(f, "certificate ends soon days={days_left}")
-            }
             Self::ConnectionAccepted { from } => write!(f, "connection accepted from={from}"),
             Self::ConnectionRefused { from, why } => {
                 write!(f, "connection refused from={from} why={why}")
@@ -175,8 +169,13 @@ impl fmt::Display for Event<'_> {
             Self::ClientStalled { from, seconds } => {
                 write!(f, "client takes nothing from={from} seconds={seconds}")
             }
+            Self::ClientCrowds { from, bytes } => {
+                write!(
+                    f,
+                    "client is ended, memory is short from={from} bytes={bytes}"
+                )
+            }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
-            Self::AdminAsked { verb } => write!(f, "administrator asks verb={verb}"),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

@@ -6,6 +6,7 @@ pub(crate) mod hub;
 pub(crate) mod log_sink;
 pub(crate) mod perform;
 mod plan;
+pub(crate) mod portable;
 pub(crate) mod reload;
 pub(crate) mod retention;
 pub(crate) mod run;

@@ -4,6 +4,8 @@ mod binding;
 mod duo;
 mod follower;
 mod harness;
+mod holdings;
 mod pair;
 mod resume;
+mod rooms;
 mod waits;

@@ -68,6 +68,28 @@ pub(crate) enum Event<'a> {
     ConnectionEnded {
         from: IpAddr,
     },
+    /// Somebody called where only the other board should.
+    PeerRefused {
+        from: IpAddr,
+        why: &'a dyn fmt::Display,
+    },
+    /// A board has proved its invitation and is given a copy.
+    JoinStarted {
+        from: IpAddr,
+        key: &'a dyn fmt::Display,
+    },
+    JoinFinished {
+        from: IpAddr,
+        rows: u64,
+    },
+    JoinFailed {
+        from: IpAddr,
+        why: &'a dyn fmt::Display,
+    },
+    /// The other board is no longer let in.
+    PeerForgotten {
+        generation: u32,
+    },
     AdminAsked {
         verb: &'a str,
     },
@@ -88,6 +110,7 @@ impl Event<'_> {
             | Self::ReloadFailed { .. }
             | Self::CertificateEnds { .. }
             | Self::LoginDelayed { .. }
+            | Self::JoinFailed { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -97,6 +120,10 @@ impl Event<'_> {
             | Self::CertificateMade { .. }
             | Self::LoginFailed { .. }
             | Self::ClientStalled { .. }
+            | Self::PeerRefused { .. }
+            | Self::JoinStarted { .. }
+            | Self::JoinFinished { .. }
+            | Self::PeerForgotten { .. }
             | Self::AdminAsked { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
@@ -125,6 +152,11 @@ impl Event<'_> {
             | Self::CertificateMade { .. }
             | Self::CertificateEnds { .. }
             | Self::ConnectionEnded { .. }
+            | Self::PeerRefused { .. }
+            | Self::JoinStarted { .. }
+            | Self::JoinFinished { .. }
+            | Self::JoinFailed { .. }
+            | Self::PeerForgotten { .. }
             | Self::AdminAsked { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
@@ -176,6 +208,21 @@ impl fmt::Display for Event<'_> {
                 write!(f, "client takes nothing from={from} seconds={seconds}")
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
+            Self::PeerRefused { from, why } => {
+                write!(f, "no connection of the pair from={from} why={why}")
+            }
+            Self::JoinStarted { from, key } => {
+                write!(f, "other board joins from={from} key={key}")
+            }
+            Self::JoinFinished { from, rows } => {
+                write!(f, "other board has a copy from={from} rows={rows}")
+            }
+            Self::JoinFailed { from, why } => {
+                write!(f, "other board did not join from={from} why={why}")
+            }
+            Self::PeerForgotten { generation } => {
+                write!(f, "other board forgotten generation={generation}")
+            }
             Self::AdminAsked { verb } => write!(f, "administrator asks verb={verb}"),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),

@@ -13,6 +13,10 @@ pub(crate) mod log_and_recovery {}
 #[doc = include_str!("limits.md")]
 pub(crate) mod limits {}
 
+#[cfg(doc)]
+#[doc = include_str!("pair.md")]
+pub(crate) mod pair {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {
@@ -27,4 +31,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0004-subscriptions.md")]
     pub(crate) mod subscriptions {}
+
+    #[doc = include_str!("decisions/0006-pairing.md")]
+    pub(crate) mod pairing {}
 }

@@ -143,6 +143,10 @@ fn lines(report: &PairReport) -> Vec<(&'static str, String)> {
         lines.push(("pair", "none".to_owned()));
         return lines;
     }
+    if report.stage == "copying" {
+        lines.push(("copy", "is not whole; join again".to_owned()));
+        return lines;
+    }
     let (pair, generation, node) = (&report.pair, report.generation, report.node);
     let name = format!("{pair}, generation {generation}, this is board {node}");
     lines.push(("pair", name));

@@ -197,8 +197,12 @@ async fn greet_or_tell<H: PeerHub>(
         },
         Err(refusal) => refusal,
     };
-    let (from, why) = (from.ip().to_canonical(), &refusal);
-    observe::emit(&Event::PeerRefused { from, why });
+    let from = from.ip().to_canonical();
+    let event = match &refusal {
+        why @ (Refusal::Wrong(_) | Refusal::NotAdmitted) => Event::PeerRefused { from, why },
+        error => Event::TlsFailed { from, error },
+    };
+    observe::emit(&event);
 }
 
 type Tls = futures_rustls::server::TlsStream<Async<TcpStream>>;

@@ -82,6 +82,16 @@ struct PeerText {
     has_joined: bool,
 }
 
+impl Stage {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Copying => "copying",
+            Self::Joiner => "joiner",
+            Self::Member => "member",
+        }
+    }
+}
+
 impl Membership {
     /// A new pair, of this board alone.
     pub(crate) fn found() -> Self {
@@ -135,11 +145,6 @@ pub(crate) fn write(folder: &Path, membership: Option<&Membership>) -> io::Resul
 }
 
 fn spell(membership: &Membership) -> String {
-    let stage = match membership.stage {
-        Stage::Copying => "copying",
-        Stage::Joiner => "joiner",
-        Stage::Member => "member",
-    };
     let peer = membership.peer.as_ref().map(|peer| PeerText {
         key: peer.pin.to_string(),
         addresses: peer.addresses.iter().map(ToString::to_string).collect(),
@@ -150,7 +155,7 @@ fn spell(membership: &Membership) -> String {
         pair: format!("{:032x}", membership.pair),
         generation: membership.generation,
         node: membership.node,
-        stage: stage.to_owned(),
+        stage: membership.stage.word().to_owned(),
         peer,
     })
 }
@@ -160,12 +165,8 @@ fn parse(text: &str) -> Option<Membership> {
     if text.format != FORMAT || text.node > 1 {
         return None;
     }
-    let stage = match text.stage.as_str() {
-        "copying" => Stage::Copying,
-        "joiner" => Stage::Joiner,
-        "member" => Stage::Member,
-        _ => return None,
-    };
+    let stages = [Stage::Copying, Stage::Joiner, Stage::Member];
+    let stage = stages.into_iter().find(|one| one.word() == text.stage)?;
     let peer = match text.peer {
         None => None,
         Some(peer) => Some(Peer {

@@ -4,6 +4,7 @@
 //! board: the copy is read from one snapshot, and what is written meanwhile comes over the link.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::io::Write;
 use std::rc::Rc;
@@ -14,11 +15,15 @@ use futures_lite::future;
 use smol::channel;
 use smol::channel::Sender;
 
+use crate::base::limits::JOIN_MESSAGE_BYTES_MAX;
 use crate::base::limits::JOIN_PIECE_BYTES_MAX;
 use crate::base::limits::JOIN_PIECES_MAX;
 use crate::base::limits::PEER_ADDRESSES_MAX;
+use crate::base::limits::PEER_HANDSHAKE_MS;
 use crate::net::address::Address;
+use crate::net::certificate::Identity;
 use crate::net::peer::stream::PeerStream;
+use crate::net::peer::within;
 use crate::observe;
 use crate::observe::event::Event;
 use crate::server::pair::Pair;
@@ -56,7 +61,9 @@ pub(super) async fn serve(pair: Rc<Pair>, mut stream: PeerStream) {
 }
 
 async fn host(pair: &Rc<Pair>, stream: &mut PeerStream) -> Result<u64, HostError> {
-    let hello: Hello = wire::read_message(stream).await?;
+    // A guest that says nothing holds a seat that the invited board may need.
+    let hello = within(PEER_HANDSHAKE_MS, wire::read_message(stream)).await;
+    let hello: Hello = hello.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
     let exporter = stream.exporter()?;
     let secret = pair.open_invite().ok_or(HostError::NoInvite)?;
     if !invite::is_proved(&hello.proof, &secret, &exporter, stream.peer) {
@@ -89,10 +96,19 @@ async fn host(pair: &Rc<Pair>, stream: &mut PeerStream) -> Result<u64, HostError
         node: 1 - membership.node.min(1),
     };
     wire::write_message(stream, &welcome).await?;
+    wire::write_message(stream, &certificate(pair)).await?;
     copy(pair, stream).await?;
     let copied: Copied = wire::read_message(stream).await?;
     pair.handle_copied(stream.peer).map_err(HostError::Pair)?;
     Ok(copied.rows)
+}
+
+/// The self-signed pair that clients have got to know: they are to meet it on either board.
+fn certificate(pair: &Pair) -> Option<Box<str>> {
+    let path = Identity::self_signed_path(&pair.folder);
+    let text = fs::read_to_string(path).ok()?;
+    let fits = text.len() < JOIN_MESSAGE_BYTES_MAX - 16;
+    (pair.is_self_signed && fits).then(|| text.into())
 }
 
 /// Where it says it listens; first of all where it was seen to be.

@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_taken_for_a_line_is_written_as_it_was_understood() {
+        let whole = line().expose();
+        arbtest::arbtest(|u| {
+            let mut text = whole.clone().into_bytes();
+            let at = u.choose_index(text.len())?;
+            text.truncate(at + 1 + usize::from(u.arbitrary::<bool>()?) * text.len());
+            text[at] = *u.choose(b":,1aZ-_[].\n\xff")?;
+            let Ok(text) = String::from_utf8(text) else {
+                return Ok(());
+            };
+            if let Ok(read) = InviteLine::parse(&text) {
+                assert_eq!(InviteLine::parse(&read.expose()), Ok(read));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
     fn a_proof_is_worth_nothing_elsewhere() {
         let (secret, other) = (Secret::from("secret"), Secret::from("other"));
         let (here, there) = ([1; 32], [2; 32]);

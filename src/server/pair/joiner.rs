@@ -13,11 +13,13 @@ use futures_lite::AsyncWriteExt as _;
 
 use crate::config::settings::Settings;
 use crate::net::certificate::CertificateError;
+use crate::net::certificate::Identity;
 use crate::net::peer::Purpose;
 use crate::net::peer::dial;
 use crate::net::peer::dial::DialError;
 use crate::net::peer::identity::NodeIdentity;
 use crate::net::peer::stream::PeerStream;
+use crate::net::secret_file::write_secret;
 use crate::net::tls;
 use crate::server::pair::file;
 use crate::server::pair::file::FileError;
@@ -57,7 +59,7 @@ pub(crate) enum JoinError {
     Failed,
     Unwritable(io::Error),
     Store(StoreError),
-    /// The connection broke before there was anything to undo.
+    /// The connection broke before the first row.
     Broken(io::Error),
     CutOff(BackupError),
 }
@@ -84,6 +86,7 @@ pub(crate) fn join(
     set_stage(settings, &membership, Stage::Copying)?;
     clear(&disk).map_err(JoinError::Disk)?;
     let disk: Arc<dyn Disk> = Arc::new(disk);
+    take_certificate(settings, &mut stream)?;
     let rows = copy(settings, &disk, &mut stream, tell)?;
     set_stage(settings, &membership, Stage::Joiner)?;
     // If this is lost, the other board learns it when this one connects.
@@ -183,6 +186,16 @@ async fn introduce(
         }
         Err(error) => Err(JoinError::Broken(error)),
     }
+}
+
+/// What clients know the other board by they find here too, unless this one has files of its own.
+fn take_certificate(settings: &Settings, stream: &mut PeerStream) -> Result<(), JoinError> {
+    let told: Option<Box<str>> = smol::block_on(wire::read_message(stream))?;
+    let Some(pem) = told.filter(|_| settings.tls.is_none()) else {
+        return Ok(());
+    };
+    let path = Identity::self_signed_path(&settings.data);
+    write_secret(&settings.data, &path, &pem).map_err(JoinError::Unwritable)
 }
 
 fn copy(

@@ -69,6 +69,8 @@ const WAITING_MAX: usize = 4;
 pub(crate) struct Pair {
     folder: PathBuf,
     domain: String,
+    /// Clients are shown the certificate that lies in the folder.
+    is_self_signed: bool,
     clock: Clock,
     identity: NodeIdentity,
     node: Rc<Node>,
@@ -121,6 +123,7 @@ impl Pair {
         let pair = Self {
             folder: settings.data.clone(),
             domain: settings.domain.clone(),
+            is_self_signed: settings.tls.is_none(),
             clock: node.clock,
             identity,
             node: Rc::clone(node),

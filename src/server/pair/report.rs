@@ -6,7 +6,6 @@ use miniserde::Serialize;
 use crate::base::time::Timestamp;
 use crate::model::pair::PairStatus;
 use crate::server::pair::file::Membership;
-use crate::server::pair::file::Stage;
 
 /// Names and units are a contract with scripts: fields are added, never renamed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -31,6 +30,8 @@ pub(crate) struct PairReport {
     /// The other board's key; empty: there is none.
     pub(crate) peer: String,
     pub(crate) peer_addresses: Vec<String>,
+    /// How far this board is a member: `copying` (of no use yet), `joiner` (has a copy), `member`.
+    pub(crate) stage: String,
     /// The other board has its copy.
     pub(crate) has_joined: bool,
 }
@@ -68,10 +69,11 @@ impl PairReport {
         self.node = membership.node;
         self.pair = format!("{:032x}", membership.pair);
         self.generation = membership.generation;
+        membership.stage.word().clone_into(&mut self.stage);
         if let Some(peer) = &membership.peer {
             self.peer = peer.pin.to_string();
             self.peer_addresses = peer.addresses.iter().map(ToString::to_string).collect();
-            self.has_joined = peer.has_joined && membership.stage != Stage::Copying;
+            self.has_joined = peer.has_joined;
         }
     }
 }

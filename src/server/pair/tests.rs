@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWriteExt as _;
+use futures_lite::FutureExt as _;
 use smol::LocalExecutor;
 use tempfile::TempDir;
 
@@ -15,6 +17,7 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
+use crate::net::certificate::Identity;
 use crate::net::peer::accept::PeerDoor;
 use crate::net::peer::accept::PeerListener;
 use crate::server::pair::joiner::JoinError;
@@ -162,6 +165,44 @@ fn a_board_that_joins_has_what_the_other_has_and_each_knows_the_other() {
 }
 
 #[test]
+fn the_other_board_serves_on_while_it_is_copied() {
+    run(|a| async move {
+        let (b, line) = (guest(DOMAIN), a.line());
+        let bob = Command::AddUser {
+            jid: BareJid::parse("bob@a.example").unwrap(),
+            password: Secret::from("secret"),
+            admin: false,
+        };
+        let joining = b.join(&line, false);
+        let adding = run::command(&a.pair.node, bob);
+
+        let (joined, added) = smol::future::zip(joining, adding).await;
+
+        assert_eq!(added, Some(Outcome::Done));
+        assert!(joined.is_ok() && b.has_alice());
+    });
+}
+
+#[test]
+fn clients_meet_the_self_signed_certificate_that_they_know_on_either_board() {
+    use std::os::unix::fs::PermissionsExt as _;
+    run(|a| async move {
+        let (b, line) = (guest(DOMAIN), a.line());
+        let provider = tls::provider();
+        let made = Identity::load_or_make(&provider, &a.pair.folder, &[DOMAIN]).unwrap();
+
+        b.join(&line, false).await.unwrap();
+
+        let found = Identity::load_or_make(&provider, &b.settings.data, &[DOMAIN]).unwrap();
+        assert_eq!(made.0.fingerprint, found.0.fingerprint);
+        assert!(!found.1, "it was there already");
+        let path = Identity::self_signed_path(&b.settings.data);
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    });
+}
+
+#[test]
 fn an_invitation_is_good_once() {
     run(|a| async move {
         let line = a.line();
@@ -277,6 +318,51 @@ fn a_join_that_is_cut_off_leaves_no_server_and_can_be_repeated() {
         assert!(matches!(again, Err(JoinError::Dial(DialError::Refused))));
         b.join(&a.line(), false).await.unwrap();
         assert!(b.has_alice());
+    });
+}
+
+/// Carries one connection to `to`, and cuts it when so much has come back.
+async fn relay(on: &LocalExecutor<'static>, to: &Address, bytes_max: u64) -> Address {
+    use futures_lite::io;
+    let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let to = (to.host().to_owned(), to.port());
+    on.spawn(async move {
+        let (guest, _) = listener.accept().await.unwrap();
+        let host = async_net::TcpStream::connect(to).await.unwrap();
+        let there = io::copy(guest.clone(), host.clone());
+        let back = io::copy(host.clone().take(bytes_max), guest.clone());
+        there.or(back).await.ok();
+    })
+    .detach();
+    Address::parse(&address).unwrap()
+}
+
+#[test]
+fn wherever_a_join_is_cut_it_can_be_repeated() {
+    run(|a| async move {
+        let b = guest(DOMAIN);
+        let mut stages = Vec::new();
+        let mut bytes_max = 100;
+        loop {
+            // Given a new line, and a network that breaks a little later than the last one
+            let mut line = a.line();
+            let to = line.addresses.first().unwrap();
+            let through = relay(&a.pair.node.executor, to, bytes_max).await;
+            line.addresses = vec![through];
+            let joined = b.join(&line, false).await;
+            stages.push(b.membership().map(|one| one.stage));
+            if joined.is_ok() {
+                break;
+            }
+            // Then nothing here is a server's
+            assert_ne!(stages.last(), Some(&Some(Stage::Joiner)));
+            bytes_max += bytes_max / 4;
+        }
+        assert!(b.has_alice());
+        // Before, during and after the copy
+        stages.dedup();
+        assert_eq!(stages, [None, Some(Stage::Copying), Some(Stage::Joiner)]);
     });
 }
 

@@ -18,6 +18,7 @@ pub(super) enum Command {
     Serve(Serve),
     Dev(Dev),
     User(User),
+    Pair(Pair),
     Status(Status),
     Check(Check),
     Backup(Backup),
@@ -94,6 +95,52 @@ pub(super) enum UserAction {
     Disable,
     Enable,
     Delete,
+}
+
+/// Make two boards one server: pair invite|join|status|replace|leave [LINE].
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "pair",
+    note = "invite prints a line on the board that has the data; join LINE makes the other board its mirror."
+)]
+pub(super) struct Pair {
+    /// what to do: invite, join, status, replace or leave
+    #[argh(positional, arg_name = "ACTION")]
+    pub(super) action: PairAction,
+
+    /// with join: the line that invite has printed
+    #[argh(positional, arg_name = "LINE")]
+    pub(super) line: Option<String>,
+
+    /// with invite and replace: where the other board reaches this one; may be repeated (default: as listen.mirror and the network tell)
+    #[argh(option, arg_name = "HOST:PORT")]
+    pub(super) address: Vec<String>,
+
+    /// with join: delete the data that is in the folder
+    #[argh(switch)]
+    pub(super) wipe: bool,
+
+    /// with status: as one line of JSON, for scripts
+    #[argh(switch)]
+    pub(super) json: bool,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, FromArgValue, PartialEq)]
+pub(super) enum PairAction {
+    Invite,
+    Join,
+    Status,
+    Replace,
+    Leave,
 }
 
 /// Tell how the server is doing.
@@ -267,6 +314,11 @@ mod tests {
             "user disable dora",
             "user enable dora",
             "user delete dora",
+            "pair invite --address 192.0.2.1:5270 --address [2001:db8::1]:5270",
+            "pair join meerkat-pair:1:a:b:c --wipe",
+            "pair status --json",
+            "pair replace",
+            "pair leave",
             "status",
             "status --json",
             "check",
@@ -290,6 +342,8 @@ mod tests {
             "dev --user :secret",
             "user fly dora",
             "backup",
+            "pair",
+            "pair fly",
             "status loud",
         ] {
             assert!(parse(line).unwrap_err().status.is_err(), "{line}");

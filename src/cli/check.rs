@@ -151,7 +151,8 @@ impl Report {
         if listen.c2s.is_empty() && listen.c2s_tls.is_empty() {
             self.problem("ports", "no client can connect; set listen.c2s");
         }
-        for address in listen.c2s.iter().chain(&listen.c2s_tls) {
+        let clients = listen.c2s.iter().chain(&listen.c2s_tls);
+        for address in clients.chain(&listen.mirror) {
             match TcpListener::bind((address.host(), address.port())) {
                 Ok(_) => self.fine("port", &format!("{address} is free")),
                 Err(_) if is_running => {

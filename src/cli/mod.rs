@@ -7,6 +7,8 @@ mod arguments;
 mod check;
 mod files;
 mod output;
+mod pair;
+mod qr;
 mod serve;
 mod settings;
 mod socket;
@@ -69,6 +71,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => serve::dev(&arguments),
         Command::User(arguments) => user::run(arguments),
+        Command::Pair(arguments) => pair::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Backup(arguments) => files::backup(&arguments),

@@ -25,6 +25,30 @@ pub(super) fn progress(what: &str, done: u64, total: u64) {
     }
 }
 
+/// How far something has come whose end nobody knows; for eyes only.
+pub(super) fn progress_count(what: &str, done: u64, unit: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        drop(write!(stderr, "\r{what}: {done} {unit}\x1b[K"));
+        drop(stderr.flush());
+    }
+}
+
+/// A picture, for eyes only.
+pub(super) fn show(picture: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        drop(stderr.write_all(picture.as_bytes()));
+    }
+}
+
+/// What helps a person, and would be in the way of a script.
+pub(super) fn remark(line: impl fmt::Display) {
+    if io::stderr().is_terminal() {
+        warn(line);
+    }
+}
+
 /// Leaves the line of [`progress`].
 pub(super) fn progress_ends() {
     let mut stderr = io::stderr().lock();

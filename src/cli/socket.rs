@@ -41,27 +41,37 @@ pub(super) fn ask(
     request: Request,
     say: &mut dyn FnMut(Reply),
 ) -> Result<(), Failure> {
+    if ask_running(settings, &request, say)? {
+        return Ok(());
+    }
     let mut reason = None;
     let mut hear = |reply| match reply {
         Reply::Failed { reason: why } => reason = Some(why),
         Reply::Done => {}
         reply => say(reply),
     };
-    match Socket::ask(&settings.data, &request) {
-        Ok(mut socket) => loop {
-            let reply = socket.next().map_err(Failure::because)?;
-            let is_last = matches!(reply, Reply::Done | Reply::Failed { .. });
-            hear(reply);
-            if is_last {
-                break;
-            }
-        },
-        Err(SocketError::NotRunning) => {
-            run::perform(settings, request, &mut hear).map_err(Failure::because)?;
-        }
-        Err(error) => return Err(Failure::because(error)),
-    }
+    run::perform(settings, request, &mut hear).map_err(Failure::because)?;
     reason.map_or(Ok(()), |reason| Err(Failure::Because(reason)))
+}
+
+/// The same of a server that runs; false if none does.
+pub(super) fn ask_running(
+    settings: &Settings,
+    request: &Request,
+    say: &mut dyn FnMut(Reply),
+) -> Result<bool, Failure> {
+    let mut socket = match Socket::ask(&settings.data, request) {
+        Ok(socket) => socket,
+        Err(SocketError::NotRunning) => return Ok(false),
+        Err(error) => return Err(Failure::because(error)),
+    };
+    loop {
+        match socket.next().map_err(Failure::because)? {
+            Reply::Done => return Ok(true),
+            Reply::Failed { reason } => return Err(Failure::Because(reason)),
+            reply => say(reply),
+        }
+    }
 }
 
 /// A connection with one request on it.

@@ -96,7 +96,9 @@ impl Check<'_> {
             listen: Listen {
                 c2s: self.addresses("listen.c2s"),
                 c2s_tls: self.addresses("listen.c2s_tls"),
+                mirror: self.addresses("listen.mirror"),
             },
+            mirror_peer: self.addresses("mirror.peer"),
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
             muc_host,

@@ -160,7 +160,20 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "",
     ),
-    key("listen.mirror", Kind::Absent("the pair"), OFF, false, ""),
+    key(
+        "listen.mirror",
+        Kind::Addresses,
+        OFF,
+        false,
+        "Where the other board of a pair connects, for example [\"[::]:5270\"]. Nobody else gets in there. One of the two boards has to listen; better both.",
+    ),
+    key(
+        "mirror.peer",
+        Kind::Addresses,
+        OFF,
+        false,
+        "Where the other board listens, if it has moved since the two became a pair.",
+    ),
     key(
         "tls.certificate",
         Kind::Path,

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) registration: Registration,
     pub(crate) log_level: LogLevel,
     pub(crate) listen: Listen,
+    /// Where the other board listens, before what it has told.
+    pub(crate) mirror_peer: Vec<Address>,
     /// None: a self-signed certificate in the data folder.
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,
@@ -50,6 +52,8 @@ pub(crate) enum LogLevel {
 pub(crate) struct Listen {
     pub(crate) c2s: Vec<Address>,
     pub(crate) c2s_tls: Vec<Address>,
+    /// For the other board of a pair.
+    pub(crate) mirror: Vec<Address>,
 }
 
 /// Files of a certificate that somebody else renews.

@@ -17,6 +17,10 @@ pub(crate) mod limits {}
 #[doc = include_str!("moving.md")]
 pub(crate) mod moving {}
 
+#[cfg(doc)]
+#[doc = include_str!("pair.md")]
+pub(crate) mod pair {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {
@@ -34,4 +38,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0005-affiliations.md")]
     pub(crate) mod affiliations {}
+
+    #[doc = include_str!("decisions/0006-pairing.md")]
+    pub(crate) mod pairing {}
 }

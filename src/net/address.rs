@@ -1,6 +1,7 @@
 //! Where a listener binds: `HOST:PORT`, with brackets around an IPv6 address.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// A listener's address as the operator wrote it. Port 0 lets the system choose.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -57,6 +58,11 @@ impl Address {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The address without a look into the resolver, if it is written in numbers.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
     }
 }
 

@@ -7,8 +7,6 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -21,6 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::CertifiedKey;
 
 use crate::base::limits::CERTIFICATE_FILE_BYTES_MAX;
+use crate::net::secret_file::write_secret;
 use crate::net::x509::CertificateFacts;
 use crate::net::x509::SignatureHash;
 
@@ -230,29 +229,11 @@ fn end_point(der: &[u8], hash: SignatureHash) -> Box<[u8]> {
     digest::digest(algorithm, der).as_ref().into()
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
     let unreadable = |error| CertificateError::Unreadable(path.to_owned(), error);
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
     if bytes > CERTIFICATE_FILE_BYTES_MAX {
         return Err(CertificateError::TooLarge(path.to_owned(), bytes));
     }
     fs::read(path).map_err(unreadable)
-}
-
-/// Whole or not at all, for the owner's eyes only, and there after a power cut.
-fn write_secret(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let aside = path.with_extension("pem.new");
-    if aside.exists() {
-        // Left by a start that was interrupted; its mode may be anything.
-        fs::remove_file(&aside)?;
-    }
-    let mut file = fs::OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    fs::File::open(folder)?.sync_all()
 }

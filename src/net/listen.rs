@@ -36,13 +36,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Connections wait in the system's queue from here on.
     pub(crate) fn bind(address: &Address, start: TlsStart) -> io::Result<Self> {
-        let socket = match TcpListener::bind((address.host(), address.port())) {
-            // A kernel without IPv6: everywhere is everywhere.
-            Err(_) if address.host() == "::" && !has_ipv6() => {
-                TcpListener::bind(("0.0.0.0", address.port()))?
-            }
-            bound => bound?,
-        };
+        let socket = bind(address)?;
         let address = socket.local_addr()?;
         let socket = Async::new(socket)?;
         Ok(Self {
@@ -116,12 +110,22 @@ impl Listener {
     }
 }
 
+pub(super) fn bind(address: &Address) -> io::Result<TcpListener> {
+    match TcpListener::bind((address.host(), address.port())) {
+        // A kernel without IPv6: everywhere is everywhere.
+        Err(_) if address.host() == "::" && !has_ipv6() => {
+            TcpListener::bind(("0.0.0.0", address.port()))
+        }
+        bound => bound,
+    }
+}
+
 fn has_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
 }
 
 /// The connection was gone before it was taken.
-fn is_peers(error: &io::Error) -> bool {
+pub(super) fn is_peers(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

@@ -70,6 +70,28 @@ pub(crate) enum Event<'a> {
     ConnectionEnded {
         from: IpAddr,
     },
+    /// Somebody called where only the other board should.
+    PeerRefused {
+        from: IpAddr,
+        why: &'a dyn fmt::Display,
+    },
+    /// A board has proved its invitation and is given a copy.
+    JoinStarted {
+        from: IpAddr,
+        key: &'a dyn fmt::Display,
+    },
+    JoinFinished {
+        from: IpAddr,
+        rows: u64,
+    },
+    JoinFailed {
+        from: IpAddr,
+        why: &'a dyn fmt::Display,
+    },
+    /// The other board is no longer let in.
+    PeerForgotten {
+        generation: u32,
+    },
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -87,6 +109,7 @@ impl Event<'_> {
             | Self::ReloadFailed { .. }
             | Self::LoginDelayed { .. }
             | Self::ClientCrowds { .. }
+            | Self::JoinFailed { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -95,7 +118,11 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::CertificateMade { .. }
             | Self::LoginFailed { .. }
-            | Self::ClientStalled { .. } => Level::Info,
+            | Self::ClientStalled { .. }
+            | Self::PeerRefused { .. }
+            | Self::JoinStarted { .. }
+            | Self::JoinFinished { .. }
+            | Self::PeerForgotten { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
             | Self::SessionStarted { .. }
@@ -123,6 +150,11 @@ impl Event<'_> {
             | Self::CertificateMade { .. }
             | Self::ClientCrowds { .. }
             | Self::ConnectionEnded { .. }
+            | Self::PeerRefused { .. }
+            | Self::JoinStarted { .. }
+            | Self::JoinFinished { .. }
+            | Self::JoinFailed { .. }
+            | Self::PeerForgotten { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -176,6 +208,21 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
+            Self::PeerRefused { from, why } => {
+                write!(f, "no connection of the pair from={from} why={why}")
+            }
+            Self::JoinStarted { from, key } => {
+                write!(f, "other board joins from={from} key={key}")
+            }
+            Self::JoinFinished { from, rows } => {
+                write!(f, "other board has a copy from={from} rows={rows}")
+            }
+            Self::JoinFailed { from, why } => {
+                write!(f, "other board did not join from={from} why={why}")
+            }
+            Self::PeerForgotten { generation } => {
+                write!(f, "other board forgotten generation={generation}")
+            }
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

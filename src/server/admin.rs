@@ -10,6 +10,9 @@ use miniserde::Deserialize;
 use miniserde::Serialize;
 use miniserde::json;
 
+use crate::base::secret::Secret;
+use crate::server::pair::PairReport;
+
 /// In the data folder.
 pub(crate) const SOCKET_FILE: &str = "admin.sock";
 
@@ -34,6 +37,15 @@ pub(crate) enum Request {
         name: String,
     },
     Status,
+    /// Addresses where the other board reaches this one; none: as far as the server knows.
+    PairInvite {
+        addresses: Vec<String>,
+    },
+    PairReplace {
+        addresses: Vec<String>,
+    },
+    PairLeave,
+    PairStatus,
     /// The server writes the file itself, so the path is absolute.
     Backup {
         path: String,
@@ -52,6 +64,11 @@ pub(crate) enum Reply {
     },
     User(User),
     Status(Status),
+    /// The line for the other board.
+    Invite {
+        line: Secret,
+    },
+    Pair(PairReport),
     Done,
     /// One sentence for the operator, with the remedy.
     Failed {
@@ -72,7 +89,7 @@ pub(crate) struct User {
 pub(crate) struct Status {
     pub(crate) version: String,
     pub(crate) domain: String,
-    /// `single`: one board alone.
+    /// `single`: one board alone; otherwise as the pair's report has it.
     pub(crate) state: String,
     pub(crate) uptime_seconds: u64,
     pub(crate) connections: u64,
@@ -115,6 +132,8 @@ struct Line {
     reason: Option<String>,
     user: Option<User>,
     status: Option<Status>,
+    addresses: Option<Vec<String>>,
+    pair: Option<PairReport>,
 }
 
 impl Request {
@@ -128,6 +147,10 @@ impl Request {
             Self::UserEnable { .. } => "user-enable",
             Self::UserDelete { .. } => "user-delete",
             Self::Status => "status",
+            Self::PairInvite { .. } => "pair-invite",
+            Self::PairReplace { .. } => "pair-replace",
+            Self::PairLeave => "pair-leave",
+            Self::PairStatus => "pair-status",
             Self::Backup { .. } => "backup",
             Self::Export { .. } => "export",
         });
@@ -153,7 +176,10 @@ impl Request {
             Self::Backup { path } | Self::Export { path } => {
                 line.path = Some(path);
             }
-            Self::UserList | Self::Status => {}
+            Self::PairInvite { addresses } | Self::PairReplace { addresses } => {
+                line.addresses = Some(addresses);
+            }
+            Self::UserList | Self::Status | Self::PairLeave | Self::PairStatus => {}
         }
         json::to_string(&line)
     }
@@ -164,6 +190,7 @@ impl Request {
         let password = line.password.ok_or(LineError::FieldMissing("password"));
         let flag = line.flag.ok_or(LineError::FieldMissing("flag"));
         let path = line.path.ok_or(LineError::FieldMissing("path"));
+        let addresses = line.addresses.ok_or(LineError::FieldMissing("addresses"));
         Ok(match line.verb.as_str() {
             "user-add" => Self::UserAdd {
                 name: name?,
@@ -181,6 +208,14 @@ impl Request {
             },
             "user-delete" => Self::UserDelete { name: name? },
             "status" => Self::Status,
+            "pair-invite" => Self::PairInvite {
+                addresses: addresses?,
+            },
+            "pair-replace" => Self::PairReplace {
+                addresses: addresses?,
+            },
+            "pair-leave" => Self::PairLeave,
+            "pair-status" => Self::PairStatus,
             "backup" => Self::Backup { path: path? },
             "export" => Self::Export { path: path? },
             _ => return Err(LineError::UnknownVerb),
@@ -196,6 +231,8 @@ impl Reply {
             Self::Progress { .. } => "progress",
             Self::User(_) => "user",
             Self::Status(_) => "status",
+            Self::Invite { .. } => "invite",
+            Self::Pair(_) => "pair",
             Self::Done => "done",
             Self::Failed { .. } => "failed",
         });
@@ -206,6 +243,8 @@ impl Reply {
             }
             Self::User(user) => line.user = Some(user),
             Self::Status(status) => line.status = Some(status),
+            Self::Invite { line: text } => line.name = text.expose_str().map(str::to_owned),
+            Self::Pair(report) => line.pair = Some(report),
             Self::Failed { reason } => line.reason = Some(reason),
             Self::Done => {}
         }
@@ -221,6 +260,10 @@ impl Reply {
             },
             "user" => Self::User(line.user.ok_or(LineError::FieldMissing("user"))?),
             "status" => Self::Status(line.status.ok_or(LineError::FieldMissing("status"))?),
+            "invite" => Self::Invite {
+                line: Secret::from(&*line.name.ok_or(LineError::FieldMissing("name"))?),
+            },
+            "pair" => Self::Pair(line.pair.ok_or(LineError::FieldMissing("pair"))?),
             "done" => Self::Done,
             "failed" => Self::Failed {
                 reason: line.reason.ok_or(LineError::FieldMissing("reason"))?,
@@ -254,6 +297,12 @@ mod tests {
             },
             Request::UserDelete { name: text() },
             Request::Status,
+            Request::PairInvite {
+                addresses: vec![text()],
+            },
+            Request::PairReplace { addresses: vec![] },
+            Request::PairLeave,
+            Request::PairStatus,
             Request::Backup { path: text() },
             Request::Export { path: text() },
         ] {
@@ -279,6 +328,13 @@ mod tests {
             Reply::Progress { done: 1, total: 2 },
             Reply::User(user),
             Reply::Status(status),
+            Reply::Invite {
+                line: Secret::from("meerkat-pair:1:.."),
+            },
+            Reply::Pair(PairReport {
+                progress: 0.25,
+                ..<PairReport as Default>::default()
+            }),
             Reply::Done,
             Reply::Failed {
                 reason: "there is no account dora".to_owned(),

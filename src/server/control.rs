@@ -30,6 +30,8 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::pair::PairState;
+use crate::model::pair::PairStatus;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
 use crate::net::wires::Wires;
@@ -42,6 +44,10 @@ use crate::server::admin::SOCKET_FILE;
 use crate::server::admin::Status;
 use crate::server::admin::User;
 use crate::server::hub::Node;
+use crate::server::pair::Pair;
+use crate::server::pair::PairError;
+use crate::server::pair::PairReport;
+use crate::server::pair::invite::InviteLine;
 use crate::server::portable::Export;
 use crate::server::run;
 use crate::store::Store;
@@ -59,6 +65,8 @@ pub(crate) struct Site {
     pub(crate) domain: String,
     /// `None`: nobody can connect, the server is stopped.
     pub(crate) wires: Option<Rc<Wires>>,
+    /// `None`: there is no other board, and nobody listens for one.
+    pub(crate) pair: Option<Rc<Pair>>,
 }
 
 /// The socket in the data folder, for this user alone.
@@ -163,6 +171,24 @@ impl Site {
             }
             Request::UserList => self.list_users(say).await,
             Request::Status => self.status(say).await,
+            Request::PairInvite { addresses } => {
+                self.invite(PairError::NotListening, say, |pair| pair.invite(&addresses))
+            }
+            Request::PairReplace { addresses } => {
+                self.invite(PairError::NoPair, say, |pair| pair.replace(&addresses))
+            }
+            Request::PairLeave => self
+                .pair
+                .as_ref()
+                .map_or(Err(PairError::NoPair), |pair| pair.leave())
+                .map_err(|error| error.to_string()),
+            Request::PairStatus => {
+                let none = || PairReport::new(None, PairStatus::default());
+                say(Reply::Pair(
+                    self.pair.as_ref().map_or_else(none, |pair| pair.report()),
+                ));
+                Ok(())
+            }
             Request::Backup { path } => self.backup(path, say).await,
             Request::Export { path } => self.export(path, say).await,
         };
@@ -191,6 +217,20 @@ impl Site {
             Some(Outcome::Full) => Err("the disk is full; make room and try again".to_owned()),
             None => Err("the server is stopping; try again when it runs".to_owned()),
         }
+    }
+
+    fn invite(
+        &self,
+        without: PairError,
+        say: &mut dyn FnMut(Reply),
+        make: impl FnOnce(&Pair) -> Result<InviteLine, PairError>,
+    ) -> Result<(), String> {
+        let pair = self.pair.as_ref().ok_or(without);
+        let line = pair.and_then(|pair| make(pair));
+        let line = line.map_err(|error| error.to_string())?;
+        let line = secret(line.expose());
+        say(Reply::Invite { line });
+        Ok(())
     }
 
     /// `NAME`, or `NAME@DOMAIN` of this server.
@@ -280,6 +320,11 @@ impl Site {
         .await
     }
 
+    fn pair_state(&self) -> PairState {
+        let pair = self.pair.as_ref();
+        pair.map_or_else(PairState::default, |pair| pair.status().state)
+    }
+
     async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         let users = self.users().await?.len();
         let facts = self.node.engine.borrow().core.facts();
@@ -295,7 +340,7 @@ impl Site {
         say(Reply::Status(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: self.domain.clone(),
-            state: "single".to_owned(),
+            state: self.pair_state().word().to_owned(),
             uptime_seconds: self.node.clock.steady().0 / 1_000,
             connections: wide(connections),
             sessions: wide(facts.sessions),

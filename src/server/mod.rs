@@ -2,8 +2,10 @@
 
 pub(crate) mod admin;
 pub(crate) mod control;
+mod doors;
 pub(crate) mod hub;
 pub(crate) mod log_sink;
+pub(crate) mod pair;
 pub(crate) mod perform;
 mod plan;
 pub(crate) mod portable;

@@ -72,6 +72,7 @@ fn keep_fixed(old: &Settings, fresh: Settings) -> Settings {
         domain: old.domain.clone(),
         data: old.data.clone(),
         listen: old.listen.clone(),
+        mirror_peer: old.mirror_peer.clone(),
         muc_host: old.muc_host.clone(),
         limits: Limits {
             record_cache_bytes: old.limits.record_cache_bytes,

@@ -27,9 +27,7 @@ use crate::effect::request::Outcome;
 use crate::net::certificate::CertificateError;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
-use crate::net::listen::Listener;
 use crate::net::tls::TlsError;
-use crate::net::tls::TlsStart;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
@@ -37,7 +35,12 @@ use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
+use crate::server::doors::Doors;
 use crate::server::hub::Node;
+use crate::server::pair::PairError;
+use crate::server::pair::file::FileError;
+use crate::server::pair::joiner;
+use crate::server::pair::offline;
 use crate::server::plan;
 use crate::server::portable;
 use crate::server::portable::ImportError;
@@ -87,6 +90,10 @@ pub(crate) enum RunError {
     Backup(BackupError),
     /// A restore goes into an empty folder only.
     NotEmpty(String),
+    Pair(PairError),
+    PairFile(FileError),
+    /// A join was cut off here.
+    HalfJoined(String),
     AdminSocket(std::io::Error),
 }
 
@@ -126,26 +133,34 @@ impl std::fmt::Display for RunError {
                 out,
                 "{path} holds the data of a server; name another folder, or move this one away"
             ),
+            Self::Pair(error) => error.fmt(out),
+            Self::PairFile(error) => error.fmt(out),
+            Self::HalfJoined(path) => write!(
+                out,
+                "{path} holds a part of a copy only: a join was cut off; ask the other board for a \
+                 new invitation and repeat meerkat pair join"
+            ),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
     }
 }
 
 /// A node with its disk, ready for listeners.
-struct Opened {
-    node: Rc<Node>,
+pub(super) struct Opened {
+    pub(super) node: Rc<Node>,
     login_secret: [u8; 32],
     users: Vec<NewUser>,
 }
 
-fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
+pub(super) fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
     let executor = Rc::new(LocalExecutor::new());
     let clock = Clock::start();
     let (disk, users): (Arc<dyn Disk>, _) = match home {
-        Home::Folder(path) => (
-            Arc::new(Folder::open(path).map_err(disk_error)?),
-            Vec::new(),
-        ),
+        Home::Folder(path) => {
+            let folder = Folder::open(path).map_err(disk_error)?;
+            offline::check_whole(path)?;
+            (Arc::new(folder), Vec::new())
+        }
         Home::Memory(users) => (Arc::new(Memory::default()), users.to_vec()),
     };
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
@@ -188,11 +203,12 @@ pub(crate) fn run(
     if !is_dev {
         say_if_empty(&opened.node)?;
     }
-    let listeners = listen(settings)?;
+    let doors = Doors::bind(settings, home, &opened.node)?;
     let site = Rc::new(Site {
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
         wires: Some(Rc::clone(&wires)),
+        pair: doors.pair(),
     });
     let executor = Rc::clone(&opened.node.executor);
     let admin = match home {
@@ -205,7 +221,7 @@ pub(crate) fn run(
         if let Some(listener) = admin {
             executor.spawn(site.serve(listener)).detach();
         }
-        serve(opened, listeners, &reload).await
+        serve(opened, doors, &reload).await
     };
     smol::block_on(executor.run(serving))
 }
@@ -222,6 +238,7 @@ pub(crate) fn perform(
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
         wires: None,
+        pair: None,
     };
     smol::block_on(executor.run(async {
         let core = executor.spawn(Rc::clone(&opened.node).run());
@@ -246,7 +263,7 @@ pub(crate) fn restore(
         .list()
         .map_err(disk_error)?
         .iter()
-        .any(|(name, _)| name == "tables" || name.starts_with("log-"));
+        .any(|(name, _)| joiner::is_data(name));
     if is_used {
         return Err(RunError::NotEmpty(path.display().to_string()));
     }
@@ -286,7 +303,7 @@ async fn stop(node: &Rc<Node>) {
     }
 }
 
-fn disk_error(error: DiskError) -> RunError {
+pub(super) fn disk_error(error: DiskError) -> RunError {
     RunError::Start(StartError::Disk(error))
 }
 
@@ -294,11 +311,7 @@ fn store_error(error: StoreError) -> RunError {
     RunError::Start(StartError::Store(error))
 }
 
-async fn serve(
-    opened: Opened,
-    listeners: Vec<Listener>,
-    reload: &Reload<'_>,
-) -> Result<(), RunError> {
+async fn serve(opened: Opened, doors: Doors, reload: &Reload<'_>) -> Result<(), RunError> {
     let (settings, wires) = (reload.settings, &reload.wires);
     let Opened { node, users, .. } = opened;
     let mut signals =
@@ -308,14 +321,7 @@ async fn serve(
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
-    let bound: Vec<String> = listeners
-        .iter()
-        .map(|listener| listener.address.to_string())
-        .collect();
-    for listener in listeners {
-        let (wires, node, on) = (Rc::clone(wires), Rc::clone(&node), Rc::clone(&executor));
-        executor.spawn(listener.run(wires, node, on)).detach();
-    }
+    let bound = doors.open(wires, &node);
     let deadlines = Rc::clone(wires);
     executor
         .spawn(async move { deadlines.run_deadlines().await })
@@ -394,27 +400,4 @@ async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), Ru
         Some(Outcome::Done) => Ok(()),
         _ => Err(RunError::Name(user.name)),
     }
-}
-
-fn listen(settings: &Settings) -> Result<Vec<Listener>, RunError> {
-    let plain = settings
-        .listen
-        .c2s
-        .iter()
-        .map(|at| ("listen.c2s", at, TlsStart::StartTls));
-    let direct = settings
-        .listen
-        .c2s_tls
-        .iter()
-        .map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
-    plain
-        .chain(direct)
-        .map(|(key, address, start)| {
-            Listener::bind(address, start).map_err(|error| RunError::Listen {
-                key,
-                address: address.to_string(),
-                error,
-            })
-        })
-        .collect()
 }

@@ -16,7 +16,7 @@ use smol::process::Child;
 use smol::process::Command;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_meerkat");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_meerkat");
 /// Longest time until `ready`. A debug build on a loaded machine needs a second or two.
 const START_MAX: Duration = Duration::from_secs(30);
 /// Longest time for one scenario. Its own waits end after 10 to 20 s each.
@@ -37,11 +37,13 @@ pub(crate) enum Wire {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) process: Child,
-    /// As in the `ready` line: the listener for clients, then the one where TLS comes first, if it is on.
+    /// As in the `ready` line: the listener for clients, then the one where TLS comes first, then the
+    /// one for the other board, if they are on.
     addresses: Vec<SocketAddr>,
     /// The certificate that clients must check, if they have to encrypt.
     certificate: Option<PathBuf>,
     folder: TempDir,
+    settings: PathBuf,
 }
 
 impl Server {
@@ -112,6 +114,7 @@ data = "{data}"
 [listen]
 c2s = ["127.0.0.1:0"]
 c2s_tls = ["127.0.0.1:0"]
+mirror = ["127.0.0.1:0"]
 
 [tls]
 certificate = "{certificate}"
@@ -128,7 +131,18 @@ login_failures = 100
         give(&settings);
         let mut command = Command::new(BINARY);
         command.arg("serve").arg("--config").arg(&settings);
+        command.args(["--set", "log_level=debug"]);
         Self::launch(command, Some(certificate), folder)
+    }
+
+    /// The settings file of a server that is durable.
+    pub(crate) fn settings(&self) -> &Path {
+        &self.settings
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     fn launch(mut command: Command, certificate: Option<PathBuf>, folder: TempDir) -> Self {
@@ -164,6 +178,7 @@ login_failures = 100
             process,
             addresses,
             certificate,
+            settings: folder.path().join("meerkat.toml"),
             folder,
         }
     }
@@ -180,7 +195,8 @@ login_failures = 100
             .env("XMPP_ROOMS", "rooms.localhost")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(certificate) = &self.certificate {
-            let direct = self.addresses.last().unwrap();
+            let (_, rest) = self.addresses.split_first().unwrap();
+            let direct = rest.first().unwrap();
             command
                 .env("XMPP_CA", certificate)
                 .env("NODE_EXTRA_CA_CERTS", certificate)

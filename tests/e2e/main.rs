@@ -13,4 +13,5 @@
 
 mod clients;
 mod harness;
+mod pair;
 mod process;

@@ -1,0 +1,258 @@
+//! The file that says which pair this board belongs to, and who the other board is.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use miniserde::Deserialize;
+use miniserde::Serialize;
+use miniserde::json;
+
+use crate::base::limits::PAIR_FILE_BYTES_MAX;
+use crate::base::limits::PEER_ADDRESSES_MAX;
+use crate::base::random::Entropy as _;
+use crate::net::address::Address;
+use crate::net::entropy::SystemEntropy;
+use crate::net::peer::identity::Pin;
+use crate::net::secret_file::write_secret;
+
+/// In the data folder.
+pub(crate) const PAIR_FILE: &str = "pair.json";
+const FORMAT: u32 = 1;
+
+/// What this board is to its pair. Absent: it is alone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Membership {
+    /// Names the pair for ever, whatever boards it is made of.
+    pub(crate) pair: u128,
+    /// Grows with each board that is replaced.
+    pub(crate) generation: u32,
+    /// 0 for the board that invited first, 1 for the one that joined; a board that replaces one takes
+    /// its number.
+    pub(crate) node: u8,
+    pub(crate) stage: Stage,
+    pub(crate) peer: Option<Peer>,
+}
+
+/// How far this board has come with becoming a member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// The copy is not whole. Nothing may be done with this folder but joining again.
+    Copying,
+    /// The copy is whole, and there was no epoch with the other board yet: it may not go on alone (rule R5
+    /// of the mirror).
+    Joiner,
+    Member,
+}
+
+/// The other board.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Peer {
+    pub(crate) pin: Pin,
+    /// Where it listens.
+    pub(crate) addresses: Vec<Address>,
+    /// It has said that its copy is whole, or was seen on the link.
+    pub(crate) has_joined: bool,
+}
+
+/// Why the file says nothing.
+#[derive(Debug)]
+pub(crate) enum FileError {
+    Unreadable(PathBuf, io::Error),
+    /// Damaged, or of a newer version.
+    Unclear(PathBuf),
+}
+
+#[derive(Deserialize, Serialize)]
+struct Text {
+    format: u32,
+    pair: String,
+    generation: u32,
+    node: u8,
+    stage: String,
+    peer: Option<PeerText>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct PeerText {
+    key: String,
+    addresses: Vec<String>,
+    has_joined: bool,
+}
+
+impl Stage {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Copying => "copying",
+            Self::Joiner => "joiner",
+            Self::Member => "member",
+        }
+    }
+}
+
+impl Membership {
+    /// A new pair, of this board alone.
+    pub(crate) fn found() -> Self {
+        Self {
+            pair: SystemEntropy::new().u128(),
+            generation: 1,
+            node: 0,
+            stage: Stage::Member,
+            peer: None,
+        }
+    }
+
+    /// The next generation, with a place to fill.
+    pub(crate) fn without_peer(self) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            stage: Stage::Member,
+            peer: None,
+            ..self
+        }
+    }
+}
+
+/// `None`: there is no pair.
+pub(crate) fn read(folder: &Path) -> Result<Option<Membership>, FileError> {
+    let path = folder.join(PAIR_FILE);
+    let bytes = match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(FileError::Unreadable(path, error)),
+        Ok(found) => found.len(),
+    };
+    if bytes > PAIR_FILE_BYTES_MAX {
+        return Err(FileError::Unclear(path));
+    }
+    match fs::read_to_string(&path) {
+        Err(error) => Err(FileError::Unreadable(path, error)),
+        Ok(text) => parse(&text).map(Some).ok_or(FileError::Unclear(path)),
+    }
+}
+
+/// Durable when it returns; `None` takes the file away.
+pub(crate) fn write(folder: &Path, membership: Option<&Membership>) -> io::Result<()> {
+    let path = folder.join(PAIR_FILE);
+    let Some(membership) = membership else {
+        return match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => fs::File::open(folder)?.sync_all(),
+        };
+    };
+    write_secret(folder, &path, &(spell(membership) + "\n"))
+}
+
+fn spell(membership: &Membership) -> String {
+    let peer = membership.peer.as_ref().map(|peer| PeerText {
+        key: peer.pin.to_string(),
+        addresses: peer.addresses.iter().map(ToString::to_string).collect(),
+        has_joined: peer.has_joined,
+    });
+    json::to_string(&Text {
+        format: FORMAT,
+        pair: format!("{:032x}", membership.pair),
+        generation: membership.generation,
+        node: membership.node,
+        stage: membership.stage.word().to_owned(),
+        peer,
+    })
+}
+
+fn parse(text: &str) -> Option<Membership> {
+    let text: Text = json::from_str(text).ok()?;
+    if text.format != FORMAT || text.node > 1 {
+        return None;
+    }
+    let stages = [Stage::Copying, Stage::Joiner, Stage::Member];
+    let stage = stages.into_iter().find(|one| one.word() == text.stage)?;
+    let peer = match text.peer {
+        None => None,
+        Some(peer) => Some(Peer {
+            pin: Pin::parse(&peer.key)?,
+            addresses: addresses(&peer.addresses)?,
+            has_joined: peer.has_joined,
+        }),
+    };
+    Some(Membership {
+        pair: u128::from_str_radix(&text.pair, 16).ok()?,
+        generation: text.generation,
+        node: text.node,
+        stage,
+        peer,
+    })
+}
+
+/// Not more than are kept, each of them an address.
+pub(super) fn addresses<T: AsRef<str>>(texts: &[T]) -> Option<Vec<Address>> {
+    if texts.len() > PEER_ADDRESSES_MAX {
+        return None;
+    }
+    let parse = |text: &T| Address::parse(text.as_ref()).ok();
+    texts.iter().map(parse).collect()
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => {
+                write!(f, "{}: cannot be read ({error})", path.display())
+            }
+            Self::Unclear(path) => write!(
+                f,
+                "{}: is damaged or of a newer version; start the version that wrote it, or join anew",
+                path.display()
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn membership() -> Membership {
+        Membership {
+            pair: 7,
+            generation: 3,
+            node: 1,
+            stage: Stage::Joiner,
+            peer: Some(Peer {
+                pin: Pin::of(b"key"),
+                addresses: vec![Address::parse("[2001:db8::1]:5270").unwrap()],
+                has_joined: true,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_for_the_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+
+        write(folder.path(), Some(&membership())).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), Some(membership()));
+        let mode = fs::metadata(folder.path().join(PAIR_FILE)).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+
+        write(folder.path(), None).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_an_error_and_not_a_board_alone() {
+        let whole = spell(&membership());
+        let cut = whole.get(..whole.len() / 2).unwrap();
+        let newer = whole.replace("\"format\":1", "\"format\":2");
+        let stranger = whole.replace("joiner", "guest");
+        for text in [cut, &newer, &stranger, ""] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(PAIR_FILE), text).unwrap();
+            let found = read(folder.path());
+            assert!(matches!(found, Err(FileError::Unclear(_))), "{text}");
+        }
+    }
+}

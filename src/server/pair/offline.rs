@@ -1,0 +1,39 @@
+//! The pair of a server that is stopped: what its file says.
+
+use std::path::Path;
+
+use crate::config::settings::Settings;
+use crate::server::pair::PairError;
+use crate::server::pair::PairReport;
+use crate::server::pair::file;
+use crate::server::pair::file::Stage;
+use crate::server::run;
+use crate::server::run::RunError;
+use crate::store::disk::folder::Folder;
+
+/// A folder that an interrupted join has left is no server's.
+pub(crate) fn check_whole(folder: &Path) -> Result<(), RunError> {
+    match file::read(folder).map_err(RunError::PairFile)? {
+        Some(membership) if membership.stage == Stage::Copying => {
+            Err(RunError::HalfJoined(folder.display().to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the folder of a server that is stopped says of its pair.
+pub(crate) fn report(settings: &Settings) -> Result<PairReport, RunError> {
+    let membership = file::read(&settings.data).map_err(RunError::PairFile)?;
+    Ok(PairReport::stopped(membership.as_ref()))
+}
+
+/// Makes the board of a server that is stopped one of its own again.
+pub(crate) fn leave(settings: &Settings) -> Result<(), RunError> {
+    let _lock = Folder::open(&settings.data).map_err(run::disk_error)?;
+    check_whole(&settings.data)?;
+    match file::read(&settings.data).map_err(RunError::PairFile)? {
+        None => Err(RunError::Pair(PairError::NoPair)),
+        Some(_) => file::write(&settings.data, None)
+            .map_err(|error| RunError::Pair(PairError::Unwritable(error))),
+    }
+}

@@ -24,3 +24,4 @@ pub(crate) mod stanza_id;
 
 #[cfg(test)]
 mod tests;
+pub(crate) mod vector;

@@ -28,7 +28,7 @@ pub(super) struct Barrier {
     peer_sessions: Vec<Arc<[u8]>>,
     /// FROZEN was said by the follower.
     is_frozen: bool,
-    /// The leader's record of the epoch to come: written, perhaps not durable.
+    /// The record of the epoch to come: in this log, perhaps not durable.
     opening: Option<Arc<EpochRecord>>,
 }
 
@@ -124,24 +124,27 @@ impl Mirror {
             }
             return Ok(());
         };
-        if barrier.sessions.is_none() {
-            return Ok(());
-        }
-        if !leads {
-            if is_ready && !barrier.is_frozen && !self.is_mistaken(Mistake::NeverFrozen) {
-                self.say_frozen();
-            }
-            return Ok(());
-        }
         if let Some(record) = barrier.opening.clone() {
-            // Rule R2: durable before anybody hears of it.
             let is_durable = self.branches.durable.seq(record.epoch).is_some();
-            if is_durable || is_fast {
-                self.lead(record);
-            }
+            return match leads {
+                // Rule R2: durable before anybody hears of it.
+                true if is_durable || is_fast => {
+                    self.lead(record);
+                    Ok(())
+                }
+                false if is_durable => self.follow(&record),
+                _ => Ok(()),
+            };
+        }
+        let has_sessions = barrier.sessions.is_some();
+        let is_frozen = barrier.is_frozen;
+        if !is_ready || !has_sessions {
             return Ok(());
         }
-        if is_ready && (barrier.is_frozen || early) {
+        if !leads && !is_frozen && !self.is_mistaken(Mistake::NeverFrozen) {
+            self.say_frozen();
+        }
+        if leads && (is_frozen || early) {
             let record = self.begin_epoch(Mode::Sync);
             self.branches.watch(Some(record.epoch));
             if let Some(barrier) = self.barrier() {
@@ -185,7 +188,7 @@ impl Mirror {
         });
     }
 
-    pub(super) fn handle_begin(&mut self, record: Arc<EpochRecord>) -> Result<(), Fault> {
+    pub(super) fn handle_begin(&mut self, record: &Arc<EpochRecord>) -> Result<(), Fault> {
         let frame = "BEGIN";
         let node = self.node;
         let catch_up = self.catch_up(frame)?;
@@ -196,11 +199,14 @@ impl Mirror {
         if catch_up.leads || !said_frozen {
             return Err(Fault::PeerUnexpected { frame });
         }
+        if let Some(barrier) = &mut catch_up.barrier {
+            barrier.opening = Some(Arc::clone(record));
+        }
         let epoch = record.epoch;
         let is_new = epoch.node != node
             && epoch.counter >= self.branches.next_counter()
             && record.mode == Mode::Sync;
-        let stands_on_all = self.branches.holds_parents(&record) && self.branches.is_under(&record);
+        let stands_on_all = self.branches.holds_parents(record) && self.branches.is_under(record);
         if !is_new || !stands_on_all {
             return Err(Fault::PeerEpoch { epoch });
         }
@@ -208,17 +214,30 @@ impl Mirror {
         self.branches.watch(Some(epoch));
         self.append(
             Position::new(epoch, 0, 0),
-            Record::epoch(&record),
-            Some(&record),
+            Record::epoch(record),
+            Some(record),
         );
         if self.joining {
             self.joined_in = Some(epoch);
         }
-        // Its record is durable at the leader.
-        self.mark = Some(Position::new(epoch, 0, 0));
-        self.pair_up(epoch, false);
-        self.put(Output::Follow);
         Ok(())
+    }
+
+    /// The follower has said BEGIN to itself and waits for its disk: what the leader says in the new
+    /// epoch waits too, so that everything older is merged before.
+    pub(super) fn is_opening_other(&mut self) -> bool {
+        self.catching_up().is_some_and(|catch_up| {
+            let barrier = catch_up.barrier.as_ref();
+            !catch_up.leads && barrier.is_some_and(|barrier| barrier.opening.is_some())
+        })
+    }
+
+    fn follow(&mut self, record: &EpochRecord) -> Result<(), Fault> {
+        // It was durable at the leader before BEGIN.
+        self.mark = Some(Position::new(record.epoch, 0, 0));
+        self.pair_up(record.epoch, false);
+        self.put(Output::Follow);
+        self.read_frames()
     }
 
     fn pair_up(&mut self, epoch: Epoch, leads: bool) {

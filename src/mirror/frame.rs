@@ -194,7 +194,7 @@ impl Frame {
     }
 }
 
-/// What has come and is not a whole frame yet: less than the longest frame.
+/// What has come and is not read yet: less than a frame, or what waits for the disk.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
     bytes: Vec<u8>,
@@ -207,6 +207,10 @@ impl Framer {
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len() - self.read
     }
 
     /// The next whole frame and its length on the wire.

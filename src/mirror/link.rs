@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::limits::MIRROR_EPOCHS_MAX;
+use crate::base::limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::limits::MIRROR_TAKEN_STEP;
+use crate::base::limits::MIRROR_WINDOW_BYTES;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;
@@ -100,7 +102,17 @@ impl Mirror {
                 link.heard_at = now;
             }
         }
-        while let Some(link) = &mut self.link
+        self.read_frames()?;
+        let bytes = self.link.as_ref().map_or(0, |link| link.framer.bytes());
+        if bytes > MIRROR_WINDOW_BYTES + 2 * MIRROR_FRAME_BYTES_MAX {
+            return Err(Fault::PeerTooMuch { bytes });
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_frames(&mut self) -> Result<(), Fault> {
+        while !self.is_opening_other()
+            && let Some(link) = &mut self.link
             && let Some((frame, bytes)) = link.framer.poll()?
         {
             self.handle_frame(frame, bytes)?;
@@ -127,7 +139,7 @@ impl Mirror {
             Frame::Freeze => self.handle_freeze(),
             Frame::Session { bytes } => self.handle_session(bytes),
             Frame::Frozen => self.handle_frozen(),
-            Frame::Begin { record } => self.handle_begin(record),
+            Frame::Begin { record } => self.handle_begin(&record),
             Frame::Entry {
                 ticket,
                 is_durable,

@@ -16,6 +16,7 @@ use crate::mirror::frame::Hello;
 use crate::mirror::frame::Record;
 use crate::mirror::fuzz::frames;
 use crate::mirror::fuzz::stranger;
+use crate::mirror::tests::wires::index;
 use crate::model::codec::CodecError;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -145,8 +146,8 @@ fn damaged_frames_never_read_as_something_they_are_not_written_as() {
     let mut rng = Rng::from_number(41);
     for _ in 0..2_000 {
         let mut bytes: Vec<u8> = one_of_each().iter().flat_map(Frame::write).collect();
-        for _ in 0..1 + rng.below(6) {
-            let at = usize::try_from(rng.below(bytes.len() as u64)).unwrap();
+        for _ in 0..=rng.below(6) {
+            let at = index(&mut rng, bytes.len());
             bytes[at] = u8::try_from(rng.below(256)).unwrap();
         }
         assert_eq!(frames(&bytes), Ok(()));

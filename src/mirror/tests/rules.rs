@@ -6,197 +6,28 @@ use crate::base::ids::Ticket;
 use crate::base::limits::MIRROR_CLOSED_MS;
 use crate::base::limits::MIRROR_SILENCE_MS;
 use crate::base::limits::MIRROR_SLOW_MS;
-use crate::base::time::Monotonic;
-use crate::base::time::Timestamp;
-use crate::core::Now;
 use crate::mirror::Input;
-use crate::mirror::Mirror;
 use crate::mirror::Notice;
 use crate::mirror::Output;
-use crate::mirror::Settings;
 use crate::mirror::Start;
 use crate::mirror::State;
 use crate::mirror::fault::Fault;
 use crate::mirror::fault::Refusal;
-use crate::mirror::frame::Class;
 use crate::mirror::frame::Frame;
-use crate::mirror::frame::Framer;
 use crate::mirror::frame::Hello;
-use crate::mirror::frame::Record;
 use crate::mirror::tests::board::entry;
+use crate::mirror::tests::end::End;
+use crate::mirror::tests::end::FIRST;
+use crate::mirror::tests::end::begin;
+use crate::mirror::tests::end::hello;
+use crate::mirror::tests::end::record;
+use crate::mirror::tests::end::start;
 use crate::mirror::tests::world::BOOT_WAIT_MS;
 use crate::mirror::tests::world::World;
-use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
-use crate::model::vector::Vector;
-
-const FIRST: Epoch = Epoch {
-    counter: 1,
-    node: 0,
-    salt: 1,
-};
-
-fn start(node: u8) -> Start {
-    Start {
-        node,
-        pair: 7,
-        salt: 50,
-        joining: false,
-        mode: Mode::Sync,
-        vector: [Position::new(FIRST, 4, 0)].into_iter().collect(),
-        parents: Vector::default(),
-        stamp: Hlc::default(),
-        durable: 5,
-        trimmed: Vector::default(),
-        oldest: 1,
-    }
-}
-
-fn hello(node: u8) -> Hello {
-    Hello {
-        version_min: 1,
-        version: 1,
-        pair: 7,
-        node,
-        salt: 60,
-        serves: false,
-        joining: false,
-        clock: Timestamp::from_unix_ms(9_000),
-        vector: start(node).vector,
-    }
-}
-
-/// One end, whose log takes everything and syncs at once.
-struct End {
-    mirror: Mirror,
-    now: u64,
-    length: u64,
-    sent: Vec<Frame>,
-    rest: Vec<Output>,
-}
-
-impl End {
-    fn new(start: Start) -> Self {
-        let settings = Settings {
-            boot_wait_ms: 30_000,
-            dials: false,
-            mistake: None,
-        };
-        let length = start.durable;
-        Self {
-            mirror: Mirror::new(start, settings, Monotonic(0)),
-            now: 0,
-            length,
-            sent: Vec::new(),
-            rest: Vec::new(),
-        }
-    }
-
-    /// As it stands after the other's HELLO.
-    fn greeted(start: Start, hello: Hello) -> Self {
-        let mut end = Self::new(start);
-        end.step(Input::Connected { wire: 1 });
-        end.hears(&Frame::Hello {
-            hello: Arc::new(hello),
-        });
-        end
-    }
-
-    /// Board 1, in an epoch of both.
-    fn following() -> (Self, Epoch) {
-        let mut end = Self::greeted(start(1), hello(0));
-        end.hears(&Frame::Level);
-        end.hears(&Frame::Freeze);
-        let epoch = Epoch {
-            counter: 2,
-            ..FIRST
-        };
-        end.hears(&begin(epoch, vec![Position::new(FIRST, 4, 0)]));
-        (end, epoch)
-    }
-
-    fn step(&mut self, input: Input) {
-        let mut inputs = vec![input];
-        while let Some(input) = inputs.pop() {
-            let now = Now {
-                monotonic: Monotonic(self.now),
-                wall: Timestamp::from_unix_ms(self.now),
-            };
-            self.mirror.step(now, input);
-            while let Some(output) = self.mirror.poll_output() {
-                inputs.extend(self.perform(output));
-            }
-        }
-    }
-
-    fn perform(&mut self, output: Output) -> Option<Input> {
-        match output {
-            Output::Send { bytes, .. } => {
-                let mut framer = Framer::default();
-                framer.push(&bytes);
-                self.sent
-                    .extend(framer.poll().unwrap().map(|(frame, _)| frame));
-            }
-            Output::Append { record } => {
-                let (position, stamp, _) = record.head().unwrap();
-                self.length += 1;
-                self.mirror.handle_appended(self.length, position, stamp);
-                return Some(Input::Durable { upto: self.length });
-            }
-            Output::AskSessions => return Some(Input::Sessions { pieces: Vec::new() }),
-            output => self.rest.push(output),
-        }
-        None
-    }
-
-    fn hears(&mut self, frame: &Frame) {
-        let bytes = frame.write();
-        self.step(Input::Received { wire: 1, bytes });
-    }
-
-    /// Time passes; the other gives signs of life if it `lives`.
-    fn waits(&mut self, ms: u64, lives: bool) {
-        let end = self.now + ms;
-        while self.now < end {
-            self.now = end.min(self.now + 100);
-            if lives {
-                self.hears(&Frame::Alive { taken: 0 });
-            }
-            self.step(Input::Tick);
-        }
-    }
-
-    fn fault(&self) -> Option<Fault> {
-        self.mirror.status().fault
-    }
-
-    fn state(&self) -> State {
-        self.mirror.status().state
-    }
-}
-
-fn begin(epoch: Epoch, parents: Vec<Position>) -> Frame {
-    Frame::Begin {
-        record: Arc::new(EpochRecord {
-            epoch,
-            stamp: Hlc::default(),
-            mode: Mode::Sync,
-            parents,
-        }),
-    }
-}
-
-fn record(position: Position) -> Frame {
-    Frame::Record {
-        record: Record {
-            class: Class::Entry,
-            bytes: entry(position, Hlc::default(), 1),
-        },
-    }
-}
 
 #[test]
 fn a_greeting_that_does_not_fit_is_refused_by_name() {
@@ -524,17 +355,5 @@ fn a_burst_beyond_the_window_is_held_up_and_loses_nothing() {
     let until = world.now + 10_000;
     world.run_until(until);
     world.check_at_rest();
-    for n in 0..2 {
-        let r = world.boards[n].running.as_ref().unwrap();
-        eprintln!(
-            "{n} {:?} waiting {} proposed {} line {} log {} durable {}",
-            r.mirror.status(),
-            r.core.waiting.len(),
-            r.core.proposed.len(),
-            r.core.line.len(),
-            world.boards[n].log.len(),
-            world.boards[n].durable
-        );
-    }
     assert_eq!((world.broken.as_deref(), world.is_quiet()), (None, true));
 }

@@ -10,6 +10,12 @@ pub(super) enum Packet {
     Closed,
 }
 
+/// One of so many.
+pub(super) fn index(rng: &mut Rng, count: usize) -> usize {
+    let count = u64::try_from(count).unwrap();
+    usize::try_from(rng.below(count)).unwrap()
+}
+
 struct UnderWay {
     at: u64,
     wire: u64,
@@ -34,7 +40,7 @@ impl Wires {
         let to = 1 - from;
         let mut parts = vec![bytes];
         if rng.one_in(16) {
-            let at = usize::try_from(rng.below(parts[0].len() as u64)).unwrap();
+            let at = index(rng, parts[0].len());
             let rest = parts[0].split_off(at);
             parts.push(rest);
         }
@@ -59,7 +65,7 @@ impl Wires {
         let to = 1 - end;
         // A reset overtakes and discards what was under way.
         if rng.one_in(2) {
-            let keep = usize::try_from(rng.below(self.queues[to].len() as u64 + 1)).unwrap();
+            let keep = index(rng, self.queues[to].len() + 1);
             self.queues[to].truncate(keep);
         }
         if is_told {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::base::limits::MIRROR_BUSY_MS;
-use crate::base::limits::MIRROR_CLOSED_MS;
-use crate::base::limits::MIRROR_DIAL_MS;
-use crate::base::limits::MIRROR_DIAL_MS_MAX;
-use crate::base::limits::MIRROR_IDLE_MS;
-use crate::base::limits::MIRROR_SILENCE_MS;
-use crate::base::limits::MIRROR_SLOW_MS;
-use crate::base::limits::MIRROR_STALL_MS;
+use crate::base::mirror_limits::MIRROR_BUSY_MS;
+use crate::base::mirror_limits::MIRROR_CLOSED_MS;
+use crate::base::mirror_limits::MIRROR_DIAL_MS;
+use crate::base::mirror_limits::MIRROR_DIAL_MS_MAX;
+use crate::base::mirror_limits::MIRROR_IDLE_MS;
+use crate::base::mirror_limits::MIRROR_SILENCE_MS;
+use crate::base::mirror_limits::MIRROR_SLOW_MS;
+use crate::base::mirror_limits::MIRROR_STALL_MS;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;

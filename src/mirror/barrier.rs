@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::limits::MIRROR_SESSIONS_BYTES_MAX;
+use crate::base::mirror_limits::MIRROR_SESSIONS_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;

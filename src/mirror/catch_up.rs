@@ -1,6 +1,6 @@
 //! Catch-up and heal: each sends what the other lacks, in the order of its own log, while both go on.
 
-use crate::base::limits::MIRROR_READ_BYTES;
+use crate::base::mirror_limits::MIRROR_READ_BYTES;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
-use crate::base::limits::MIRROR_FRAME_BYTES_MAX;
+use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::core::Now;

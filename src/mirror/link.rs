@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::base::limits::MIRROR_EPOCHS_MAX;
-use crate::base::limits::MIRROR_FRAME_BYTES_MAX;
-use crate::base::limits::MIRROR_TAKEN_STEP;
-use crate::base::limits::MIRROR_WINDOW_BYTES;
+use crate::base::mirror_limits::MIRROR_EPOCHS_MAX;
+use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
+use crate::base::mirror_limits::MIRROR_TAKEN_STEP;
+use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;

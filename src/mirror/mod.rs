@@ -20,7 +20,7 @@
 //! gives [`Input`]s, drains [`Mirror::poll_output`] after each, and wakes the mirror at
 //! [`Mirror::wake_at`]. What is committed in a pair is said here ([`Output::Commit`]) and nowhere else.
 //!
-//! Limits: `base::limits::MIRROR_*`. While [`Mirror::is_full`] the clients are not read.
+//! Limits: [`mirror_limits`](crate::base::mirror_limits). While [`Mirror::is_full`] the clients are not read.
 
 mod alone;
 mod barrier;
@@ -45,7 +45,7 @@ pub(crate) use io::Status;
 
 use std::collections::VecDeque;
 
-use crate::base::limits::MIRROR_SILENCE_MS;
+use crate::base::mirror_limits::MIRROR_SILENCE_MS;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::core::Now;

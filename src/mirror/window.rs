@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::base::limits::MIRROR_HELD_BYTES_MAX;
-use crate::base::limits::MIRROR_WINDOW_BYTES;
-use crate::base::limits::MIRROR_WINDOW_ENTRIES;
+use crate::base::mirror_limits::MIRROR_HELD_BYTES_MAX;
+use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
+use crate::base::mirror_limits::MIRROR_WINDOW_ENTRIES;
 use crate::mirror::fault::Fault;
 use crate::mirror::frame::Frame;
 use crate::mirror::io::Index;
@@ -122,7 +122,7 @@ impl Inbox {
         self.waiting_bytes += bytes;
         self.waiting.push_back((bytes, until));
         // The sender stops at the first frame beyond the window.
-        let most = MIRROR_WINDOW_BYTES + crate::base::limits::MIRROR_FRAME_BYTES_MAX;
+        let most = MIRROR_WINDOW_BYTES + crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
         if self.waiting_bytes > most || self.waiting.len() > MIRROR_WINDOW_ENTRIES {
             let bytes = self.waiting_bytes;
             return Err(Fault::PeerTooMuch { bytes });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
-use crate::base::limits::MIRROR_FRAME_BYTES_MAX;
+use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::random::Entropy;
 use crate::base::random::Rng;
 use crate::base::time::Timestamp;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
-use crate::base::limits::MIRROR_CLOSED_MS;
-use crate::base::limits::MIRROR_SILENCE_MS;
-use crate::base::limits::MIRROR_SLOW_MS;
+use crate::base::mirror_limits::MIRROR_CLOSED_MS;
+use crate::base::mirror_limits::MIRROR_SILENCE_MS;
+use crate::base::mirror_limits::MIRROR_SLOW_MS;
 use crate::mirror::Input;
 use crate::mirror::Notice;
 use crate::mirror::Output;

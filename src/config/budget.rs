@@ -5,7 +5,10 @@
 
 use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
+use crate::base::limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::limits::JOIN_PIECES_MAX;
 use crate::base::limits::OUTPUT_BYTES_MAX;
+use crate::base::limits::PEER_CONNECTIONS_MAX;
 use crate::base::limits::PROGRAM_BYTES;
 use crate::base::limits::QUEUE_BYTES_MAX;
 use crate::base::limits::QUEUE_ITEM_BYTES;
@@ -34,6 +37,7 @@ impl Budget {
         let strangers = wide(limits.handshakes).min(connections);
         let queue =
             wide(QUEUE_BYTES_MAX + limits.stanza_bytes) + wide(QUEUE_ITEMS_MAX * QUEUE_ITEM_BYTES);
+        let is_mirrored = !settings.listen.mirror.is_empty();
         let part = |what, count, bytes_each| Part {
             what,
             count,
@@ -50,6 +54,16 @@ impl Budget {
                     "logins under way",
                     strangers,
                     HANDSHAKE_BYTES + wide(STRANGER_STANZA_BYTES_MAX),
+                ),
+                part(
+                    "connections of the other board",
+                    u64::from(is_mirrored) * wide(PEER_CONNECTIONS_MAX),
+                    CONNECTION_BYTES + HANDSHAKE_BYTES,
+                ),
+                part(
+                    "a copy for the other board",
+                    u64::from(is_mirrored),
+                    wide((JOIN_PIECES_MAX + 2) * JOIN_PIECE_BYTES_MAX),
                 ),
                 part("unfinished stanzas", connections, wide(limits.stanza_bytes)),
                 part("unread output", connections, wide(OUTPUT_BYTES_MAX)),

@@ -12,6 +12,7 @@
 //! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `roster` | features: evaluate and deliver |
 //! | 6 | `route` | who gets a stanza |
 //! | 7 | `core` | evaluate, number, deliver: pure and deterministic |
+//! | 8 | `mirror` | the two boards of a pair: one log, two branches, a merge |
 //! | 9 | `net` | sockets, TLS, the clock |
 //! | 10 | `config`, `server` | settings and glue |
 //! | 11 | `cli` | the command line |
@@ -26,6 +27,7 @@ mod core;
 mod disco;
 mod effect;
 mod log;
+mod mirror;
 mod model;
 mod muc;
 mod net;

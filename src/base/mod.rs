@@ -4,6 +4,7 @@ pub(crate) mod fuzz;
 pub(crate) mod ids;
 pub(crate) mod jid;
 pub(crate) mod limits;
+pub(crate) mod mirror_limits;
 mod prep;
 pub(crate) mod random;
 pub(crate) mod secret;

@@ -5,6 +5,9 @@
 
 use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
+use crate::base::limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::limits::JOIN_PIECES_MAX;
+use crate::base::limits::PEER_CONNECTIONS_MAX;
 use crate::base::limits::PROGRAM_BYTES;
 use crate::base::limits::TLS_RECORD_BYTES;
 use crate::config::settings::Settings;
@@ -28,6 +31,7 @@ impl Budget {
         let limits = &settings.limits;
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
+        let is_mirrored = !settings.listen.mirror.is_empty();
         let part = |what, count, bytes_each| Part {
             what,
             count,
@@ -44,6 +48,16 @@ impl Budget {
                 part("logins under way", strangers, HANDSHAKE_BYTES),
                 part("unfinished stanzas, unread output", 1, limits.buffer_bytes),
                 part("queues of sessions", 1, limits.queue_bytes),
+                part(
+                    "connections of the other board",
+                    u64::from(is_mirrored) * wide(PEER_CONNECTIONS_MAX),
+                    CONNECTION_BYTES + HANDSHAKE_BYTES,
+                ),
+                part(
+                    "a copy for the other board",
+                    u64::from(is_mirrored),
+                    wide((JOIN_PIECES_MAX + 2) * JOIN_PIECE_BYTES_MAX),
+                ),
             ],
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::base::ids::Incarnation;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
+use crate::base::ids::Ticket;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
@@ -342,7 +343,7 @@ macro_rules! newtype {
         }
     )*};
 }
-newtype!(SmKey(u128), Incarnation(u64), SessionId(u64));
+newtype!(SmKey(u128), Incarnation(u64), SessionId(u64), Ticket(u64));
 
 impl Code for Timestamp {
     fn encode(&self, out: &mut Vec<u8>) {

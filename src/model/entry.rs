@@ -70,6 +70,15 @@ impl Entry {
         Ok(entry)
     }
 
+    /// Where an encoded entry stands and when it was made, in the log's form or the other node's.
+    pub(crate) fn head(bytes: &[u8]) -> Result<(Position, Hlc), CodecError> {
+        let mut input = Reader::new(bytes);
+        if input.byte()? != ENTRY_VERSION {
+            return Err(CodecError::Unknown);
+        }
+        Ok((Position::decode(&mut input)?, Hlc::decode(&mut input)?))
+    }
+
     /// What the other node of a pair is given: the volatile ops as well.
     pub(crate) fn encode_shipped(&self, out: &mut Vec<u8>) {
         self.encode_head(out);

@@ -22,6 +22,7 @@ pub(crate) mod room;
 pub(crate) mod row;
 pub(crate) mod stanza;
 pub(crate) mod stanza_id;
+pub(crate) mod vector;
 
 #[cfg(test)]
 mod tests;

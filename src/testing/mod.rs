@@ -29,4 +29,14 @@ pub fn fuzz_xml(input: &[u8]) -> Result<(), &'static str> {
 pub fn fuzz_jid(input: &[u8]) -> Result<(), &'static str> {
     crate::base::fuzz::check_address(input)
 }
+
+/// Fuzz entry: frames between the boards of a pair; `Err` names the promise that was broken.
+pub fn fuzz_frames(input: &[u8]) -> Result<(), &'static str> {
+    crate::mirror::fuzz::frames(input)
+}
+
+/// Fuzz entry: a board, and another that says anything; `Err` names the promise that was broken.
+pub fn fuzz_mirror(program: &[u8]) -> Result<(), &'static str> {
+    crate::mirror::fuzz::stranger(program)
+}
 pub mod sim;

@@ -1,0 +1,259 @@
+//! The link of the pair, sans-IO: one log while the boards are connected, two branches while not.
+//!
+//! Two people keep one book. While they sit together one of them gives the numbers and both write;
+//! apart, each begins a chapter of its own; when they meet again they copy each other's chapters and
+//! begin a common one. Nothing is ever torn out.
+//!
+//! ```text
+//!             Waiting ------ nobody there in time ------> Alone: EPOCH record (Solo), own numbers
+//!                |  ^                                       |  ^
+//!      connected |  | closed                      connected |  | closed (a frozen one begins anew)
+//!                v  |                                       v  |
+//!   Greeting: HELLO -> CatchingUp: RECORD.., LEVEL -> Freezing: FREEZE, SESSION.., FROZEN
+//!                                                           |
+//!                         EPOCH record (Sync) durable at the leader, BEGIN
+//!                                                           v
+//!                    Paired: ENTRY / PROPOSE, REJECT, DURABLE; closed -> Waiting
+//! ```
+//!
+//! The rules R1 to R15 are those of `src/manual`; each stands where the code keeps it. The driver
+//! gives [`Input`]s, drains [`Mirror::poll_output`] after each, and wakes the mirror at
+//! [`Mirror::wake_at`]. What is committed in a pair is said here ([`Output::Commit`]) and nowhere else.
+//!
+//! Limits: [`mirror_limits`](crate::base::mirror_limits). While [`Mirror::is_full`] the clients are not read.
+
+mod alone;
+mod barrier;
+mod branches;
+mod catch_up;
+pub(crate) mod fault;
+pub(crate) mod frame;
+pub(crate) mod fuzz;
+pub(crate) mod io;
+mod link;
+mod paired;
+mod window;
+
+pub(crate) use io::Input;
+pub(crate) use io::Mistake;
+pub(crate) use io::Notice;
+pub(crate) use io::Output;
+pub(crate) use io::Settings;
+pub(crate) use io::Start;
+pub(crate) use io::State;
+pub(crate) use io::Status;
+
+use std::collections::VecDeque;
+
+use crate::base::mirror_limits::MIRROR_SILENCE_MS;
+use crate::base::time::Monotonic;
+use crate::base::time::Timestamp;
+use crate::core::Now;
+use crate::mirror::alone::Dial;
+use crate::mirror::branches::Branches;
+use crate::mirror::fault::Fault;
+use crate::mirror::frame::Record;
+use crate::mirror::io::Index;
+use crate::mirror::link::Link;
+use crate::mirror::link::Phase;
+use crate::model::entry::Mode;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::vector::Vector;
+
+/// What this board is to its users.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    /// Numbers nothing, commits nothing. `None`: not before the other board was met (rule R5).
+    Waiting { solo_at: Option<Monotonic> },
+    /// Serves alone. Frozen: it stopped numbering for the epoch of both that is to come.
+    Solo { epoch: Epoch, is_frozen: bool },
+    /// Serves with the other.
+    Sync {
+        epoch: Epoch,
+        leads: bool,
+        /// Since when this disk is ahead of the other.
+        ahead_since: Option<Monotonic>,
+    },
+}
+
+/// One end of the link.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    settings: Settings,
+    node: u8,
+    pair: u128,
+    salt: u32,
+    joining: bool,
+    /// The epoch of both in which this board joined; it is one of two when that is on its disk.
+    joined_in: Option<Epoch>,
+    role: Role,
+    branches: Branches,
+    stamp: Hlc,
+    trimmed: Vector,
+    oldest: Index,
+    /// Records of the other that are on their way to this disk.
+    merging: VecDeque<(Position, Record)>,
+    committed: Option<Position>,
+    /// How far the other disk has come, and in which epoch.
+    mark: Option<Position>,
+    link: Option<Link>,
+    dial: Dial,
+    fault: Option<Fault>,
+    clock_ahead_ms: Option<i64>,
+    now: Now,
+    outputs: VecDeque<Output>,
+}
+
+impl Mirror {
+    /// The first [`Mirror::step`] with [`Input::Tick`] sets it in motion.
+    pub(crate) fn new(start: Start, settings: Settings, now: Monotonic) -> Self {
+        let waits = start.mode == Mode::Sync;
+        // Last alone: the other has not gone on without this one, as far as this disk knows.
+        let solo_at = now.plus_ms(if waits { settings.boot_wait_ms } else { 0 });
+        let joining = start.joining && settings.mistake != Some(Mistake::JoinerServes);
+        Self {
+            settings,
+            node: start.node,
+            pair: start.pair,
+            salt: start.salt,
+            joining,
+            joined_in: None,
+            role: Role::Waiting {
+                solo_at: (!joining).then_some(solo_at),
+            },
+            branches: Branches::new(&start),
+            stamp: start.stamp,
+            trimmed: start.trimmed,
+            oldest: start.oldest,
+            merging: VecDeque::new(),
+            committed: None,
+            mark: None,
+            link: None,
+            dial: Dial::new(settings.dials, now),
+            fault: None,
+            clock_ahead_ms: None,
+            now: Now {
+                monotonic: now,
+                wall: Timestamp::default(),
+            },
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// One input; drain [`Mirror::poll_output`] before the next.
+    pub(crate) fn step(&mut self, now: Now, input: Input) {
+        self.now = now;
+        if let Err(fault) = self.handle(input) {
+            self.lose(fault);
+        }
+        self.handle_due();
+        if let Err(fault) = self.progress() {
+            self.lose(fault);
+        }
+        self.flush();
+    }
+
+    fn handle(&mut self, input: Input) -> Result<(), Fault> {
+        match input {
+            Input::Connected { wire } => self.handle_connected(wire),
+            Input::NotConnected => self.dial.fail(self.now.monotonic),
+            Input::Closed { wire } if self.is_current(wire) => return Err(Fault::PeerClosed),
+            Input::Received { wire, bytes } if self.is_current(wire) => {
+                return self.handle_bytes(&bytes);
+            }
+            // Of a connection that this end has closed; and time has passed.
+            Input::Closed { .. } | Input::Received { .. } | Input::Tick => {}
+            Input::Stop => return Err(Fault::LocalStop),
+            Input::Durable { upto } => self.handle_durable(upto),
+            Input::Trimmed { oldest, vector } => return self.handle_trimmed(oldest, vector),
+            Input::Records {
+                from,
+                records,
+                next,
+            } => return self.handle_records(from, records, next),
+            Input::Sessions { pieces } => self.handle_own_sessions(pieces),
+            Input::Ship {
+                ticket,
+                is_durable,
+                bytes,
+            } => self.handle_ship(ticket, is_durable, bytes),
+            Input::Reject { ticket, generation } => self.handle_reject(ticket, generation),
+            Input::Propose {
+                ticket,
+                generation,
+                bytes,
+            } => self.handle_propose(ticket, generation, bytes),
+        }
+        Ok(())
+    }
+
+    /// The log took a record, whoever made it: told at once, between outputs too.
+    pub(crate) fn handle_appended(&mut self, index: Index, position: Position, stamp: Hlc) {
+        self.stamp = self.stamp.max(stamp);
+        self.branches.handle_appended(index, position);
+    }
+
+    /// What follows by itself from where things stand.
+    fn progress(&mut self) -> Result<(), Fault> {
+        self.join();
+        self.read_on();
+        self.go_on_with_barrier()?;
+        self.tell();
+        self.commit();
+        self.link
+            .as_ref()
+            .map_or(Ok(()), |link| link.outbox.check())
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The core makes more than the other board takes: its clients are not read meanwhile.
+    pub(crate) fn is_full(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.outbox.is_full())
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let serves = matches!(self.role, Role::Solo { .. });
+        let state = match (&self.link, self.role) {
+            (_, Role::Sync { leads, .. }) => State::Paired { leads },
+            (None, Role::Waiting { solo_at }) => State::Waiting { until: solo_at },
+            (None, Role::Solo { .. }) => State::Alone,
+            (Some(link), _) => match &link.phase {
+                Phase::Greeting | Phase::Paired { .. } => State::Greeting { serves },
+                Phase::CatchingUp { catch_up } if catch_up.barrier.is_some() => State::Freezing,
+                Phase::CatchingUp { catch_up } => State::CatchingUp {
+                    serves,
+                    sent: catch_up.sent,
+                    received: catch_up.received,
+                    left: (self.branches.durable_upto + 1).saturating_sub(catch_up.cursor),
+                },
+            },
+        };
+        let silence_ms = |link: &Link| self.now.monotonic.since_ms(link.heard_at);
+        Status {
+            state,
+            joining: self.joining,
+            fault: self.fault,
+            clock_ahead_ms: self.clock_ahead_ms,
+            is_quiet: self
+                .link
+                .as_ref()
+                .is_some_and(|link| silence_ms(link) > MIRROR_SILENCE_MS / 2),
+        }
+    }
+
+    fn is_mistaken(&self, mistake: Mistake) -> bool {
+        self.settings.mistake == Some(mistake)
+    }
+
+    fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! Two mirrors over a link and two disks that fail, from seeds; and single rules by themselves.
+
+mod board;
+mod end;
+mod frames;
+mod play;
+mod rules;
+mod seeds;
+mod wires;
+mod world;

@@ -1,0 +1,359 @@
+//! Single rules: greetings that are refused, timers, flow control, what an epoch of both stands on.
+
+use std::sync::Arc;
+
+use crate::base::ids::Ticket;
+use crate::base::mirror_limits::MIRROR_CLOSED_MS;
+use crate::base::mirror_limits::MIRROR_SILENCE_MS;
+use crate::base::mirror_limits::MIRROR_SLOW_MS;
+use crate::mirror::Input;
+use crate::mirror::Notice;
+use crate::mirror::Output;
+use crate::mirror::Start;
+use crate::mirror::State;
+use crate::mirror::fault::Fault;
+use crate::mirror::fault::Refusal;
+use crate::mirror::frame::Frame;
+use crate::mirror::frame::Hello;
+use crate::mirror::tests::board::entry;
+use crate::mirror::tests::end::End;
+use crate::mirror::tests::end::FIRST;
+use crate::mirror::tests::end::begin;
+use crate::mirror::tests::end::hello;
+use crate::mirror::tests::end::record;
+use crate::mirror::tests::end::start;
+use crate::mirror::tests::world::BOOT_WAIT_MS;
+use crate::mirror::tests::world::World;
+use crate::model::entry::Mode;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+
+#[test]
+fn a_greeting_that_does_not_fit_is_refused_by_name() {
+    let base = || hello(0);
+    let cases = [
+        (
+            Hello {
+                version_min: 2,
+                version: 3,
+                ..base()
+            },
+            Fault::PeerVersion { min: 2, max: 3 },
+            Refusal::Version,
+        ),
+        (
+            Hello { pair: 8, ..base() },
+            Fault::PeerOfOtherPair,
+            Refusal::OtherPair,
+        ),
+        (hello(1), Fault::PeerIsNode { node: 1 }, Refusal::SameNode),
+    ];
+    for (hello, fault, refusal) in cases {
+        let end = End::greeted(start(1), hello);
+        assert_eq!(end.fault(), Some(fault));
+        assert_eq!(end.sent.last(), Some(&Frame::Bye { refusal }));
+        assert!(matches!(
+            end.rest.as_slice(),
+            [
+                Output::Close { wire: 1 },
+                Output::Notice(Notice::Lost { .. })
+            ]
+        ));
+    }
+}
+
+#[test]
+fn two_blank_boards_do_not_make_a_pair() {
+    let blank = Start {
+        joining: true,
+        ..start(1)
+    };
+    let hello = Hello {
+        joining: true,
+        ..hello(0)
+    };
+    assert_eq!(End::greeted(blank, hello).fault(), Some(Fault::BothJoin));
+}
+
+#[test]
+fn a_board_that_lacks_what_was_trimmed_has_to_get_a_copy() {
+    let trimmed = Start {
+        trimmed: [Position::new(FIRST, 2, 0)].into_iter().collect(),
+        ..start(1)
+    };
+    let old = Hello {
+        vector: [Position::new(FIRST, 1, 0)].into_iter().collect(),
+        ..hello(0)
+    };
+    let end = End::greeted(trimmed.clone(), old);
+    assert_eq!(end.fault(), Some(Fault::PeerNeedsCopy));
+    assert_eq!(End::greeted(trimmed, hello(0)).fault(), None);
+}
+
+#[test]
+fn who_serves_leads_then_who_is_no_joiner_then_the_first_board() {
+    let asks = |start: Start, hello: Hello| {
+        let mut end = End::greeted(start, hello);
+        end.hears(&Frame::Level);
+        end.sent.contains(&Frame::Freeze)
+    };
+    let serves = |node| Hello {
+        serves: true,
+        ..hello(node)
+    };
+    let joins = |node| Hello {
+        joining: true,
+        ..hello(node)
+    };
+    assert!(asks(start(0), hello(1)));
+    assert!(!asks(start(1), hello(0)));
+    assert!(!asks(start(0), serves(1)));
+    assert!(asks(start(1), joins(0)));
+    assert!(!asks(
+        start(0),
+        Hello {
+            joining: true,
+            ..serves(1)
+        }
+    ));
+}
+
+#[test]
+fn a_frame_out_of_place_closes_the_link() {
+    let mut end = End::new(start(1));
+    end.step(Input::Connected { wire: 1 });
+    end.hears(&Frame::Level);
+    assert_eq!(end.fault(), Some(Fault::PeerUnexpected { frame: "LEVEL" }));
+    for frame in [
+        Frame::Frozen,
+        begin(FIRST, Vec::new()),
+        Frame::Hello {
+            hello: Arc::new(hello(0)),
+        },
+        Frame::Durable {
+            epoch: FIRST,
+            seq: 9,
+            taken: 0,
+        },
+    ] {
+        let mut end = End::greeted(start(1), hello(0));
+        end.hears(&frame);
+        let frame = frame.name();
+        assert_eq!(end.fault(), Some(Fault::PeerUnexpected { frame }));
+    }
+}
+
+#[test]
+fn a_record_without_its_epoch_closes_the_link() {
+    let mut end = End::greeted(start(1), hello(0));
+    let known = Position::new(FIRST, 5, 0);
+    end.hears(&record(known));
+    assert_eq!(end.fault(), None);
+    let position = Position::new(
+        Epoch {
+            counter: 2,
+            ..FIRST
+        },
+        1,
+        0,
+    );
+    end.hears(&record(position));
+    assert_eq!(end.fault(), Some(Fault::PeerOrphan { position }));
+}
+
+#[test]
+fn an_epoch_of_both_stands_on_everything_that_is_here() {
+    let (end, epoch) = End::following();
+    assert_eq!(end.state(), State::Paired { leads: false });
+    for parents in [Vec::new(), vec![Position::new(FIRST, 3, 0)]] {
+        let mut end = End::greeted(start(1), hello(0));
+        end.hears(&Frame::Freeze);
+        end.hears(&begin(epoch, parents));
+        assert_eq!(end.fault(), Some(Fault::PeerEpoch { epoch }));
+    }
+}
+
+#[test]
+fn marks_count_in_their_epoch_only() {
+    let (mut end, epoch) = End::following();
+    let position = Position::new(epoch, 1, 0);
+    let commits = |end: &End| {
+        let is_commit =
+            |output: &&Output| matches!(output, Output::Commit { upto } if *upto == position);
+        end.rest.iter().filter(is_commit).count()
+    };
+    end.hears(&Frame::Entry {
+        ticket: None,
+        is_durable: true,
+        bytes: entry(position, Hlc::default(), 1),
+    });
+    end.length += 1;
+    end.mirror
+        .handle_appended(end.length, position, Hlc::default());
+    end.step(Input::Durable { upto: end.length });
+    let mark = |epoch| Frame::Durable {
+        epoch,
+        seq: 1,
+        taken: 0,
+    };
+    end.hears(&mark(FIRST));
+    assert_eq!(commits(&end), 0);
+    end.hears(&mark(epoch));
+    assert_eq!(commits(&end), 1);
+}
+
+#[test]
+fn numbers_that_go_back_close_the_link() {
+    let (mut end, epoch) = End::following();
+    let entry_at = |seq| Frame::Entry {
+        ticket: None,
+        is_durable: true,
+        bytes: entry(Position::new(epoch, seq, 0), Hlc::default(), 1),
+    };
+    end.hears(&entry_at(2));
+    end.hears(&entry_at(2));
+    let position = Position::new(epoch, 2, 0);
+    assert_eq!(end.fault(), Some(Fault::PeerOutOfOrder { position }));
+}
+
+#[test]
+fn a_closed_connection_and_a_silent_one_end_the_wait_at_their_times() {
+    let (mut end, _) = End::following();
+    end.step(Input::Closed { wire: 1 });
+    end.waits(MIRROR_CLOSED_MS - 100, false);
+    assert!(matches!(end.state(), State::Waiting { .. }));
+    end.waits(100, false);
+    assert_eq!(end.state(), State::Alone);
+
+    let (mut end, _) = End::following();
+    end.waits(MIRROR_SILENCE_MS - 100, false);
+    assert_eq!(end.state(), State::Paired { leads: false });
+    end.waits(100, false);
+    assert_eq!(end.state(), State::Alone);
+}
+
+#[test]
+fn a_board_that_stops_in_order_is_not_waited_for() {
+    let (mut end, _) = End::following();
+    end.hears(&Frame::Bye {
+        refusal: Refusal::Stopping,
+    });
+    assert_eq!(end.state(), State::Alone);
+    let is_told = end.rest.iter().any(|output| {
+        matches!(output, Output::Lead { record, paired: false }
+            if record.mode == Mode::Solo && record.parents.len() == 1)
+    });
+    assert!(is_told);
+}
+
+#[test]
+fn a_board_whose_disk_stands_still_is_left() {
+    let (mut end, epoch) = End::following();
+    let position = Position::new(epoch, 1, 0);
+    end.length += 1;
+    end.mirror
+        .handle_appended(end.length, position, Hlc::default());
+    end.step(Input::Durable { upto: end.length });
+    end.waits(MIRROR_SLOW_MS - 100, true);
+    assert_eq!(end.state(), State::Paired { leads: false });
+    end.waits(200, true);
+    assert_eq!(end.state(), State::Alone);
+    let ms = MIRROR_SLOW_MS;
+    assert_eq!(end.fault(), Some(Fault::PeerSlow { ms }));
+}
+
+#[test]
+fn a_start_after_an_epoch_of_both_waits_and_any_other_does_not() {
+    let mut end = End::new(start(0));
+    end.waits(29_900, false);
+    assert!(matches!(end.state(), State::Waiting { .. }));
+    end.waits(100, false);
+    assert_eq!(end.state(), State::Alone);
+
+    let mut end = End::new(Start {
+        mode: Mode::Solo,
+        ..start(0)
+    });
+    end.step(Input::Tick);
+    assert_eq!(end.state(), State::Alone);
+}
+
+#[test]
+fn a_blank_board_never_goes_on_alone() {
+    let mut end = End::new(Start {
+        joining: true,
+        mode: Mode::Solo,
+        ..start(1)
+    });
+    end.waits(200_000, false);
+    assert_eq!(end.state(), State::Waiting { until: None });
+}
+
+#[test]
+fn proposals_wait_for_the_epoch_of_both() {
+    let mut end = End::greeted(start(1), hello(0));
+    let proposal = || Input::Propose {
+        ticket: Ticket(1),
+        generation: 0,
+        bytes: [1].as_slice().into(),
+    };
+    end.step(proposal());
+    assert!(!end.sent.iter().any(|frame| frame.name() == "PROPOSE"));
+    let (mut end, _) = End::following();
+    assert!(matches!(
+        end.rest
+            .iter()
+            .rev()
+            .find(|output| matches!(output, Output::Follow)),
+        Some(Output::Follow)
+    ));
+    end.step(proposal());
+    assert_eq!(end.sent.last().unwrap().name(), "PROPOSE");
+}
+
+/// More than a window, and than a read, on the way to a board that was away.
+#[test]
+fn a_long_absence_is_made_up_for() {
+    let mut world = World::new(3, None);
+    world.payload = 3_000;
+    world.boot(0);
+    world.run_until(2_000);
+    for _ in 0..5_000 {
+        let op = world.fresh_op();
+        world.client(0, op);
+        let soon = world.now + 1;
+        world.run_until(soon);
+    }
+    world.boot(1);
+    let until = world.now + 20_000;
+    world.run_until(until);
+    world.check_at_rest();
+    assert_eq!((world.broken.as_deref(), world.is_quiet()), (None, true));
+    assert!(world.boards[1].log.len() > 3_000);
+}
+
+#[test]
+fn a_burst_beyond_the_window_is_held_up_and_loses_nothing() {
+    let mut world = World::new(4, None);
+    world.payload = 2_000;
+    world.rejects_one_in = 2_000;
+    world.boot(0);
+    world.boot(1);
+    let until = world.now + BOOT_WAIT_MS;
+    world.run_until(until);
+    assert!(matches!(world.state(0), Some(State::Paired { .. })));
+    let mut held_up = 0;
+    for round in 0..6_000 {
+        let n = usize::from(round % 3 == 0);
+        let running = world.boards[n].running.as_ref().unwrap();
+        held_up += usize::from(running.mirror.is_full());
+        let op = world.fresh_op();
+        world.client(n, op);
+    }
+    assert!(held_up > 0);
+    let until = world.now + 10_000;
+    world.run_until(until);
+    world.check_at_rest();
+    assert_eq!((world.broken.as_deref(), world.is_quiet()), (None, true));
+}

@@ -1,0 +1,187 @@
+//! Runs from seeds: faults at random, then peace, then one board alone, then peace again.
+
+use crate::base::random::Rng;
+use crate::mirror::Mistake;
+use crate::mirror::State;
+use crate::mirror::tests::wires::index;
+use crate::mirror::tests::world::World;
+
+/// What a run may do beside crashes and cuts.
+#[derive(Clone, Copy)]
+struct Plan {
+    mistake: Option<Mistake>,
+    reuses_salt: bool,
+}
+
+const HONEST: Plan = Plan {
+    mistake: None,
+    reuses_salt: false,
+};
+
+const SEEDS: u64 = 2_000;
+/// Enough for each mistake, the rarest of which shows in one of twenty.
+const SEEDS_OF_MISTAKES: u64 = 200;
+
+/// At most so long from the end of all faults to rest.
+const HEAL_MS: u64 = 30_000;
+
+fn run(seed: u64, plan: Plan) -> Result<World, String> {
+    let mut world = World::new(seed, plan.mistake);
+    world.reuses_salt = plan.reuses_salt;
+    let mut script = Rng::from_number(seed ^ 0x005c_0917);
+    world.boot(0);
+    let later = script.below(3_000);
+    world.run_until(1_000 + later);
+    world.boot(1);
+    let mut sent = Vec::new();
+    let steps = 20 + script.below(30);
+    for _ in 0..steps {
+        let pause = if script.one_in(8) { 2_500 } else { 120 };
+        let until = world.now + script.below(pause);
+        world.run_until(until);
+        step(&mut world, &mut script, &mut sent);
+    }
+    rest(&mut world)?;
+    alone(&mut world, &mut script)?;
+    rest(&mut world)?;
+    Ok(world)
+}
+
+fn step(world: &mut World, script: &mut Rng, sent: &mut Vec<u64>) {
+    let n = usize::from(script.one_in(2));
+    match script.below(40) {
+        0 => world.wires.cut = [true; 2],
+        1 => world.wires.cut[n] = true,
+        2..5 => world.wires.cut = [false; 2],
+        5 => world.crash(n, true),
+        6 => world.crash(n, false),
+        7..10 => world.boot(n),
+        10 if script.one_in(3) => replace(world, script, n),
+        11..14 => {
+            // A client that lost its answer, or its patience, sends again.
+            let open: Vec<u64> = sent
+                .iter()
+                .filter(|op| world.acked.get(op) == Some(&false))
+                .copied()
+                .collect();
+            if let Some(op) = open.first() {
+                world.client(n, *op);
+            }
+        }
+        _ => {
+            let op = world.fresh_op();
+            sent.push(op);
+            world.client(n, op);
+        }
+    }
+}
+
+/// One disk in a run, and only while the other board has all there is.
+fn replace(world: &mut World, script: &mut Rng, n: usize) {
+    let other_is_whole = !world.boards[1 - n].join_mark;
+    if world.is_replaced || !other_is_whole {
+        return;
+    }
+    world.is_replaced = true;
+    let keep = if script.one_in(2) {
+        0
+    } else {
+        1 + index(script, world.boards[n].durable)
+    };
+    world.replace_disk(n, keep);
+}
+
+/// No more faults: in bounded time both serve, hold the same and have answered everything.
+fn rest(world: &mut World) -> Result<(), String> {
+    world.wires.cut = [false; 2];
+    world.boot(0);
+    world.boot(1);
+    let end = world.now + HEAL_MS;
+    while world.now < end && world.broken.is_none() && !world.is_quiet() {
+        let until = world.now + 100;
+        world.run_until(until);
+    }
+    if !world.is_quiet() {
+        let states = [world.state(0), world.state(1)];
+        world.fail(&format!("no rest: {states:?}"));
+    }
+    world.check_at_rest();
+    world.broken.take().map_or(Ok(()), Err)
+}
+
+/// One board goes on alone, in the time that its timers say.
+fn alone(world: &mut World, script: &mut Rng) -> Result<(), String> {
+    let n = usize::from(script.one_in(2));
+    let within = match script.below(3) {
+        0 => {
+            world.crash(1 - n, true);
+            600
+        }
+        1 => {
+            world.crash(1 - n, false);
+            3_000
+        }
+        _ => {
+            world.wires.cut = [true; 2];
+            3_000
+        }
+    };
+    let op = world.fresh_op();
+    world.client(n, op);
+    // Beside the timer: the way of the reset, and two syncs.
+    let until = world.now + within + 1_200;
+    world.run_until(until);
+    if world.acked.get(&op) != Some(&true) || world.state(n) != Some(State::Alone) {
+        let state = world.state(n);
+        world.fail(&format!("alone, and no answer: {state:?}"));
+    }
+    world.broken.take().map_or(Ok(()), Err)
+}
+
+#[test]
+fn two_boards_lose_nothing_and_meet_again() {
+    let (mut paired, mut facts) = (0, 0);
+    for seed in 0..SEEDS {
+        let world = run(seed, HONEST).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        paired += world.paired;
+        facts += world.facts.len();
+    }
+    // The runs do what they are for.
+    assert!(paired > 20 * SEEDS && facts > 5 * usize::try_from(SEEDS).unwrap());
+}
+
+#[test]
+fn every_mistake_is_found() {
+    const MISTAKES: [Mistake; 12] = [
+        Mistake::OldMarksCount,
+        Mistake::EpochUsedBeforeDurable,
+        Mistake::BeginWithoutFrozen,
+        Mistake::SoloWithoutClosing,
+        Mistake::JoinerServes,
+        Mistake::UndurableShipped,
+        Mistake::CommitWithoutPeer,
+        Mistake::SoloCommitsUndurable,
+        Mistake::NeverFrozen,
+        Mistake::CounterStuck,
+        Mistake::OwnTailKept,
+        Mistake::NeverThawed,
+    ];
+    let mut plans: Vec<Plan> = MISTAKES
+        .iter()
+        .map(|mistake| Plan {
+            mistake: Some(*mistake),
+            ..HONEST
+        })
+        .collect();
+    plans.push(Plan {
+        reuses_salt: true,
+        ..HONEST
+    });
+    let mut missed = Vec::new();
+    for plan in plans {
+        if (0..SEEDS_OF_MISTAKES).all(|seed| run(seed, plan).is_ok()) {
+            missed.push(plan.mistake);
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}

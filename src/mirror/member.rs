@@ -1,0 +1,419 @@
+//! A board and its link as one machine: what either says to the other goes through here, and nowhere else.
+//!
+//! On one board there is no link, and this is the engine alone. The driver gives inputs to either,
+//! then drains [`Member::poll_output`]; the simulator does the same.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::mirror_limits::MIRROR_PIECE_BYTES;
+use crate::base::time::Monotonic;
+use crate::core;
+use crate::core::Now;
+use crate::core::engine::Commits;
+use crate::core::engine::Engine;
+use crate::effect::proposal::Proposal;
+use crate::log::Failure;
+use crate::log::Kind;
+use crate::log::Request;
+use crate::log::read::Copied;
+use crate::log::read::ReadStep;
+use crate::log::read::Reader;
+use crate::mirror::Input;
+use crate::mirror::Mirror;
+use crate::mirror::Notice;
+use crate::mirror::Output as Said;
+use crate::mirror::fault::Fault;
+use crate::mirror::frame::Class;
+use crate::mirror::frame::Record;
+use crate::mirror::io::Wire;
+use crate::model::codec::CodecError;
+use crate::model::codec::coded;
+use crate::model::codec::from_bytes;
+use crate::model::codec::to_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::Origin;
+use crate::model::peer::PeerSession;
+use crate::model::position::Index;
+use crate::model::position::OpId;
+
+/// What the driver has to do.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Core(core::Output),
+    /// [`Input::Connected`] or [`Input::NotConnected`] answers.
+    Dial,
+    Send {
+        wire: Wire,
+        bytes: Vec<u8>,
+    },
+    Close {
+        wire: Wire,
+    },
+    /// A part of a segment of the log; [`Member::handle_read`] answers.
+    Read {
+        segment: crate::log::SegmentId,
+        offset: u64,
+        bytes: usize,
+    },
+    /// The mark of a blank board may be removed.
+    Joined,
+    Notice(Notice),
+}
+
+/// A proposal on its way to who numbers.
+#[derive(Debug)]
+struct Asked {
+    proposal: Proposal,
+    op_id: OpId,
+    origin: Option<Origin>,
+}
+
+coded!(struct Asked { proposal, op_id, origin });
+
+/// One board, alone for ever or one of two.
+pub(crate) struct Member {
+    pub(crate) engine: Engine,
+    link: Option<Link>,
+    outputs: VecDeque<Output>,
+}
+
+struct Link {
+    mirror: Mirror,
+    reading: Option<Reading>,
+    /// The sessions are asked for, once everything numbered is delivered.
+    wants_sessions: bool,
+    durable: Index,
+}
+
+/// Records that are read back for the other board.
+struct Reading {
+    from: Index,
+    bytes_max: usize,
+    reader: Reader,
+}
+
+impl Member {
+    pub(crate) fn alone(engine: Engine) -> Self {
+        Self {
+            engine,
+            link: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// One of two: it numbers and commits nothing before the link says so.
+    pub(crate) fn paired(mut engine: Engine, mirror: Mirror, now: Now) -> Self {
+        engine.set_commits(now, Commits::AsTold);
+        let durable = engine.durable_upto();
+        let mut member = Self {
+            engine,
+            link: Some(Link {
+                mirror,
+                reading: None,
+                wants_sessions: false,
+                durable,
+            }),
+            outputs: VecDeque::new(),
+        };
+        member.hear(now, Input::Tick);
+        member
+    }
+
+    /// One input for the core; drain [`Member::poll_output`] before the next.
+    pub(crate) fn step(&mut self, now: Now, input: core::Input) {
+        self.engine.step(now, input);
+        self.settle(now);
+    }
+
+    /// One input for the link.
+    pub(crate) fn hear(&mut self, now: Now, input: Input) {
+        if let Some(link) = &mut self.link {
+            link.mirror.step(now, input);
+        }
+        self.settle(now);
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_disk(&mut self) -> Option<Request> {
+        self.engine.poll_disk()
+    }
+
+    /// The disk has done what [`Member::poll_disk`] gave last.
+    pub(crate) fn handle_disk(&mut self, now: Now, result: Result<(), Failure>) {
+        self.engine.handle_disk(now, result);
+        let upto = self.engine.durable_upto();
+        if let Some(link) = &mut self.link
+            && upto > link.durable
+        {
+            link.durable = upto;
+            link.mirror.step(now, Input::Durable { upto: upto.0 });
+        }
+        self.settle(now);
+    }
+
+    /// The bytes of a segment that were asked for.
+    pub(crate) fn handle_read(&mut self, now: Now, bytes: Vec<u8>) {
+        if let Some(reading) = self.link.as_mut().and_then(|link| link.reading.as_mut()) {
+            reading.reader.handle_read(bytes);
+        }
+        self.read_on(now);
+        self.settle(now);
+    }
+
+    /// When the link wants [`Input::Tick`].
+    pub(crate) fn wake_at(&self) -> Option<Monotonic> {
+        self.link.as_ref()?.mirror.wake_at()
+    }
+
+    /// Whether this board serves its users: alone, or in an epoch of both.
+    pub(crate) fn serves(&self) -> bool {
+        self.link.as_ref().is_none_or(|link| link.mirror.serves())
+    }
+
+    pub(crate) fn mirror(&self) -> Option<&Mirror> {
+        self.link.as_ref().map(|link| &link.mirror)
+    }
+
+    /// Passes on what each says to the other until both are silent.
+    fn settle(&mut self, now: Now) {
+        loop {
+            if let Some(output) = self.engine.poll_output() {
+                self.tell_appended();
+                self.pass_on(now, output);
+                continue;
+            }
+            self.tell_appended();
+            let said = self.link.as_mut().and_then(|link| link.mirror.poll_output());
+            if let Some(said) = said {
+                self.perform(now, said);
+                continue;
+            }
+            if !self.tell_sessions(now) {
+                return;
+            }
+        }
+    }
+
+    fn tell_appended(&mut self) {
+        let appended = self.engine.take_appended();
+        if let Some(link) = &mut self.link {
+            for one in appended {
+                link.mirror
+                    .handle_appended(one.index.0, one.position, one.stamp);
+            }
+        }
+    }
+
+    /// What the core says.
+    fn pass_on(&mut self, now: Now, output: core::Output) {
+        let Some(link) = &mut self.link else {
+            return self.outputs.push_back(Output::Core(output));
+        };
+        let input = match output {
+            core::Output::Ship { entry, ticket } => {
+                let mut bytes = Vec::new();
+                entry.encode_shipped(&mut bytes);
+                let is_durable = entry.is_durable();
+                let bytes = bytes.into();
+                Input::Ship {
+                    ticket,
+                    is_durable,
+                    bytes,
+                }
+            }
+            core::Output::Reject { ticket, generation } => Input::Reject { ticket, generation },
+            core::Output::Propose {
+                ticket,
+                generation,
+                proposal,
+                op_id,
+                origin,
+            } => {
+                let asked = Asked {
+                    proposal: Arc::unwrap_or_clone(proposal),
+                    op_id,
+                    origin,
+                };
+                Input::Propose {
+                    ticket,
+                    generation,
+                    bytes: to_bytes(&asked).into(),
+                }
+            }
+            output => return self.outputs.push_back(Output::Core(output)),
+        };
+        link.mirror.step(now, input);
+    }
+
+    /// What the link says.
+    fn perform(&mut self, now: Now, said: Said) {
+        match said {
+            Said::Dial => self.outputs.push_back(Output::Dial),
+            Said::Send { wire, bytes } => self.outputs.push_back(Output::Send { wire, bytes }),
+            Said::Close { wire } => self.outputs.push_back(Output::Close { wire }),
+            Said::Joined => self.outputs.push_back(Output::Joined),
+            Said::Notice(notice) => self.outputs.push_back(Output::Notice(notice)),
+            Said::Append { record } => {
+                let kind = match record.class {
+                    Class::Entry => Kind::Entry,
+                    Class::Epoch => Kind::Epoch,
+                };
+                self.engine.take_foreign(kind, &record.bytes);
+                self.tell_appended();
+            }
+            Said::Read { from, bytes_max } => {
+                if let Some(link) = &mut self.link {
+                    link.reading = Some(Reading {
+                        from: Index(from),
+                        bytes_max,
+                        reader: Reader::new(from),
+                    });
+                }
+                self.read_on(now);
+            }
+            Said::PeerHas { upto } => self.engine.handle_peer_has(Index(upto)),
+            Said::Follow => self.engine.step(now, core::Input::Follow),
+            Said::Lead { record, paired } => {
+                let epoch = record.epoch;
+                self.engine.step(now, core::Input::Lead { epoch, paired });
+            }
+            Said::Commit { upto } => self.engine.commit(now, upto),
+            Said::AskSessions => {
+                if let Some(link) = &mut self.link {
+                    link.wants_sessions = true;
+                }
+            }
+            Said::PeerGone => self.engine.step(now, core::Input::PeerGone),
+            said => self.perform_read(now, said),
+        }
+    }
+
+    /// What has to be understood first.
+    fn perform_read(&mut self, now: Now, said: Said) {
+        match read(said) {
+            Ok(Some(input)) => self.engine.step(now, input),
+            Ok(None) => {}
+            Err(error) => {
+                if let Some(link) = &mut self.link {
+                    link.mirror.handle_fault(Fault::PeerFrame { error });
+                }
+            }
+        }
+    }
+
+    fn tell_sessions(&mut self, now: Now) -> bool {
+        let is_still = self.engine.core.is_still();
+        let Some(link) = self.link.as_mut().filter(|link| link.wants_sessions) else {
+            return false;
+        };
+        if !is_still {
+            return false;
+        }
+        link.wants_sessions = false;
+        let mut pieces = Vec::new();
+        let mut piece = Vec::new();
+        for session in self.engine.core.own_sessions() {
+            let bytes = to_bytes(&session);
+            if piece.len() + bytes.len() > MIRROR_PIECE_BYTES && !piece.is_empty() {
+                pieces.push(std::mem::take(&mut piece).into());
+            }
+            piece.extend_from_slice(&bytes);
+        }
+        pieces.push(piece.into());
+        link.mirror.step(now, Input::Sessions { pieces });
+        true
+    }
+
+    /// Goes on reading records for the other board.
+    fn read_on(&mut self, now: Now) {
+        let Some(link) = &mut self.link else {
+            return;
+        };
+        let Some(reading) = &mut link.reading else {
+            return;
+        };
+        let input = match self.engine.read(&mut reading.reader, reading.bytes_max) {
+            ReadStep::Read {
+                segment,
+                offset,
+                bytes,
+            } => {
+                return self.outputs.push_back(Output::Read {
+                    segment,
+                    offset,
+                    bytes,
+                });
+            }
+            ReadStep::Records(records) => Input::Records {
+                from: reading.from.0,
+                next: reading.reader.next(),
+                records: records.into_iter().map(record).collect(),
+            },
+            ReadStep::Trimmed { oldest } => Input::Trimmed {
+                oldest,
+                vector: self.engine.trimmed().clone(),
+            },
+            ReadStep::Damaged { segment, offset } => {
+                return self.engine.fail_damaged(segment, offset);
+            }
+        };
+        link.reading = None;
+        link.mirror.step(now, input);
+    }
+}
+
+fn record(copied: Copied) -> (u64, Record) {
+    let class = match copied.kind {
+        Kind::Entry => Class::Entry,
+        Kind::Epoch => Class::Epoch,
+    };
+    let bytes = copied.bytes.into();
+    (copied.position, Record { class, bytes })
+}
+
+/// What the other board's core has said; `None`: this one knows it already.
+fn read(said: Said) -> Result<Option<core::Input>, CodecError> {
+    let input = match said {
+        Said::Merged { record } => match record.class {
+            Class::Entry => core::Input::Merged {
+                entry: Arc::new(Entry::decode(&record.bytes)?),
+            },
+            Class::Epoch => return Ok(None),
+        },
+        Said::Numbered { ticket, bytes, .. } => core::Input::Numbered {
+            entry: Arc::new(Entry::decode_shipped(&bytes)?),
+            ticket,
+        },
+        Said::Rejected { ticket, generation } => core::Input::Rejected { ticket, generation },
+        Said::Proposed {
+            ticket,
+            generation,
+            bytes,
+        } => {
+            let asked: Asked = from_bytes(&bytes)?;
+            core::Input::Proposed {
+                ticket,
+                generation,
+                proposal: Arc::new(asked.proposal),
+                op_id: asked.op_id,
+                origin: asked.origin,
+            }
+        }
+        Said::PeerSessions { pieces } => {
+            let mut sessions = Vec::new();
+            for piece in &pieces {
+                let mut input = crate::model::codec::Reader::new(piece);
+                while !input.is_empty() {
+                    sessions.push(<PeerSession as crate::model::codec::Code>::decode(&mut input)?);
+                }
+            }
+            core::Input::PeerSessions { sessions }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(input))
+}

@@ -104,6 +104,7 @@ impl Core {
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
+            is_alone: !self.order.is_paired,
             random: open.random,
             derived: open.derived.clone(),
             is_unusable: open.is_unusable,
@@ -210,10 +211,7 @@ impl Core {
             return Err(StanzaError::new(Condition::ResourceConstraint).into());
         }
         let mut proposal = Proposal::nothing();
-        let is_same = |one: &Online| {
-            let session = self.sessions.get(&one.session);
-            bind.device.is_some() && session.is_some_and(|session| session.device == bind.device)
-        };
+        let is_same = |one: &Online| bind.device.is_some() && one.device == bind.device;
         for one in account.online.values() {
             if one.jid == jid || is_same(one) {
                 proposal = proposal.and(route::evaluate_end(view, &one.jid, one.session)?);
@@ -228,6 +226,7 @@ impl Core {
             jid: jid.clone(),
             session,
             node: self.node,
+            device: bind.device.clone(),
             since: view.now(),
         });
         if bind.carbons {
@@ -308,7 +307,12 @@ impl Core {
         })
     }
 
-    fn set_proposal(&mut self, ticket: Ticket, proposal: Proposal) {
+    fn set_proposal(&mut self, ticket: Ticket, mut proposal: Proposal) {
+        if !self.order.is_leading() {
+            let source = self.order.open.get(&ticket).and_then(|open| open.source);
+            let session = source.and_then(|id| self.sessions.get(&id));
+            proposal.by = session.map(|session| (session.jid.clone(), session.id));
+        }
         if let Some(open) = self.order.open.get_mut(&ticket) {
             open.proposal = Some(Arc::new(proposal));
         }

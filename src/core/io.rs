@@ -164,7 +164,8 @@ pub(crate) enum Input {
     },
 
     /// This node numbers no more. What it has proposed and nobody has numbered goes out again, in
-    /// order, in generation 0: each time, so that the first may stop it and a second begin an epoch.
+    /// order, in generation 0: a first one stops it, and what it proposes from then on counts for
+    /// nothing; a second one begins an epoch.
     Follow,
     /// This node numbers from here on, in an epoch of its own that begins; `paired`: what it
     /// numbers is for the other node too.

@@ -144,7 +144,7 @@ impl Core {
             let Some(next) = self.peer.waiting.pop_front() else {
                 return;
             };
-            if !is_current || !self.order.is_leading() {
+            if !is_current || !self.order.is_leading() || !self.order.is_paired {
                 continue;
             }
             if self.goes_with_all(&next.proposal) {
@@ -192,7 +192,7 @@ impl Core {
         let facts = Facts::default();
         let mut view = View::new(&self.states.delivered, &self.settings, &facts);
         view.over = Some(&self.states.over);
-        fits(&view, &proposal.ops)
+        fits(&view, proposal)
     }
 
     fn number_for_peer(&mut self, proposed: Proposed) {

@@ -193,6 +193,7 @@ impl Core {
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
+            is_alone: !self.order.is_paired,
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
@@ -220,10 +221,13 @@ impl Core {
                 op: Soft::Unbind { session, .. },
             } => self.drop_session(*session),
             Op::Soft {
-                op: Soft::Bind { .. },
+                op: Soft::Handed { session, positions },
+            } => {
+                for position in positions {
+                    self.push_late(*session, *position);
+                }
             }
-            | Op::Soft { .. }
-            | Op::Durable { .. } => {}
+            Op::Soft { .. } | Op::Durable { .. } => {}
         }
     }
 

@@ -190,11 +190,13 @@ impl State {
                 jid,
                 session,
                 node,
+                device,
                 since,
             } => {
                 let online = Online {
                     session: *session,
                     node: *node,
+                    device: device.clone(),
                     jid: jid.clone(),
                     presence: None,
                     carbons: false,
@@ -249,7 +251,10 @@ impl State {
                 }
             }
             Soft::Room { room, change } => self.apply_change(at, room, change),
-            Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {}
+            Soft::Route { .. }
+            | Soft::Kick { .. }
+            | Soft::Announce { .. }
+            | Soft::Handed { .. } => {}
         }
     }
 
@@ -305,7 +310,7 @@ pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
             Soft::Kick { account, .. } => vec![RecordKey::Account {
                 jid: account.clone(),
             }],
-            Soft::Route { .. } | Soft::Announce { .. } => Vec::new(),
+            Soft::Route { .. } | Soft::Announce { .. } | Soft::Handed { .. } => Vec::new(),
         },
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) now: Timestamp,
     /// The node that evaluates or delivers.
     pub(crate) node: u8,
+    /// Sessions of other nodes cannot be reached.
+    pub(crate) is_alone: bool,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],
     /// The keys of the password that a [`Need::Derive`] of this input named.

@@ -146,6 +146,8 @@ pub(crate) struct Online {
     pub(crate) session: SessionId,
     /// The node that has the socket.
     pub(crate) node: u8,
+    /// The installation of the client, if it named itself (XEP-0388).
+    pub(crate) device: Option<Box<str>>,
     pub(crate) jid: FullJid,
     /// Set while the resource is available (RFC 6121 section 4).
     pub(crate) presence: Option<Present>,

@@ -118,6 +118,7 @@ impl Office {
             jid: jid.clone(),
             session,
             node: 0,
+            device: None,
             since,
         };
         let come = Soft::Presence {

@@ -100,6 +100,7 @@ impl Town {
             jid,
             session,
             node: 0,
+            device: None,
             since,
         }));
     }

@@ -114,6 +114,7 @@ impl House {
             jid,
             session,
             node: 0,
+            device: None,
             since,
         })]);
     }

@@ -403,6 +403,7 @@ impl Peer {
             jid: jid.clone(),
             session: fresh,
             node: NODE,
+            device: None,
             since: now.wall,
         };
         let unbind = Soft::Unbind {

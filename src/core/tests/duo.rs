@@ -241,28 +241,45 @@ impl Duo {
         true
     }
 
+    /// The records that a node asked for are here.
+    fn load(&mut self, one: usize) -> bool {
+        let is_load = |output: &Output| matches!(output, Output::Load { .. });
+        let waits = self.nodes[one].outputs.iter().any(is_load);
+        self.nodes[one].load();
+        waits
+    }
+
     fn commit_all(&mut self) {
         for one in [0, 1] {
             self.sync(one);
             let upto = self.durable[one];
             self.nodes[one].step(Input::Durable { upto });
+            while self.load(one) {}
         }
         self.wires = [VecDeque::new(), VecDeque::new()];
     }
 
     /// One of what could happen next: a frame arrives, or a disk is done.
     pub(super) fn happen(&mut self, choice: u64) {
-        match choice % 4 {
+        match choice % 6 {
             0 => self.carry(0),
             1 => self.carry(1),
             2 => self.sync(0),
-            _ => self.sync(1),
+            3 => self.sync(1),
+            4 => self.load(0),
+            _ => self.load(1),
         };
     }
 
     /// Until nothing is under way.
     pub(super) fn settle(&mut self) {
-        while self.carry(0) | self.carry(1) | self.sync(0) | self.sync(1) {}
+        while self.carry(0)
+            | self.carry(1)
+            | self.sync(0)
+            | self.sync(1)
+            | self.load(0)
+            | self.load(1)
+        {}
     }
 
     /// A session with stream management, presence said and read away.

@@ -148,13 +148,14 @@ impl Bench {
 
     /// The records that are asked for come.
     pub(super) fn load(&mut self) {
-        let waiting = std::mem::take(&mut self.outputs);
-        for output in waiting {
+        let (loads, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.outputs)
+            .into_iter()
+            .partition(|output| matches!(output, Output::Load { .. }));
+        self.outputs = others;
+        for output in loads {
             if let Output::Load { key } = output {
                 let record = self.tables.load(&key);
                 self.step(Input::Loaded { key, record });
-            } else {
-                self.outputs.push(output);
             }
         }
     }

@@ -397,6 +397,14 @@ fn session_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
             ops.push(Op::soft(Soft::Wants { jid, want, on }));
         }
     }
+    ops.extend(presence_ops(known, session));
+    ops
+}
+
+/// Its presence for all, and to single addresses.
+fn presence_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let jid = || session.jid.clone();
     let was = known.and_then(|one| one.presence.as_ref());
     let is = session.presence.as_ref();
     let is_same = match (was, is) {

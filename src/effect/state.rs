@@ -12,7 +12,6 @@ use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
-use crate::model::op::Want;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -243,11 +242,7 @@ impl State {
             }
             Soft::Wants { jid, want, on } => {
                 if let Some(online) = self.online_mut(jid) {
-                    match want {
-                        Want::Carbons => online.carbons = *on,
-                        Want::Roster => online.interested = *on,
-                        Want::Blocks => online.watches_blocks = *on,
-                    }
+                    *online.switch(*want) = *on;
                 }
             }
             Soft::Room { room, change } => self.apply_change(at, room, change),

@@ -18,6 +18,7 @@ use crate::model::codec::coded;
 use crate::model::codec::read_bytes;
 use crate::model::codec::write_bytes;
 use crate::model::contact::Contact;
+use crate::model::op::Want;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::Row;
@@ -163,6 +164,17 @@ pub(crate) struct Online {
     pub(crate) since: Timestamp,
     /// When it last became available or changed its presence: "most recent" in RFC 6121 8.5.
     pub(crate) order: Position,
+}
+
+impl Online {
+    /// What delivery looks at, as the session asked for it.
+    pub(crate) fn switch(&mut self, want: Want) -> &mut bool {
+        match want {
+            Want::Carbons => &mut self.carbons,
+            Want::Roster => &mut self.interested,
+            Want::Blocks => &mut self.watches_blocks,
+        }
+    }
 }
 
 /// An available resource's presence.

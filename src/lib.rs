@@ -17,12 +17,6 @@
 //! | 10 | `config`, `server` | settings and glue |
 //! | 11 | `cli` | the command line |
 
-#![allow(
-    clippy::allow_attributes,
-    dead_code,
-    reason = "the pair and federation build on more than one board uses"
-)]
-
 mod account;
 mod archive;
 mod base;

@@ -77,7 +77,7 @@ pub(crate) fn add(
     if account.exists() {
         return Ok(Proposal::nothing());
     }
-    let keys = derived(view, jid, password)?;
+    let keys = derived(view, password)?;
     let row = AccountRow {
         incarnation: fresh_incarnation(view),
         state: AccountState::Enabled,
@@ -123,7 +123,7 @@ pub(crate) fn set_password(
     if !account.exists() {
         return Ok(Proposal::nothing());
     }
-    let keys = derived(view, jid, password)?;
+    let keys = derived(view, password)?;
     let record = RecordKey::Account { jid: jid.clone() };
     let proposal = Proposal::nothing()
         .guarded(view.guard(record.clone(), RowName::Account))
@@ -205,13 +205,12 @@ fn without_tokens(proposal: Proposal, jid: &BareJid, account: &Account) -> Propo
 }
 
 /// The keys of a password; evaluation stops until they are computed.
-fn derived(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Arc<Credentials>, Stop> {
+fn derived(view: &View<'_>, password: &Secret) -> Result<Arc<Credentials>, Stop> {
     if view.facts.is_unusable {
         return Err(StanzaError::new(Condition::NotAcceptable).into());
     }
     view.facts.derived.clone().ok_or_else(|| Stop::Need {
         need: Need::Derive {
-            account: jid.clone(),
             password: password.clone(),
         },
     })

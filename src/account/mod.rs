@@ -4,7 +4,7 @@ mod adhoc;
 mod blocking;
 pub(crate) mod command;
 mod list;
-mod private;
+pub(crate) mod private;
 mod register;
 mod service;
 #[cfg(test)]
@@ -14,7 +14,6 @@ pub(crate) mod token;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
-use crate::base::limits::REMOVED_ROWS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
@@ -32,7 +31,6 @@ use crate::model::op::Kicked;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::Want;
-use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -94,20 +92,10 @@ fn carbons(request: &Request, on: bool) -> Proposal {
 
 /// Forgets the older half of the rows that were removed, if there are too many.
 fn forget_op(account: &Account, jid: &BareJid) -> Option<Op> {
-    let removed = account.rows.iter().filter(|(name, cell)| {
-        let is_ours = matches!(name, RowName::Token { .. } | RowName::Blocked { .. });
-        is_ours && cell.row.is_none()
-    });
-    let mut removed: Vec<(Position, &RowName)> =
-        removed.map(|(name, cell)| (cell.at, name)).collect();
-    if removed.len() <= REMOVED_ROWS_MAX {
-        return None;
-    }
-    removed.sort_unstable();
-    let older = removed.iter().take(removed.len() / 2);
-    let names = older.map(|(_, name)| (*name).clone()).collect();
+    let is_ours = |name: &RowName| matches!(name, RowName::Token { .. } | RowName::Blocked { .. });
+    let names = account.rows.too_old(is_ours);
     let record = RecordKey::Account { jid: jid.clone() };
-    Some(Op::Durable {
+    (!names.is_empty()).then_some(Op::Durable {
         op: Durable::Forget { record, names },
     })
 }

@@ -60,7 +60,8 @@ fn elements(query: Node<'_>) -> Result<Vec<Node<'_>>, Stop> {
     Ok(elements)
 }
 
-fn name_of(element: Node<'_>) -> RowName {
+/// The row that keeps an element.
+pub(crate) fn name_of(element: Node<'_>) -> RowName {
     RowName::Private {
         name: format!("{{{}}}{}", element.ns(), element.name()).into(),
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod forward;
 pub(crate) mod policy;
-mod preferences;
+pub(crate) mod preferences;
 pub(crate) mod query;
 
 use crate::archive::query::Archive;

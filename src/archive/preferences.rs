@@ -20,7 +20,7 @@ use crate::xml::Node;
 use crate::xml::Writer;
 
 /// Addresses in both lists together; more are refused with `resource-constraint`.
-const ADDRESSES_MAX: usize = 512;
+pub(crate) const ADDRESSES_MAX: usize = 512;
 
 pub(super) fn read(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let account = view.account(&request.from.bare())?;

@@ -23,19 +23,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Incarnation(pub(crate) u64);
 
-impl SessionId {
-    pub(crate) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
-}
-
 impl Ticket {
-    pub(crate) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
-}
-
-impl Incarnation {
     pub(crate) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }

@@ -213,18 +213,6 @@ impl BareJid {
         }))
     }
 
-    /// The domain alone.
-    pub(crate) fn to_domain(&self) -> Self {
-        if self.local_end == 0 {
-            return self.clone();
-        }
-        Self {
-            text: self.domain().into(),
-            local_end: 0,
-            domain_end: self.domain_end.saturating_sub(self.local_end + 1),
-        }
-    }
-
     /// The same address as [`Jid`]; allocates only if the shared text has a resource.
     pub(crate) fn to_jid(&self) -> Jid {
         let compact = self.to_compact();

@@ -20,6 +20,9 @@ pub(crate) const CONNECTION_BYTES: u64 = 14 << 10;
 /// Memory of one TLS handshake under way beyond that, in bytes: certificates, flights, key schedule.
 pub(crate) const HANDSHAKE_BYTES: u64 = 40 << 10;
 
+/// Memory of a TLS record that has not come whole, beyond the 4 KiB at rest, in bytes (RFC 8446 section 5.2).
+pub(crate) const TLS_RECORD_BYTES: u64 = (16 << 10) + 256 - (4 << 10);
+
 /// Decrypted bytes that one connection may have waiting for its client to read them.
 ///
 /// At this mark nothing more is taken from the session's queue, which then grows to its own limit.
@@ -52,12 +55,11 @@ pub(crate) const LOGIN_ATTEMPTS_MAX: u8 = 4;
 /// It stands before a name that the server makes up, and both in one part of an address. A longer one is left out.
 pub(crate) const BIND_TAG_BYTES_MAX: usize = 256;
 
-/// Own bytes of one session's queue beside one largest stanza, and its items at sixteen bytes each.
+/// Own bytes of one session's queue beside one largest stanza, and its items.
 ///
 /// Beyond either the session ends (a slow reader, or one that acknowledges nothing).
 pub(crate) const QUEUE_BYTES_MAX: usize = 491_520;
 pub(crate) const QUEUE_ITEMS_MAX: usize = 4_096;
-pub(crate) const QUEUE_ITEM_BYTES: usize = 16;
 
 /// Largest part of an address (local part, domain, resource), in bytes.
 ///
@@ -249,12 +251,24 @@ pub(crate) const READS_PER_TURN_MAX: u32 = 4;
 /// RFC 6120 section 4.4 asks for a while. Then the socket is closed, read or not.
 pub(crate) const CLOSE_WAIT_MS: u64 = 3_000;
 
-/// Seconds' worth of `limits.bytes_per_second` that a client may send at once.
+/// Seconds' worth of `limits.bytes_per_second` and `limits.stanzas_per_second` that a client may send at once.
 pub(crate) const BURST_SECONDS: u64 = 10;
+
+/// How long a connection waits for room in `limits.buffers_mib`, in milliseconds.
+///
+/// Then the connection that keeps most is ended with `resource-constraint`, and so on every time that it has passed.
+pub(crate) const CROWD_WAIT_MS: u64 = 5_000;
+
 /// Kept messages that a session reads back from the tables at once, in rows.
 ///
 /// Enough to fill a write; a slow reader holds no more than this of what it has not taken.
 pub(crate) const FETCH_ROWS_MAX: usize = 32;
+
+/// Bytes of such rows, and of a page of an archive, that wait to be written; the last one may go beyond.
+///
+/// Enough to fill a write. What is left is read again when its turn comes.
+pub(crate) const FETCH_BYTES_MAX: usize = 65_536;
+const _: () = assert!(FETCH_BYTES_MAX >= OUTPUT_BYTES_MAX);
 
 /// Longest id of a stanza, in bytes.
 ///
@@ -309,6 +323,11 @@ pub(crate) const ROOM_SUBJECT_BYTES_MAX: usize = 8_192;
 pub(crate) const ROOM_ITEMS_MAX: usize = 100;
 const _: () = assert!(2 * ROOM_ITEMS_MAX + 5 < OPS_PER_ENTRY_MAX);
 
+/// Requests of others that one device in a room has not answered yet, and that are answered for it when it leaves.
+///
+/// Beyond it the oldest is forgotten: who sent it gets an answer from the device alone.
+pub(crate) const ROOM_RELAYED_MAX: usize = 64;
+
 /// Most changes in one entry of the log: they are numbered with a byte.
 pub(crate) const OPS_PER_ENTRY_MAX: usize = 255;
 
@@ -324,11 +343,13 @@ const _: () = assert!(3 * ROOM_INVITES_MAX < OPS_PER_ENTRY_MAX);
 /// It leaves them all in one entry of the log. The next is refused with `resource-constraint`.
 pub(crate) const ROOMS_JOINED_MAX: usize = 200;
 
-/// Rooms whose end is written down when a session ends, two changes each.
+const _: () = assert!(ROOMS_JOINED_MAX + 5 < OPS_PER_ENTRY_MAX);
+
+/// Rooms without occupants whose end is written down in one entry, two changes each.
 ///
-/// What is not written is a room that has no occupants and does not persist, which is none either.
-pub(crate) const ROOM_ENDS_MAX: usize = 16;
-const _: () = assert!(ROOMS_JOINED_MAX + 2 * ROOM_ENDS_MAX + 5 < OPS_PER_ENTRY_MAX);
+/// The next ones follow in the next entry.
+pub(crate) const ROOMS_ENDED_MAX: usize = 100;
+const _: () = assert!(2 * ROOMS_ENDED_MAX < OPS_PER_ENTRY_MAX);
 /// Longest name of a contact and of a group, in bytes.
 ///
 /// RFC 6121 section 2.3.3 leaves it to the server; an address is no longer. Beyond it: `not-acceptable`.
@@ -403,6 +424,11 @@ pub(crate) const TOKEN_RENEW_MS: u64 = 1_209_600_000;
 
 const _: () = assert!(TOKEN_RENEW_MS < TOKEN_MS);
 const _: () = assert!(COMMAND_ACCOUNTS_MAX * (TOKENS_MAX + 2) <= 255);
+/// Randomness that is fetched from the operating system at once, in bytes.
+///
+/// An input draws 32: one system call for 128 of them.
+pub(crate) const ENTROPY_PORTION_BYTES: usize = 4_096;
+
 /// Archives that one look for what has expired visits.
 pub(crate) const EXPIRE_ARCHIVES_MAX: usize = 256;
 
@@ -412,7 +438,7 @@ pub(crate) const EXPIRE_OPS_MAX: usize = 64;
 /// Messages that one op clears of one archive. What is left has to wait for the next look.
 pub(crate) const EXPIRE_ROWS_MAX: usize = 4_096;
 
-/// Removed tokens and blocks of an account that are remembered, so that a merge knows of them.
+/// Removed tokens and blocks of an account, or affiliations of a room, that are remembered, so that a merge knows of them.
 ///
 /// With more of them the older half is forgotten: whoever comes and goes must not fill a record.
 pub(crate) const REMOVED_ROWS_MAX: usize = 256;
@@ -431,6 +457,38 @@ pub(crate) const REJECTIONS_MAX: u8 = 8;
 ///
 /// As long as a client may take to resume: a short outage is seen by nobody.
 pub(crate) const ZOMBIE_MS: u64 = 300_000;
+/// Largest piece of a file of accounts (XEP-0227) that is read at once, in bytes: a tag, a message, a vCard.
+///
+/// What an account stores in private is bounded by a MiB. A larger piece ends the import before it begins.
+pub(crate) const IMPORT_PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// Files of accounts that include each other, one inside of the other.
+///
+/// The server's, the host's, the user's, and one for a part of the user's data are four. Beyond it they go round
+/// in a circle, and the import does not begin.
+pub(crate) const IMPORT_INCLUDES_MAX: usize = 8;
+
+/// Accounts in one import. Each is remembered with some 200 bytes; more do not begin.
+pub(crate) const IMPORT_ACCOUNTS_MAX: usize = 100_000;
+
+/// Waiting messages of all accounts in one import. Each is remembered with some 40 bytes; more do not begin.
+pub(crate) const IMPORT_WAITING_MAX: usize = 200_000;
+
+/// What an import writes into the log before the tables take it over, in bytes.
+pub(crate) const IMPORT_BATCH_BYTES: usize = 512 << 10;
+
+/// Bytes of rows in one entry of an import: half of the longest record, and two of the largest stanza's rows.
+pub(crate) const IMPORT_ENTRY_BYTES_MAX: usize = 192 << 10;
+const _: () = assert!(IMPORT_ENTRY_BYTES_MAX + STANZA_BYTES_MAX < LOG_RECORD_BYTES_MAX);
+
+/// Rounds of a password's keys that an import takes (RFC 5802 section 5.1).
+///
+/// Whoever logs in with the plain password makes the server go through them: a million takes a second on a small
+/// board. Others recommend 4,096 to 600,000. More are refused.
+pub(crate) const SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
+
+/// Longest salt of a password's keys that an import takes, in bytes. Others have 12 to 48. More are refused.
+pub(crate) const SCRAM_SALT_BYTES_MAX: usize = 255;
 /// Connections to the address for the other board (`listen.mirror`), at one time.
 ///
 /// There is one other board, with an old connection that is dying and a new one. The next is closed at once.
@@ -459,6 +517,12 @@ pub(crate) const PEER_ADDRESSES_MAX: usize = 8;
 ///
 /// For connections that nobody watches more closely, such as one that waits to be told what to send.
 pub(crate) const PEER_KEEPALIVE_SECONDS: u64 = 5;
+
+/// What waits in the system to be sent to the other board, in bytes.
+///
+/// A sign of life stands behind it: 0.2 s on a wireless link of 10 Mbit/s, far from the silence that is taken for
+/// an end. Enough for 50 MB/s over 5 ms. The system doubles it for its own needs.
+pub(crate) const PEER_SEND_BUFFER_BYTES: usize = 262_144;
 
 /// How long an invitation to become a pair is good, in milliseconds: ten minutes.
 pub(crate) const INVITE_MS: u64 = 600_000;

@@ -58,7 +58,6 @@ pub(crate) enum Failure {
     LocalConflict,
     /// The account was disabled, deleted, or got another password.
     LocalRevoked,
-    LocalShutdown,
     /// An operator ended this stream.
     LocalReset,
     /// The server cannot serve this now: memory, disk, number of connections.
@@ -89,7 +88,6 @@ impl Failure {
             Self::LocalFull => StreamCondition::ResourceConstraint,
             Self::LocalReset => StreamCondition::Reset,
             Self::LocalConflict => StreamCondition::Conflict,
-            Self::LocalShutdown => StreamCondition::SystemShutdown,
             Self::LocalInternal => StreamCondition::InternalServerError,
         })
     }

@@ -100,20 +100,6 @@ pub(crate) fn append_resumed(writer: &mut Writer, previd: &str, h: u32) {
     writer.attr("h", &h.to_string()).end();
 }
 
-/// `<a/>`: the server has taken so many.
-pub(crate) fn write_ack(h: u32) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.start_ns("a", ns::SM).attr("h", &h.to_string());
-    writer.finish()
-}
-
-/// `<r/>`: how many has the client taken?
-pub(crate) fn write_request() -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.empty_ns("r", ns::SM);
-    writer.finish()
-}
-
 fn parse_h(node: Node<'_>) -> Option<u32> {
     node.attr("h").and_then(|h| h.trim().parse().ok())
 }

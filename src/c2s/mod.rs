@@ -45,7 +45,6 @@ pub(crate) use self::output::Inline;
 pub(crate) use self::output::LookUp;
 pub(crate) use self::output::Management;
 pub(crate) use self::output::Output;
-pub(crate) use self::output::Received;
 pub(crate) use self::output::Register;
 pub(crate) use self::output::Resource;
 pub(crate) use self::output::ResumeRequest;
@@ -283,6 +282,11 @@ impl Session {
         self.framer.pending_bytes()
     }
 
+    /// Memory of an unfinished element, with what is known of it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.framer.kept_bytes()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.state.phase() == Phase::Over
     }
@@ -314,7 +318,9 @@ impl Session {
                 self.wire.timers.stop(Timer::Login);
                 self.wait_for_silence();
             }
-            Phase::Stranger | Phase::Over => {}
+            // Nothing is read any more.
+            Phase::Over => self.framer.restart(),
+            Phase::Stranger => {}
         }
     }
 

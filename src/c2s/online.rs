@@ -4,7 +4,6 @@ use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::c2s::Failure;
 use crate::c2s::Output;
-use crate::c2s::Received;
 use crate::c2s::activity;
 use crate::c2s::manage;
 use crate::c2s::state::State;
@@ -17,17 +16,15 @@ use crate::xml::Node;
 /// A session of the core stands behind this stream.
 pub(crate) struct Online {
     jid: FullJid,
-    /// Stanzas received on this connection.
-    received: u64,
 }
 
 impl Online {
     pub(crate) const fn new(jid: FullJid) -> Self {
-        Self { jid, received: 0 }
+        Self { jid }
     }
 
     pub(crate) fn handle_element(
-        mut self,
+        self,
         element: &Element,
         wire: &mut Wire,
     ) -> Result<State, Failure> {
@@ -48,25 +45,17 @@ impl Online {
         Ok(State::Online(self))
     }
 
-    fn handle_stanza(&mut self, element: &Element, wire: &mut Wire) -> Result<(), Failure> {
+    fn handle_stanza(&self, element: &Element, wire: &mut Wire) -> Result<(), Failure> {
         self.check_from(element.root())?;
-        self.received += 1;
-        let number = self.received;
         let sender = self.jid.as_jid();
         let output = match Stanza::parse(element.clone()) {
-            Ok(stanza) if is_session_request(&stanza) => Output::Answered(Received {
-                number,
-                stanza: stanza.to_result(&[]),
-            }),
+            Ok(stanza) if is_session_request(&stanza) => Output::Answered(stanza.to_result(&[])),
             Ok(mut stanza) => {
                 // RFC 6120 section 4.7.4: others do not know the header of this stream.
                 stanza.lang = stanza.lang.or_else(|| wire.lang.clone());
-                Output::Stanza(Received { number, stanza })
+                Output::Stanza(stanza)
             }
-            Err(error) => Output::Answered(Received {
-                number,
-                stanza: error.reply_to_element(element, sender),
-            }),
+            Err(error) => Output::Answered(error.reply_to_element(element, sender)),
         };
         wire.push(output);
         Ok(())

@@ -29,10 +29,10 @@ pub(crate) enum Output {
     /// A question about an account that does not exist yet, then `handle_registered`.
     Register(Register),
     /// A stanza of the client. Its `from` is absent or its own.
-    Stanza(Received<Stanza>),
+    Stanza(Stanza),
     /// A stanza that is answered without looking further: it is counted, and the answer takes its
     /// place in the order of answers. `None`: there is no answer to it.
-    Answered(Received<Option<Vec<u8>>>),
+    Answered(Option<Vec<u8>>),
     Management(Management),
     Activity(Activity),
     /// The client has said nothing for a while: a good moment for `<r/>`. After the same time again
@@ -41,15 +41,6 @@ pub(crate) enum Output {
     /// The stream is over. Write what is left, close the writing side, and read on for a moment
     /// (RFC 6120 section 4.4), so that the client gets to see it. Nothing follows.
     Close(Ending),
-}
-
-/// A stanza and its place among all stanzas of this connection, from 1 on.
-///
-/// Everything counts here, before and after stream management is enabled.
-#[derive(Clone, Debug)]
-pub(crate) struct Received<T> {
-    pub(crate) number: u64,
-    pub(crate) stanza: T,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]

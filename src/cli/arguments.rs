@@ -211,7 +211,7 @@ pub(super) struct Restore {
     pub(super) set: Vec<Assignment>,
 }
 
-/// Write the accounts in the portable format of XEP-0227.
+/// Write the accounts in the portable format of XEP-0227, while the server runs or not.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand, name = "export")]
 pub(super) struct Export {
@@ -228,11 +228,11 @@ pub(super) struct Export {
     pub(super) set: Vec<Assignment>,
 }
 
-/// Read accounts in the portable format of XEP-0227.
+/// Read accounts in the portable format of XEP-0227; the server must be stopped.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand, name = "import")]
 pub(super) struct Import {
-    /// a file that export or another server has written
+    /// a file that another server has written, or the folder of an export
     #[argh(positional, arg_name = "FILE")]
     pub(super) file: PathBuf,
 

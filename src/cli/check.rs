@@ -188,7 +188,7 @@ impl Report {
                 &format!("{worst} in the worst case, of {here} in this machine"),
             );
         }
-        for part in &budget.parts {
+        for part in budget.parts.iter().filter(|part| part.count > 0) {
             let (bytes, each) = (output::size(part.bytes()), output::size(part.bytes_each));
             let times = match part.count {
                 1 => String::new(),

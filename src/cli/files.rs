@@ -15,6 +15,7 @@ use crate::cli::socket;
 use crate::config::settings::Settings;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
+use crate::server::portable;
 use crate::server::run;
 use crate::store::backup;
 
@@ -51,13 +52,37 @@ pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {
 pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
     let path = absolute(&arguments.folder)?;
-    ask(&settings, Request::Export { path }, "export")
+    ask(&settings, Request::Export { path }, "export")?;
+    output::warn("meerkat: rooms are not part of the format; backup has everything");
+    Ok(())
 }
 
 pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
-    let path = absolute(&arguments.file)?;
-    ask(&settings, Request::Import { path }, "import")
+    let path = if arguments.file.is_dir() {
+        &arguments.file.join(portable::MAIN_FILE)
+    } else {
+        &arguments.file
+    };
+    let done = run::import(&settings, path, &mut |what, done, total| {
+        output::progress(what, done, total);
+    });
+    output::progress_ends();
+    let done = done.map_err(Failure::because)?;
+    for (what, times) in &done.left_out {
+        output::warn(format_args!("meerkat: left out ({times}): {what}"));
+    }
+    if done.without_password > 0 {
+        let (count, set) = (done.without_password, "meerkat user password NAME");
+        output::warn(format_args!(
+            "meerkat: {count} accounts have no password; set one with: {set}"
+        ));
+    }
+    let (accounts, archived, waiting) = (done.accounts, done.messages, done.waiting);
+    output::tell(format_args!(
+        "accounts {accounts}, archived messages {archived}, offline messages {waiting}"
+    ));
+    Ok(())
 }
 
 fn ask(settings: &Settings, request: Request, what: &str) -> Result<(), Failure> {

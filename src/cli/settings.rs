@@ -11,11 +11,13 @@ use crate::config::file::Raw;
 use crate::config::settings::Settings;
 
 /// What `meerkat dev` sets before `--set` has its say.
-const DEV: [(&str, &str); 4] = [
+const DEV: [(&str, &str); 5] = [
     ("domain", "localhost"),
     ("listen.c2s", "[\"127.0.0.1:5222\"]"),
     ("listen.c2s_tls", "[]"),
     ("c2s.require_tls", "false"),
+    // Who tries something out sends as fast as it can.
+    ("limits.stanzas_per_second", "10000"),
 ];
 
 pub(super) fn read(config: Option<&Path>, set: &[Assignment]) -> Result<Settings, Failure> {

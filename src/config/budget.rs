@@ -5,12 +5,11 @@
 
 use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
-use crate::base::limits::OUTPUT_BYTES_MAX;
+use crate::base::limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::limits::JOIN_PIECES_MAX;
+use crate::base::limits::PEER_CONNECTIONS_MAX;
 use crate::base::limits::PROGRAM_BYTES;
-use crate::base::limits::QUEUE_BYTES_MAX;
-use crate::base::limits::QUEUE_ITEM_BYTES;
-use crate::base::limits::QUEUE_ITEMS_MAX;
-use crate::base::limits::STRANGER_STANZA_BYTES_MAX;
+use crate::base::limits::TLS_RECORD_BYTES;
 use crate::config::settings::Settings;
 
 /// Parts of the sum, in the order in which they are shown.
@@ -32,8 +31,7 @@ impl Budget {
         let limits = &settings.limits;
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
-        let queue =
-            wide(QUEUE_BYTES_MAX + limits.stanza_bytes) + wide(QUEUE_ITEMS_MAX * QUEUE_ITEM_BYTES);
+        let is_mirrored = !settings.listen.mirror.is_empty();
         let part = |what, count, bytes_each| Part {
             what,
             count,
@@ -46,14 +44,20 @@ impl Budget {
                 part("cache of accounts and rooms", 1, limits.record_cache_bytes),
                 part("cache of the tables", 1, limits.store_cache_bytes),
                 part("connections at rest", connections, CONNECTION_BYTES),
+                part("unfinished TLS records", connections, TLS_RECORD_BYTES),
+                part("logins under way", strangers, HANDSHAKE_BYTES),
+                part("unfinished stanzas, unread output", 1, limits.buffer_bytes),
+                part("queues of sessions", 1, limits.queue_bytes),
                 part(
-                    "logins under way",
-                    strangers,
-                    HANDSHAKE_BYTES + wide(STRANGER_STANZA_BYTES_MAX),
+                    "connections of the other board",
+                    u64::from(is_mirrored) * wide(PEER_CONNECTIONS_MAX),
+                    CONNECTION_BYTES + HANDSHAKE_BYTES,
                 ),
-                part("unfinished stanzas", connections, wide(limits.stanza_bytes)),
-                part("unread output", connections, wide(OUTPUT_BYTES_MAX)),
-                part("queues of sessions", connections, queue),
+                part(
+                    "a copy for the other board",
+                    u64::from(is_mirrored),
+                    wide((JOIN_PIECES_MAX + 2) * JOIN_PIECE_BYTES_MAX),
+                ),
             ],
         }
     }

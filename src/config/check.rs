@@ -18,6 +18,7 @@ use crate::config::settings::LogLevel;
 use crate::config::settings::Quota;
 use crate::config::settings::Registration;
 use crate::config::settings::Retention;
+use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::config::settings::Tls;
 use crate::config::value::Value;
@@ -101,6 +102,10 @@ impl Check<'_> {
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
             muc_host,
+            muc_create: match self.choice("muc.create").as_str() {
+                "admins" => RoomMakers::Admins,
+                _ => RoomMakers::Anyone,
+            },
             contacts: self.contacts(),
             limits: self.limits(),
             retention: Retention {
@@ -127,6 +132,7 @@ impl Check<'_> {
                 .unwrap_or(u32::MAX),
             stanza_bytes: self.count("limits.stanza_bytes"),
             bytes_per_second: self.integer("limits.bytes_per_second"),
+            stanzas_per_second: self.integer("limits.stanzas_per_second"),
             sessions_per_account: self.count("limits.sessions_per_account"),
             roster_contacts: self.count("limits.roster_contacts"),
             blocked_addresses: self.count("limits.blocked_addresses"),
@@ -135,6 +141,8 @@ impl Check<'_> {
             resume: self.seconds("limits.resume_seconds"),
             silence: self.seconds("limits.silence_seconds"),
             stall: self.seconds("limits.stall_seconds"),
+            buffer_bytes: self.mebibytes("limits.buffers_mib"),
+            queue_bytes: self.mebibytes("limits.queues_mib"),
             record_cache_bytes: self.mebibytes("limits.record_cache_mib"),
             store_cache_bytes: self.mebibytes("limits.store_cache_mib"),
             tail_bytes: self.mebibytes("limits.tail_mib"),

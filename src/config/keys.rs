@@ -211,6 +211,13 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "The host of the rooms. It is part of their addresses, so changing it later hides the rooms there are.",
     ),
+    key(
+        "muc.create",
+        Kind::Choice(&["anyone", "admins"]),
+        Fallback::Toml("\"anyone\""),
+        true,
+        "Who may make rooms. With \"admins\" everybody else gets not-allowed; rooms that are there stay.",
+    ),
     key("upload.host", Kind::Absent("file upload"), UNSET, false, ""),
     key("pubsub.host", Kind::Absent("PubSub"), UNSET, false, ""),
     contact(
@@ -269,6 +276,12 @@ pub(crate) const KEYS: &[Key] = &[
         "What one client may send on average, after a burst of ten seconds' worth. Then it is read more slowly.",
     ),
     limit(
+        "limits.stanzas_per_second",
+        integer(1, 1_000_000, "stanzas per second"),
+        "200",
+        "Stanzas that one client may send on average, after a burst of ten seconds' worth. Then it is read more slowly.",
+    ),
+    limit(
         "limits.sessions_per_account",
         integer(1, 1_000, "sessions"),
         "20",
@@ -315,6 +328,18 @@ pub(crate) const KEYS: &[Key] = &[
         integer(5, 3_600, "seconds"),
         "60",
         "How long a client may take nothing of what is written to it before its connection is closed. With stream management its session stays resumable.",
+    ),
+    limit(
+        "limits.buffers_mib",
+        integer(1, 65_536, MEBIBYTES),
+        "16",
+        "Unfinished stanzas and unread output of all connections. Close to it large stanzas wait; beyond it the connection that holds most ends with resource-constraint.",
+    ),
+    limit(
+        "limits.queues_mib",
+        integer(1, 65_536, MEBIBYTES),
+        "48",
+        "What clients have not taken of their sessions' stanzas, all together. Beyond it the session that holds most ends with resource-constraint; kept messages wait for its next login.",
     ),
     key(
         "limits.record_cache_mib",

@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,
     pub(crate) muc_host: String,
+    pub(crate) muc_create: RoomMakers,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
@@ -31,6 +32,12 @@ pub(crate) struct Settings {
 pub(crate) enum Registration {
     Closed,
     Open,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RoomMakers {
+    Anyone,
+    Admins,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -72,6 +79,7 @@ pub(crate) struct Limits {
     pub(crate) login_failures: u32,
     pub(crate) stanza_bytes: usize,
     pub(crate) bytes_per_second: u64,
+    pub(crate) stanzas_per_second: u64,
     pub(crate) sessions_per_account: usize,
     pub(crate) roster_contacts: usize,
     pub(crate) blocked_addresses: usize,
@@ -80,6 +88,8 @@ pub(crate) struct Limits {
     pub(crate) resume: Duration,
     pub(crate) silence: Duration,
     pub(crate) stall: Duration,
+    pub(crate) buffer_bytes: u64,
+    pub(crate) queue_bytes: u64,
     pub(crate) record_cache_bytes: u64,
     pub(crate) store_cache_bytes: u64,
     pub(crate) tail_bytes: u64,

@@ -108,7 +108,14 @@ impl Core {
         }
         for ticket in &session.waiting {
             // Not handled, and so not counted: the client sends it again, or knows that it is lost.
-            self.order.open.remove(ticket);
+            if let Some(open) = self.order.open.remove(ticket) {
+                self.finish_under_way(&open.asked);
+            }
+        }
+        for parked in &session.parked {
+            if let Parked::Stanza { stanza, .. } = parked {
+                self.holdings.finish(stanza);
+            }
         }
         let key = session.management.as_ref().map(|one| one.key);
         if let Some(key) = key {

@@ -22,6 +22,7 @@ use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Outcome;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
@@ -92,7 +93,9 @@ impl Core {
         let source = open.source;
         if source.is_some_and(|id| !self.sessions.contains_key(&id)) {
             // Another stream took its place: what is not numbered was not counted, and is dropped.
-            self.order.open.remove(&ticket);
+            if let Some(open) = self.order.open.remove(&ticket) {
+                self.finish_under_way(&open.asked);
+            }
             return;
         }
         if let Some(session) = source.and_then(|id| self.sessions.get_mut(&id))
@@ -102,9 +105,9 @@ impl Core {
             return;
         }
         let facts = Facts {
-            now: self.now.wall,
             node: self.node,
             is_alone: !self.order.is_paired,
+            now: self.now.wall,
             random: open.random,
             derived: open.derived.clone(),
             is_unusable: open.is_unusable,
@@ -134,7 +137,7 @@ impl Core {
                 self.load(key, Some(ticket));
             }
             Err(Stop::Need {
-                need: Need::Derive { password, .. },
+                need: Need::Derive { password },
             }) => {
                 self.park(ticket);
                 self.outputs.push_back(Output::Derive { ticket, password });
@@ -174,6 +177,7 @@ impl Core {
             }
             Asked::Token { wish, .. } => crate::account::token::evaluate(view, wish),
             Asked::Answered { .. } => Ok(Proposal::nothing()),
+            Asked::Emptied { rooms } => crate::muc::evaluate_emptied(view, rooms),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()
@@ -324,7 +328,7 @@ impl Core {
         let own = self.order.open.get(&ticket).is_none_or(|open| {
             matches!(
                 open.asked,
-                Asked::End { .. } | Asked::Gone { .. } | Asked::Own { .. }
+                Asked::End { .. } | Asked::Gone { .. } | Asked::Emptied { .. } | Asked::Own { .. }
             )
         });
         if !proposal.ops.iter().any(Op::is_durable) {
@@ -379,8 +383,10 @@ impl Core {
                 origin: self.origin_of(ticket),
                 ops: proposal.ops.clone(),
             });
-            self.pin_records(&entry.ops);
-            self.states.pend(position, entry.stamp, &entry.ops);
+            let records = records_of(&entry.ops);
+            self.pin_records(&records);
+            self.states
+                .pend(position, entry.stamp, &entry.ops, &records);
             self.append(&entry);
             if self.order.is_paired {
                 self.outputs.push_back(Output::Ship {
@@ -391,13 +397,16 @@ impl Core {
             self.order.line.push_back(Place::Entry {
                 entry,
                 ticket: Some(ticket),
+                records,
             });
             self.release();
         } else if let Sequencer::There { generation } = self.order.sequencer {
             let at = crate::core::states::provisional(ticket);
             let origin = self.origin_of(ticket);
-            self.pin_records(&proposal.ops);
-            self.states.pend(at, self.order.stamp, &proposal.ops);
+            let records = records_of(&proposal.ops);
+            self.pin_records(&records);
+            self.states
+                .pend(at, self.order.stamp, &proposal.ops, &records);
             self.order.proposed.push_back(ticket);
             self.outputs.push_back(Output::Propose {
                 ticket,

@@ -314,6 +314,8 @@ pub(crate) struct Lookup {
 pub(crate) enum EndReason {
     /// Another stream took the resource or the session.
     Conflict,
+    /// It holds more than the other sessions, and there is no memory left.
+    Crowding,
     /// The client does not read, or floods.
     PolicyViolation,
     /// It acknowledged more than it got.

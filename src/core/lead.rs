@@ -22,6 +22,7 @@ use crate::core::states::is_provisional;
 use crate::effect::fits::fits;
 use crate::effect::fits::records_read;
 use crate::effect::proposal::Proposal;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
@@ -211,8 +212,10 @@ impl Core {
         if entry.is_durable() {
             self.peer.note_twice(entry.op_id);
         }
-        self.pin_records(&entry.ops);
-        self.states.pend(position, entry.stamp, &entry.ops);
+        let records = records_of(&entry.ops);
+        self.pin_records(&records);
+        self.states
+            .pend(position, entry.stamp, &entry.ops, &records);
         self.append(&entry);
         self.outputs.push_back(Output::Ship {
             entry: Arc::clone(&entry),
@@ -221,6 +224,7 @@ impl Core {
         self.order.line.push_back(Place::Entry {
             entry,
             ticket: None,
+            records,
         });
         self.release();
     }

@@ -58,6 +58,9 @@ impl Core {
     }
 
     pub(super) fn handle_stanza(&mut self, link: LinkId, stanza: Arc<Stanza>) {
+        if self.session_of(link).is_some() {
+            self.holdings.begin(&stanza);
+        }
         let Some(session) = self.session_of(link) else {
             return;
         };

@@ -14,6 +14,7 @@ use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::state::State;
+use crate::effect::state::records_of;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;
@@ -37,14 +38,17 @@ const BANNED: u16 = 301;
 impl Core {
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
         self.order.stamp = self.order.stamp.max(entry.stamp);
-        self.pin_records(&entry.ops);
-        self.states.pend(entry.position, entry.stamp, &entry.ops);
-        self.order.line.push_back(Place::Merged { entry });
+        let records = records_of(&entry.ops);
+        self.pin_records(&records);
+        self.states
+            .pend(entry.position, entry.stamp, &entry.ops, &records);
+        self.order.line.push_back(Place::Merged { entry, records });
         self.release();
     }
 
-    /// Folds an entry of another branch into the delivered state; sends what is new here.
-    pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) {
+    /// Folds an entry of another branch into the delivered state; sends what is new here. Returns
+    /// whether more than its ops has changed.
+    pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) -> bool {
         // Proposed there and numbered here as well, because the link broke in between (rule U16).
         let is_repeated = self.peer.has_numbered(entry.op_id);
         self.order.delivered = self.order.delivered.max(entry.position);
@@ -75,11 +79,7 @@ impl Core {
                 None => self.states.fold(at, op),
             }
         }
-        self.states.unpend(&entry.ops);
-        if is_emptied {
-            self.rebuild_pending();
-        }
-        self.follow_count(entry);
+        is_emptied
     }
 
     /// What the op comes to here; `None`: nothing, because what is here wins.

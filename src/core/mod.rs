@@ -10,9 +10,11 @@
 
 mod binding;
 pub(crate) mod boot;
+pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
+pub(crate) mod holdings;
 pub(crate) mod io;
 pub(crate) mod lead;
 pub(crate) mod link;
@@ -50,6 +52,8 @@ use crate::base::limits::ZOMBIE_MS;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
+use crate::core::empty::Rooms;
+use crate::core::holdings::Holdings;
 use crate::core::lead::Peer;
 use crate::core::lead::Proposed;
 use crate::core::order::Asked;
@@ -101,6 +105,8 @@ pub(crate) struct CoreLimits {
     pub(crate) resident_max: usize,
     /// Largest stanza of a client.
     pub(crate) stanza_bytes: usize,
+    /// What all sessions may keep that their clients have not taken.
+    pub(crate) queue_bytes: usize,
     /// How long a session may sleep (XEP-0198 `max`).
     pub(crate) resume_ms_max: u64,
     /// Inputs of one session under way before it is read no further.
@@ -116,6 +122,7 @@ impl Default for CoreLimits {
             checkpoint_ms: 60_000,
             resident_max: 4_096,
             stanza_bytes: STANZA_BYTES_MAX,
+            queue_bytes: 48 << 20,
             resume_ms_max: 300_000,
             open_max: 256,
             zombie_ms: ZOMBIE_MS,
@@ -136,6 +143,8 @@ pub(crate) struct Start {
     pub(crate) fresh_epochs: Vec<EpochRecord>,
     /// Entries of the log that the tables do not hold yet, in order.
     pub(crate) tail: Vec<Arc<Entry>>,
+    /// The rooms that the tables list.
+    pub(crate) rooms: Rooms,
     pub(crate) ids: StanzaIds,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: CoreLimits,
@@ -157,6 +166,7 @@ pub(crate) struct Core {
     residence: Residence,
     tail: Tail,
     taken: Taken,
+    holdings: Holdings,
     sessions: BTreeMap<SessionId, Session>,
     links: BTreeMap<LinkId, SessionId>,
     keys: BTreeMap<SmKey, SessionId>,
@@ -173,6 +183,8 @@ pub(crate) struct Core {
     kicked: Vec<(SessionId, EndReason)>,
     /// Sessions to end once this step is through.
     ends: Vec<SessionId>,
+    /// Rooms that may be over.
+    empty_rooms: std::collections::BTreeSet<BareJid>,
     /// Streams that closed while they waited for a session.
     closed_early: std::collections::BTreeSet<LinkId>,
     /// The line is being delivered: nothing may be delivered in between.
@@ -202,6 +214,9 @@ impl Core {
         order.delivered = order.committed;
         let mut states = States::default();
         states.epochs = start.epochs;
+        let mut rooms = start.rooms;
+        rooms.follow(&start.tail);
+        states.delivered.rooms_there = rooms.there.len();
         let mut core = Self {
             node: start.node,
             now: start.now,
@@ -217,6 +232,7 @@ impl Core {
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic),
             taken: Taken::default(),
+            holdings: Holdings::default(),
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -229,6 +245,7 @@ impl Core {
             touched: std::collections::BTreeSet::new(),
             kicked: Vec::new(),
             ends: Vec::new(),
+            empty_rooms: rooms.fleeting(),
             closed_early: std::collections::BTreeSet::new(),
             releasing: false,
             limits: start.limits,
@@ -339,7 +356,9 @@ impl Core {
         let room = session.is_none_or(|session| {
             session.received.open < self.limits.open_max && session.parked.len() < 64
         });
-        room && self.tail.bytes() < self.limits.tail_bytes.saturating_mul(2)
+        // What is under way becomes part of the tail, or nothing.
+        let bytes = self.tail.bytes() + self.holdings.under_way_bytes();
+        room && bytes < self.limits.tail_bytes.saturating_mul(2)
     }
 
     /// When to step with [`Input::Tick`] at the latest.
@@ -356,9 +375,11 @@ impl Core {
     /// After each input: who got something is told, the tail is checked, the unused leaves.
     fn settle_step(&mut self) {
         self.end_kicked();
+        self.check_holdings();
         while let Some(id) = self.ends.pop() {
             self.begin_end(id);
         }
+        self.end_empty();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)
                 && session.wants_write()

@@ -26,6 +26,7 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
 use crate::stanza::Condition;
 
 /// An input under way.
@@ -92,6 +93,10 @@ pub(crate) enum Asked {
         id: u64,
         command: Command,
     },
+    /// The core's own: rooms that may be over.
+    Emptied {
+        rooms: Vec<BareJid>,
+    },
     /// The core's own: ready ops.
     Own {
         ops: Vec<Op>,
@@ -129,9 +134,14 @@ pub(crate) enum Place {
     Entry {
         entry: Arc<Entry>,
         ticket: Option<Ticket>,
+        /// What its ops change.
+        records: Vec<RecordKey>,
     },
     /// An entry of another branch, durable here.
-    Merged { entry: Arc<Entry> },
+    Merged {
+        entry: Arc<Entry>,
+        records: Vec<RecordKey>,
+    },
     /// An input of this node that changes nothing and answers after what stands before it.
     Answer { ticket: Ticket },
 }

@@ -12,6 +12,7 @@ use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::order::Asked;
 use crate::core::order::Place;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Online;
@@ -25,6 +26,7 @@ use crate::model::peer::PeerOccupancy;
 use crate::model::peer::PeerSession;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::room::Occupant;
 use crate::model::room::OccupantDevice;
 use crate::model::room::Removed;
 use crate::model::room::Rights;
@@ -63,11 +65,13 @@ impl Core {
     fn told(&self, online: &Online) -> PeerSession {
         let occupancy = |jid: &BareJid| {
             let room = self.states.delivered.rooms.get(jid)?;
-            let (nick, role, device) = device_in(room, &online.jid)?;
+            let (nick, occupant, device) = device_in(room, &online.jid)?;
             Some(PeerOccupancy {
                 room: jid.clone(),
                 nick,
-                role,
+                occupant_id: Arc::clone(&occupant.id),
+                silenced: Arc::clone(&occupant.silenced),
+                role: occupant.role,
                 shown: Arc::clone(&device.shown),
                 said: device.said,
             })
@@ -198,11 +202,14 @@ impl Core {
                 origin: origin.take(),
                 ops: ops.clone(),
             });
-            self.pin_records(&entry.ops);
-            self.states.pend(entry.position, entry.stamp, &entry.ops);
+            let records = records_of(&entry.ops);
+            self.pin_records(&records);
+            self.states
+                .pend(entry.position, entry.stamp, &entry.ops, &records);
             self.order.line.push_back(Place::Entry {
                 entry,
                 ticket: None,
+                records,
             });
         }
         self.release();
@@ -265,8 +272,8 @@ impl Core {
             ops.push(change(&occupancy.room, RoomChange::Remove { removed, why }));
         }
         match inside {
-            Some((old, role, device)) if old == *nick && device.session == session.session => {
-                shown_anew(session, occupancy, role, device)
+            Some((old, there, device)) if old == *nick && device.session == session.session => {
+                shown_anew(session, occupancy, there.role, device)
             }
             Some(_) | None => {
                 ops.push(join);
@@ -300,6 +307,8 @@ fn join(session: &PeerSession, occupancy: &PeerOccupancy) -> Op {
         nick: Arc::clone(&occupancy.nick),
         jid: session.jid.clone(),
         session: session.session,
+        occupant_id: Arc::clone(&occupancy.occupant_id),
+        silenced: Arc::clone(&occupancy.silenced),
         role: occupancy.role,
         shown: Arc::clone(&occupancy.shown),
         id: None,
@@ -355,10 +364,10 @@ fn shown_anew(
 fn device_in<'a>(
     room: &'a Room,
     jid: &FullJid,
-) -> Option<(Arc<str>, RoomRole, &'a OccupantDevice)> {
+) -> Option<(Arc<str>, &'a Occupant, &'a OccupantDevice)> {
     let nick = room.nicks.get(jid)?;
     let occupant = room.occupants.get(nick)?;
-    Some((Arc::clone(nick), occupant.role, occupant.devices.get(jid)?))
+    Some((Arc::clone(nick), occupant, occupant.devices.get(jid)?))
 }
 
 /// Everything about a session but its rooms.
@@ -417,7 +426,6 @@ fn presence_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
         let here = is.map(|here| Arc::clone(&here.stanza));
         ops.push(Op::soft(Soft::Presence {
             jid: jid(),
-            session: session.session,
             presence: is.cloned(),
             said: here.unwrap_or_else(gone),
         }));

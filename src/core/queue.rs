@@ -30,11 +30,11 @@ const ITEM_OVERHEAD_BYTES: usize = 128;
 pub(crate) enum Slot {
     Item {
         item: Item,
+        /// Of its own when it came; others may have shared it since, or do so no longer.
+        bytes: u32,
     },
     /// What query this number will give.
-    Page {
-        query: u64,
-    },
+    Page { query: u64 },
 }
 
 /// The line, and the counters of XEP-0198 section 4.
@@ -66,9 +66,14 @@ impl Queue {
         if replace {
             self.replace_presence(&item);
         }
-        self.bytes = self.bytes.saturating_add(own_bytes(&item));
-        self.slots.push_back(Slot::Item { item });
+        self.append(item);
         self.fits()
+    }
+
+    fn append(&mut self, item: Item) {
+        let bytes = own_bytes(&item);
+        self.bytes = self.bytes.saturating_add(wide(bytes));
+        self.slots.push_back(Slot::Item { item, bytes });
     }
 
     pub(crate) fn push_page(&mut self, query: u64) -> bool {
@@ -89,10 +94,10 @@ impl Queue {
         let from_end = unwritten.min(REPLACE_LOOK_BACK);
         let first = self.slots.len().saturating_sub(from_end);
         let old = self.slots.range(first..).position(
-            |slot| matches!(slot, Slot::Item { item } if presence_of(item) == Some(from)),
+            |slot| matches!(slot, Slot::Item { item, .. } if presence_of(item) == Some(from)),
         );
-        if let Some(Slot::Item { item }) = old.and_then(|index| self.slots.remove(first + index)) {
-            self.bytes = self.bytes.saturating_sub(own_bytes(&item));
+        if let Some(index) = old {
+            self.take_at(first + index);
         }
     }
 
@@ -105,8 +110,7 @@ impl Queue {
         let Some(index) = found else { return true };
         let behind = self.slots.split_off(index);
         for item in items {
-            self.bytes = self.bytes.saturating_add(own_bytes(&item));
-            self.slots.push_back(Slot::Item { item });
+            self.append(item);
         }
         self.slots.extend(behind.into_iter().skip(1));
         self.fits()
@@ -139,8 +143,8 @@ impl Queue {
 
     fn take_at(&mut self, index: usize) -> Option<Item> {
         match self.slots.remove(index) {
-            Some(Slot::Item { item }) => {
-                self.bytes = self.bytes.saturating_sub(own_bytes(&item));
+            Some(Slot::Item { item, bytes }) => {
+                self.bytes = self.bytes.saturating_sub(wide(bytes));
                 Some(item)
             }
             Some(Slot::Page { .. }) | None => None,
@@ -184,10 +188,6 @@ impl Queue {
         self.written > 0
     }
 
-    pub(crate) fn unacknowledged(&self) -> usize {
-        self.written
-    }
-
     /// Whether something should be written now. To a client that said it is inactive (XEP-0352)
     /// only what matters is, and takes along what waits before it.
     pub(crate) fn wants_write(&self, active: bool) -> bool {
@@ -196,7 +196,7 @@ impl Queue {
             Some(Slot::Item { .. }) if active => true,
             Some(Slot::Item { .. }) => self
                 .unwritten()
-                .any(|slot| matches!(slot, Slot::Item { item } if is_important(item))),
+                .any(|slot| matches!(slot, Slot::Item { item, .. } if is_important(item))),
         }
     }
 
@@ -208,7 +208,7 @@ impl Queue {
         slots
             .into_iter()
             .filter_map(|slot| match slot {
-                Slot::Item { item } => Some(item),
+                Slot::Item { item, .. } => Some(item),
                 Slot::Page { .. } => None,
             })
             .collect()
@@ -217,7 +217,7 @@ impl Queue {
     /// Whether the kept message stands in the line.
     pub(crate) fn holds(&self, position: Position) -> bool {
         self.slots.iter().any(|slot| {
-            matches!(slot, Slot::Item { item: Item::Kept { position: one, .. } } if *one == position)
+            matches!(slot, Slot::Item { item: Item::Kept { position: one, .. }, .. } if *one == position)
         })
     }
 
@@ -228,26 +228,59 @@ impl Queue {
             .filter_map(|slot| match slot {
                 Slot::Item {
                     item: Item::Kept { position, .. },
+                    ..
                 } => Some(*position),
                 Slot::Item { .. } | Slot::Page { .. } => None,
             })
             .collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    /// Memory that the line keeps now; what several keep is divided among them.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let places = self.slots.capacity().saturating_mul(size_of::<Slot>());
+        let shares = self.slots.iter().map(|slot| match slot {
+            Slot::Item { item, .. } => memory_share(item),
+            Slot::Page { .. } => 0,
+        });
+        shares.fold(places, usize::saturating_add)
     }
 }
 
 /// Bytes that the item alone keeps in memory.
-fn own_bytes(item: &Item) -> usize {
+fn own_bytes(item: &Item) -> u32 {
+    let bytes = match item {
+        Item::Stanza { stanza } if Arc::strong_count(stanza) > 2 => 0,
+        _ => payload_bytes(item),
+    };
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// Bytes that the item keeps in memory, whoever else does, besides its place.
+fn payload_bytes(item: &Item) -> usize {
     match item {
-        Item::Stanza { stanza } if Arc::strong_count(stanza) <= 2 => {
-            stanza.payload.len().saturating_add(ITEM_OVERHEAD_BYTES)
-        }
+        Item::Stanza { stanza } => stanza.payload.len().saturating_add(ITEM_OVERHEAD_BYTES),
         Item::Bytes { bytes } => bytes.len().saturating_add(ITEM_OVERHEAD_BYTES),
-        Item::Stanza { .. } | Item::Kept { .. } | Item::Result { .. } => 0,
+        Item::Kept { .. } | Item::Result { .. } => 0,
     }
+}
+
+fn memory_share(item: &Item) -> usize {
+    let holders = match item {
+        Item::Stanza { stanza } => Arc::strong_count(stanza),
+        Item::Bytes { bytes } => Arc::strong_count(bytes),
+        Item::Kept { .. } | Item::Result { .. } => 1,
+    };
+    payload_bytes(item).div_ceil(holders.max(1))
+}
+
+/// What the sum of all queues may grow by with this item.
+pub(crate) fn added_bytes(item: &Item) -> usize {
+    // A line doubles its places when they run out.
+    payload_bytes(item).saturating_add(2 * size_of::<Slot>())
+}
+
+fn wide(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn presence_of(item: &Item) -> Option<&str> {

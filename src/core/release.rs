@@ -20,6 +20,7 @@ use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
+use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
@@ -49,9 +50,11 @@ impl Core {
                 self.states
                     .settle(ticket, entry.position, entry.stamp, &entry.ops);
                 self.append(&entry);
+                let records = records_of(&entry.ops);
                 self.order.line.push_back(Place::Entry {
                     entry,
                     ticket: Some(ticket),
+                    records,
                 });
                 self.answers_follow();
             }
@@ -59,12 +62,15 @@ impl Core {
             // generation that is over. Nothing of it may be shown.
             Some(_) => {}
             None => {
-                self.pin_records(&entry.ops);
-                self.states.pend(entry.position, entry.stamp, &entry.ops);
+                let records = records_of(&entry.ops);
+                self.pin_records(&records);
+                self.states
+                    .pend(entry.position, entry.stamp, &entry.ops, &records);
                 self.append(&entry);
                 self.order.line.push_back(Place::Entry {
                     entry,
                     ticket: None,
+                    records,
                 });
             }
         }
@@ -107,15 +113,18 @@ impl Core {
     pub(super) fn rebuild_pending(&mut self) {
         self.states.clear_pending();
         for place in &self.order.line {
-            if let Place::Entry { entry, .. } | Place::Merged { entry } = place {
-                self.states.pend(entry.position, entry.stamp, &entry.ops);
+            if let Place::Entry { entry, records, .. } | Place::Merged { entry, records } = place {
+                self.states
+                    .pend(entry.position, entry.stamp, &entry.ops, records);
             }
         }
         for ticket in &self.order.proposed {
             let open = self.order.open.get(ticket).filter(|open| open.proposed);
             if let Some(proposal) = open.and_then(|open| open.proposal.as_ref()) {
                 let at = crate::core::states::provisional(*ticket);
-                self.states.pend(at, self.order.stamp, &proposal.ops);
+                let records = records_of(&proposal.ops);
+                self.states
+                    .pend(at, self.order.stamp, &proposal.ops, &records);
             }
         }
     }
@@ -131,22 +140,29 @@ impl Core {
     }
 
     fn release_line(&mut self) {
-        while self.order.front_is_committed() {
-            let place = self.order.line.front().cloned();
-            if let Some(Place::Entry { entry, .. } | Place::Merged { entry }) = &place
-                && !self.records_are_here(entry)
-            {
-                return;
-            }
-            self.order.line.pop_front();
-            match place {
-                Some(Place::Entry { entry, ticket }) => {
+        while self.order.front_is_committed() && self.front_is_here() {
+            match self.order.line.pop_front() {
+                Some(Place::Entry {
+                    entry,
+                    ticket,
+                    records,
+                }) => {
                     self.deliver(&entry);
+                    self.states.unpend(&records);
+                    self.follow_count(&entry);
                     if let Some(ticket) = ticket {
+                        self.note_empty(&entry);
                         self.finish(ticket);
                     }
                 }
-                Some(Place::Merged { entry }) => self.deliver_merged(&entry),
+                Some(Place::Merged { entry, records }) => {
+                    let is_more = self.deliver_merged(&entry);
+                    self.states.unpend(&records);
+                    if is_more {
+                        self.rebuild_pending();
+                    }
+                    self.follow_count(&entry);
+                }
                 Some(Place::Answer { ticket }) => self.finish(ticket),
                 None => return,
             }
@@ -169,8 +185,6 @@ impl Core {
             self.follow_bind(op);
             self.dispatch(sends);
         }
-        self.states.unpend(&entry.ops);
-        self.follow_count(entry);
     }
 
     /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.
@@ -260,6 +274,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
+        self.holdings.add(crate::core::queue::added_bytes(&item));
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
         self.touched.insert(id);
@@ -300,6 +315,7 @@ impl Core {
         let Some(open) = self.order.open.remove(&ticket) else {
             return;
         };
+        self.finish_under_way(&open.asked);
         let proposal = open.proposal.clone().unwrap_or_default();
         if let Some(id) = open.source {
             if let Asked::Answered {
@@ -380,6 +396,7 @@ impl Core {
             | Asked::End { .. }
             | Asked::Gone { .. }
             | Asked::Answered { .. }
+            | Asked::Emptied { .. }
             | Asked::Own { .. } => {}
         }
     }
@@ -435,7 +452,6 @@ impl Core {
         self.tail.let_go(&Hold::Query(number));
         let facts = Facts {
             now: self.now.wall,
-            node: self.node,
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
@@ -444,12 +460,13 @@ impl Core {
             return self.finish_inline(asking.session, &items);
         }
         if let Some(session) = self.sessions.get_mut(&asking.session) {
-            for row in rows
+            let rows = rows
                 .into_iter()
-                .filter(|row| self.tail.message(row.position).is_none())
-            {
-                session.fetched.insert(row.position, Some(row));
-            }
+                .filter(|row| self.tail.message(row.position).is_none());
+            let fetched = session.keep_fetched(rows);
+            let added = items.iter().map(crate::core::queue::added_bytes);
+            self.holdings
+                .add(added.fold(fetched, usize::saturating_add));
             let fits = session.queue.fill_page(number, items);
             self.touched.insert(asking.session);
             if !fits {

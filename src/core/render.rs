@@ -62,7 +62,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Wrote::Nothing;
         };
-        let Some(Slot::Item { item }) = session.queue.front() else {
+        let Some(Slot::Item { item, .. }) = session.queue.front() else {
             return Wrote::Nothing;
         };
         let key = match item {
@@ -118,6 +118,7 @@ impl Core {
             .filter_map(|slot| match slot {
                 Slot::Item {
                     item: Item::Kept { position, .. } | Item::Result { position, .. },
+                    ..
                 } => Some(*position),
                 Slot::Item { .. } | Slot::Page { .. } => None,
             })
@@ -138,9 +139,8 @@ impl Core {
             return;
         };
         session.fetching = false;
-        for row in rows {
-            session.fetched.insert(row.position, Some(row));
-        }
+        let added = session.keep_fetched(rows);
+        self.holdings.add(added);
         self.touched.insert(id);
     }
 }

@@ -16,11 +16,9 @@ use crate::core::Core;
 use crate::core::Output;
 use crate::core::Record;
 use crate::core::order::Asked;
+use crate::core::order::Place;
 use crate::core::tail::Hold;
 use crate::effect::state::At;
-use crate::effect::state::records_of;
-use crate::model::entry::Entry;
-use crate::model::op::Op;
 use crate::model::op::numbered;
 use crate::model::row::RecordKey;
 
@@ -108,19 +106,20 @@ impl Core {
     }
 
     /// Delivery of an entry needs the records that its ops change.
-    pub(super) fn records_are_here(&self, entry: &Entry) -> bool {
-        entry
-            .ops
-            .iter()
-            .flat_map(records_of)
-            .all(|key| self.states.delivered.holds(&key))
+    pub(super) fn front_is_here(&self) -> bool {
+        match self.order.line.front() {
+            Some(Place::Entry { records, .. } | Place::Merged { records, .. }) => {
+                records.iter().all(|key| self.states.delivered.holds(key))
+            }
+            Some(Place::Answer { .. }) | None => true,
+        }
     }
 
     /// Ops may touch records that this node does not hold: delivery will need them.
-    pub(super) fn pin_records(&mut self, ops: &[Op]) {
-        for key in ops.iter().flat_map(records_of) {
-            if !self.states.delivered.holds(&key) {
-                self.load(key, None);
+    pub(super) fn pin_records(&mut self, records: &[RecordKey]) {
+        for key in records {
+            if !self.states.delivered.holds(key) {
+                self.load(key.clone(), None);
             }
         }
     }
@@ -197,6 +196,7 @@ impl Core {
                 Asked::Gone { jid, .. } => {
                     found.insert(jid.bare());
                 }
+                Asked::Emptied { rooms } => found.extend(rooms.iter().cloned()),
                 Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
             }
         }

@@ -12,9 +12,11 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
+use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::core::queue::Queue;
 use crate::effect::query::Kept;
+use crate::model::message::Message;
 use crate::model::position::Position;
 use crate::stanza::Stanza;
 
@@ -130,6 +132,26 @@ impl Session {
         }
     }
 
+    /// Keeps rows for what is written next, and gives their memory. A row that is not kept is asked for again.
+    pub(crate) fn keep_fetched(&mut self, rows: impl IntoIterator<Item = Kept>) -> usize {
+        let mut bytes: usize = 0;
+        for row in rows {
+            if bytes < FETCH_BYTES_MAX {
+                bytes = bytes.saturating_add(row_bytes(&row));
+                self.fetched.insert(row.position, Some(row));
+            } else {
+                self.fetched.remove(&row.position);
+            }
+        }
+        bytes
+    }
+
+    /// Memory of what the client has not taken.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let rows = self.fetched.values().flatten().map(row_bytes);
+        rows.fold(self.queue.memory_bytes(), usize::saturating_add)
+    }
+
     /// The number of the stanza that came now, where they are counted.
     pub(crate) fn next_number(&mut self) -> Option<u32> {
         self.management.as_ref()?;
@@ -213,6 +235,14 @@ impl Session {
                     .as_ref()
                     .is_some_and(|one| one.ack == Ack::Due))
     }
+}
+
+/// Roughly.
+fn row_bytes(row: &Kept) -> usize {
+    row.message
+        .payload
+        .len()
+        .saturating_add(size_of::<Kept>() + size_of::<Message>())
 }
 
 /// Whether a count modulo 2^32 has come to `upto` (XEP-0198 section 4: it wraps).

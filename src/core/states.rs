@@ -58,7 +58,20 @@ impl States {
     }
 
     /// Puts ops on top: they are numbered (`at` their position) or proposed (a provisional one).
-    pub(crate) fn pend(&mut self, position: Position, stamp: Hlc, ops: &[Op]) {
+    /// `records` are all that they change.
+    pub(crate) fn pend(
+        &mut self,
+        position: Position,
+        stamp: Hlc,
+        ops: &[Op],
+        records: &[RecordKey],
+    ) {
+        for key in records {
+            match self.pending.get_mut(key) {
+                Some(count) => *count += 1,
+                None => drop(self.pending.insert(key.clone(), 1)),
+            }
+        }
         for (sub, op) in numbered(ops) {
             // A kept message changes nothing that an evaluation reads: its records are held in
             // memory, but need no copy.
@@ -68,14 +81,13 @@ impl States {
                     op: Durable::Message { .. }
                 }
             );
-            for key in records_of(op) {
-                if !is_message && !self.over.holds(&key) {
-                    self.over.share(&key, &self.delivered);
-                }
-                *self.pending.entry(key).or_default() += 1;
-            }
             if is_message {
                 continue;
+            }
+            for key in records_of(std::slice::from_ref(op)) {
+                if !self.over.holds(&key) {
+                    self.over.share(&key, &self.delivered);
+                }
             }
             let at = At {
                 position: position.with_sub(sub),
@@ -133,14 +145,14 @@ impl States {
         self.delivered.apply(at, op, |a, b| epochs.follows(a, b));
     }
 
-    /// The ops are delivered: what nothing pends on is equal below and leaves the top.
-    pub(crate) fn unpend(&mut self, ops: &[Op]) {
-        for key in ops.iter().flat_map(records_of) {
-            if let Some(count) = self.pending.get_mut(&key) {
+    /// Ops that change these records are delivered: what nothing pends on is equal below and leaves the top.
+    pub(crate) fn unpend(&mut self, records: &[RecordKey]) {
+        for key in records {
+            if let Some(count) = self.pending.get_mut(key) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
-                    self.pending.remove(&key);
-                    self.over.forget(&key);
+                    self.pending.remove(key);
+                    self.over.forget(key);
                 }
             }
         }

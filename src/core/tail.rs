@@ -288,6 +288,7 @@ impl Tail {
                     page,
                     since,
                     bytes_max,
+                    ..
                 },
                 Found::Page {
                     rows,
@@ -363,10 +364,9 @@ impl Tail {
         let total = total.map(|total| total.saturating_add(more));
         let mut newer = matching
             .filter(|(position, _, _)| page.reaches(*position))
-            .map(|(position, row, place)| Kept {
+            .map(|(position, row, _)| Kept {
                 position,
                 at: row.at,
-                role: place.role,
                 message: Arc::clone(&row.message),
             });
         let mut complete = complete;

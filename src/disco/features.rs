@@ -1,15 +1,12 @@
-//! What the server can do, in one table: namespace, specification, and whom one asks about it.
+//! What the server can do, in one table: namespace, and whom one asks about it.
 //!
-//! A line here is a promise: it stands only for what works. `src/manual/xeps.md` is made from it.
+//! A line here is a promise: it stands only for what works.
 
 use crate::stanza::ns;
 
 /// One feature that is announced.
 pub(crate) struct Feature {
     pub(crate) namespace: &'static str,
-    /// Number of the XEP; 0 for RFC 6121.
-    pub(crate) xep: u16,
-    pub(crate) version: &'static str,
     pub(crate) on: On,
 }
 
@@ -26,39 +23,34 @@ pub(crate) enum On {
     Rooms,
 }
 
-const fn feature(namespace: &'static str, xep: u16, version: &'static str, on: On) -> Feature {
-    Feature {
-        namespace,
-        xep,
-        version,
-        on,
-    }
+const fn feature(namespace: &'static str, on: On) -> Feature {
+    Feature { namespace, on }
 }
 
 /// All of them, in the order of their namespaces (XEP-0115 section 5.1 sorts them so).
 pub(crate) const FEATURES: &[Feature] = &[
-    feature(ns::CAPS, 115, "1.6.0", On::Server),
-    feature(ns::COMMANDS, 50, "1.3.0", On::Both),
-    feature(ns::DISCO_INFO, 30, "2.5", On::Both),
-    feature(ns::DISCO_ITEMS, 30, "2.5", On::Both),
-    feature(ns::MUC, 45, "1.35.5", On::Rooms),
-    feature(ns::MUC_SELF_PING, 410, "1.1.0", On::Rooms),
-    feature(ns::LAST, 12, "2.0", On::Both),
-    feature(ns::PRIVATE, 49, "1.2", On::Both),
-    feature(ns::REGISTER, 77, "2.4", On::Registration),
-    feature(ns::ROSTER, 0, "", On::Both),
-    feature(ns::VERSION, 92, "1.1", On::Server),
-    feature(MSG_OFFLINE, 160, "1.0.1", On::Server),
-    feature(ns::BLOCKING, 191, "1.3", On::Both),
-    feature(ns::CARBONS, 280, "1.0.1", On::Both),
-    feature(CARBONS_RULES, 280, "1.0.1", On::Both),
-    feature(ns::MAM, 313, "1.1.3", On::Account),
-    feature(ns::MAM_EXTENDED, 313, "1.1.3", On::Account),
-    feature(ns::OCCUPANT_ID, 421, "1.0.1", On::Rooms),
-    feature(ns::PING, 199, "2.0.1", On::Both),
-    feature(ns::SID, 359, "0.7.0", On::Account),
-    feature(ns::TIME, 202, "2.0", On::Server),
-    feature(ns::VCARD, 54, "1.2", On::Both),
+    feature(ns::CAPS, On::Server),
+    feature(ns::COMMANDS, On::Both),
+    feature(ns::DISCO_INFO, On::Both),
+    feature(ns::DISCO_ITEMS, On::Both),
+    feature(ns::MUC, On::Rooms),
+    feature(ns::MUC_SELF_PING, On::Rooms),
+    feature(ns::LAST, On::Both),
+    feature(ns::PRIVATE, On::Both),
+    feature(ns::REGISTER, On::Registration),
+    feature(ns::ROSTER, On::Both),
+    feature(ns::VERSION, On::Server),
+    feature(MSG_OFFLINE, On::Server),
+    feature(ns::BLOCKING, On::Both),
+    feature(ns::CARBONS, On::Both),
+    feature(CARBONS_RULES, On::Both),
+    feature(ns::MAM, On::Account),
+    feature(ns::MAM_EXTENDED, On::Account),
+    feature(ns::OCCUPANT_ID, On::Rooms),
+    feature(ns::PING, On::Both),
+    feature(ns::SID, On::Account),
+    feature(ns::TIME, On::Server),
+    feature(ns::VCARD, On::Both),
 ];
 
 /// XEP-0160 section 3.

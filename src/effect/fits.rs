@@ -25,7 +25,7 @@ use crate::stanza::MessageType;
 /// The records that have to be in memory for [`fits`], for the guards, and to be changed.
 pub(crate) fn records_read(proposal: &Proposal) -> Vec<RecordKey> {
     let guarded = proposal.guards.iter().map(|guard| guard.key.record.clone());
-    let changed = proposal.ops.iter().flat_map(records_of);
+    let changed = records_of(&proposal.ops);
     let rooms = proposal.ops.iter().filter_map(|op| match op {
         Op::Durable {
             op: Durable::Message { message, .. },
@@ -72,7 +72,7 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
                 |op| matches!(op, Op::Soft { op: Soft::Unbind { session, .. } } if *session == old),
             )
         }),
-        Soft::Presence { jid, session, .. } => session_at(jid) == Some(*session),
+        Soft::Presence { jid, .. } => session_at(jid).is_some(),
         Soft::Directed { jid, .. } => session_at(jid).is_some(),
         Soft::Wants { jid, .. } => {
             let binds = ops.iter().any(
@@ -119,6 +119,9 @@ fn change_fits(jid: &BareJid, room: &Room, change: &RoomChange) -> bool {
             occupant(nick).is_none_or(|there| there.user == jid.bare())
                 && room.nicks.get(jid).is_none_or(|inside| inside == nick)
         }
+        // Whom they are for may have left: that is seen at the delivery.
+        RoomChange::Ask { .. } | RoomChange::Reply { .. } => true,
+        RoomChange::Hush { nick, .. } => occupant(nick).is_some(),
         RoomChange::Show { nick, jid, .. } | RoomChange::Leave { nick, jid, .. } => {
             is_as(jid, nick)
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
-use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
 use crate::effect::query::Query;
@@ -81,7 +80,7 @@ pub(crate) enum Need {
     /// A record that is not in memory.
     Load { key: RecordKey },
     /// The keys of a password: much arithmetic, done elsewhere.
-    Derive { account: BareJid, password: Secret },
+    Derive { password: Secret },
 }
 
 impl From<StanzaError> for Stop {

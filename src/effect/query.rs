@@ -12,8 +12,8 @@ use crate::base::time::Timestamp;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
-use crate::model::message::Role;
 use crate::model::position::Position;
+use crate::model::room::Nicks;
 use crate::model::row::RecordKey;
 
 /// What is asked, and by which request.
@@ -45,6 +45,8 @@ pub(crate) enum Question {
         page: ArchivePage,
         since: Option<Timestamp>,
         bytes_max: Option<usize>,
+        /// Whom the reader has blocked.
+        silenced: Arc<Nicks>,
     },
     /// Accounts in order of address, after `after`.
     Accounts {
@@ -60,7 +62,6 @@ pub(crate) enum Question {
         /// Without those that their owners have hidden (XEP-0045 section 4.2), or that do not persist:
         /// these are in memory.
         public_only: bool,
-        purpose: Purpose,
     },
 }
 
@@ -164,7 +165,6 @@ pub(crate) fn is_with(asked: &Jid, other: &Jid) -> bool {
 pub(crate) struct Kept {
     pub(crate) position: Position,
     pub(crate) at: Timestamp,
-    pub(crate) role: Role,
     pub(crate) message: Arc<Message>,
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) private_bytes_max: usize,
     /// Messages waiting for a user's devices; the next is refused with `resource-constraint`.
     pub(crate) untaken_max: usize,
+    /// Rooms in all.
+    pub(crate) rooms_max: usize,
     /// Rooms that one user may own.
     pub(crate) rooms_per_user_max: usize,
     /// Occupants of a room.
@@ -64,6 +66,7 @@ impl Default for Limits {
             blocked_max: 1_000,
             private_bytes_max: 1 << 20,
             untaken_max: 4_096,
+            rooms_max: 1_000,
             rooms_per_user_max: 100,
             occupants_max: 2_000,
             rooms_joined_max: 200,

@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<BareJid, Arc<Account>>,
     pub(crate) rooms: BTreeMap<BareJid, Arc<Room>>,
     pub(crate) node: Option<Arc<Rows>>,
+    /// How many rooms there are in all, in memory or not; of use where everything is folded in.
+    pub(crate) rooms_there: usize,
 }
 
 impl State {
@@ -134,6 +136,7 @@ impl State {
                 {
                     account.keep_untaken(|position| !frontier.covers(position, &follows));
                 }
+                self.count_room((record, name, row.as_ref()));
                 let cell = Cell {
                     at: at.position,
                     stamp: at.stamp,
@@ -180,6 +183,21 @@ impl State {
                     account.unarchived = Arc::default();
                 }
             }
+        }
+    }
+
+    fn count_room(&mut self, (record, name, row): (&RecordKey, &RowName, Option<&Row>)) {
+        if *name != RowName::Room {
+            return;
+        }
+        let Some(rows) = self.rows(record) else {
+            return;
+        };
+        let is_there = |row: Option<&Row>| matches!(row, Some(Row::Room { row }) if !row.destroyed);
+        match (is_there(rows.row(name)), is_there(row)) {
+            (false, true) => self.rooms_there = self.rooms_there.saturating_add(1),
+            (true, false) => self.rooms_there = self.rooms_there.saturating_sub(1),
+            _ => {}
         }
     }
 
@@ -278,34 +296,41 @@ impl State {
     }
 }
 
-/// The record that an op changes, if it changes one.
-pub(crate) fn records_of(op: &Op) -> Vec<RecordKey> {
+/// The records that ops change, one after the other and with repeats.
+pub(crate) fn records_of(ops: &[Op]) -> Vec<RecordKey> {
+    let mut keys = Vec::new();
+    for op in ops {
+        add_records_of(op, &mut keys);
+    }
+    keys
+}
+
+fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
     let account = |jid: &FullJid| RecordKey::Account { jid: jid.bare() };
     match op {
         Op::Durable { op } => match op {
             Durable::Row { record, .. }
             | Durable::Sweep { record }
-            | Durable::Forget { record, .. } => vec![record.clone()],
+            | Durable::Forget { record, .. } => keys.push(record.clone()),
             Durable::Message { places, .. } => {
-                places.iter().map(|place| record_of(&place.owner)).collect()
+                keys.extend(places.iter().map(|place| record_of(&place.owner)));
             }
-            Durable::Expire { owner, .. } => vec![record_of(owner)],
+            Durable::Expire { owner, .. } => keys.push(record_of(owner)),
         },
         Op::Soft { op } => match op {
             Soft::Bind { jid, .. }
             | Soft::Unbind { jid, .. }
             | Soft::Presence { jid, .. }
             | Soft::Directed { jid, .. }
-            | Soft::Wants { jid, .. } => vec![account(jid)],
+            | Soft::Wants { jid, .. } => keys.push(account(jid)),
             Soft::Room { room, change } => {
-                let mut keys = vec![RecordKey::Room { jid: room.clone() }];
+                keys.push(RecordKey::Room { jid: room.clone() });
                 keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
-                keys
             }
-            Soft::Kick { account, .. } => vec![RecordKey::Account {
+            Soft::Kick { account, .. } => keys.push(RecordKey::Account {
                 jid: account.clone(),
-            }],
-            Soft::Route { .. } | Soft::Announce { .. } | Soft::Handed { .. } => Vec::new(),
+            }),
+            Soft::Route { .. } | Soft::Announce { .. } | Soft::Handed { .. } => {}
         },
     }
 }

@@ -24,11 +24,11 @@ use crate::model::row::Rows;
 /// The facts of one evaluation or delivery; the same facts and records give the same result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    pub(crate) now: Timestamp,
     /// The node that evaluates or delivers.
     pub(crate) node: u8,
     /// Sessions of other nodes cannot be reached.
     pub(crate) is_alone: bool,
+    pub(crate) now: Timestamp,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],
     /// The keys of the password that a [`Need::Derive`] of this input named.
@@ -111,6 +111,20 @@ impl<'a> View<'a> {
             .map(|(jid, room)| (jid, room.as_ref()))
     }
 
+    /// How many rooms there are in all, those among them that only pending entries know.
+    pub(crate) fn rooms_there(&self) -> usize {
+        let is_there = |room: &Room| room.row().is_some_and(|row| !row.destroyed);
+        let pending = self.over.into_iter().flat_map(|over| &over.rooms);
+        pending.fold(self.base.rooms_there, |count, (jid, room)| {
+            let before = self.base.rooms.get(jid).is_some_and(|room| is_there(room));
+            match (before, is_there(room)) {
+                (false, true) => count.saturating_add(1),
+                (true, false) => count.saturating_sub(1),
+                _ => count,
+            }
+        })
+    }
+
     /// Accounts in memory, in order of address (those online among them).
     pub(crate) fn resident_accounts(&self) -> impl Iterator<Item = (&'a BareJid, &'a Account)> {
         self.base
@@ -155,16 +169,6 @@ impl<'a> View<'a> {
     /// Whether the address is of an account of ours (existing or not).
     pub(crate) fn is_account(&self, jid: &Jid) -> bool {
         jid.local().is_some() && jid.domain() == self.settings.domain.as_ref()
-    }
-
-    /// Whether the address is of a room, or an occupant of one.
-    pub(crate) fn is_room(&self, jid: &Jid) -> bool {
-        jid.local().is_some() && self.settings.rooms_host.as_deref() == Some(jid.domain())
-    }
-
-    /// Whether the address is the server's own.
-    pub(crate) fn is_server(&self, jid: &Jid) -> bool {
-        jid.local().is_none() && jid.domain() == self.settings.domain.as_ref()
     }
 
     /// Whether the user may administer the server.

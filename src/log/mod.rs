@@ -25,6 +25,7 @@ pub(crate) mod frame;
 pub(crate) mod fuzz;
 pub(crate) mod plan;
 pub(crate) mod recover;
+mod search;
 mod segments;
 mod window;
 
@@ -406,6 +407,7 @@ impl Log {
     }
 
     /// Everything found and appended is on the disk. What is still to do is making segments ready.
+    #[cfg(test)]
     pub(crate) fn is_durable(&self) -> bool {
         self.durable == self.appended
     }
@@ -431,6 +433,7 @@ impl Log {
     }
 
     /// Longest record that this log takes.
+    #[cfg(test)]
     pub(crate) fn record_bytes_max(&self) -> usize {
         self.sizes.record_bytes_max()
     }

@@ -38,6 +38,8 @@ use crate::log::plan::Walk;
 use crate::log::plan::next_sequence;
 use crate::log::plan::sort_files;
 use crate::log::plan::walks;
+use crate::log::search::Search;
+use crate::log::search::Then;
 use crate::log::segments::Spare;
 use crate::log::window::Window;
 
@@ -88,49 +90,6 @@ enum Phase {
     /// Files outside of the chain.
     Leftovers(usize),
     Done,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Search {
-    file: usize,
-    from: u64,
-    offset: u64,
-    above: u64,
-    sequence: Option<u64>,
-    then: Then,
-}
-
-impl Search {
-    /// In a segment of the chain, where what an earlier use of the file left behind proves nothing.
-    fn segment((file, start): (usize, Start), from: u64, above: u64, then: Then) -> Self {
-        let sequence = Some(start.sequence);
-        Self {
-            file,
-            from,
-            offset: from,
-            above,
-            sequence,
-            then,
-        }
-    }
-
-    fn leftover(file: usize, above: u64) -> Self {
-        let then = Then::Leftovers(file + 1);
-        Self {
-            file,
-            from: 0,
-            offset: 0,
-            above,
-            sequence: None,
-            then,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Then {
-    DropNewest(Start),
-    Leftovers(usize),
 }
 
 /// The reading half. Poll until [`Step::Done`], then [`Recovery::finish`].

@@ -14,6 +14,10 @@ pub(crate) mod log_and_recovery {}
 pub(crate) mod limits {}
 
 #[cfg(doc)]
+#[doc = include_str!("moving.md")]
+pub(crate) mod moving {}
+
+#[cfg(doc)]
 #[doc = include_str!("pair.md")]
 pub(crate) mod pair {}
 
@@ -31,6 +35,9 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0004-subscriptions.md")]
     pub(crate) mod subscriptions {}
+
+    #[doc = include_str!("decisions/0005-affiliations.md")]
+    pub(crate) mod affiliations {}
 
     #[doc = include_str!("decisions/0006-pairing.md")]
     pub(crate) mod pairing {}

@@ -146,6 +146,10 @@ pub(crate) struct Account {
 pub(crate) struct Online {
     pub(crate) session: SessionId,
     /// The node that has the socket.
+    #[expect(
+        dead_code,
+        reason = "the pair ends the sessions of a node that is gone"
+    )]
     pub(crate) node: u8,
     /// The installation of the client, if it named itself (XEP-0388).
     pub(crate) device: Option<Box<str>>,
@@ -182,10 +186,9 @@ impl Online {
 pub(crate) struct Present {
     pub(crate) priority: i8,
     pub(crate) stanza: Arc<Outgoing>,
-    pub(crate) at: Timestamp,
 }
 
-coded!(struct Present { priority, stanza, at });
+coded!(struct Present { priority, stanza });
 
 impl Account {
     /// The account's state row, if it was ever made.
@@ -204,6 +207,11 @@ impl Account {
 
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
         self.row().map(|row| row.incarnation)
+    }
+
+    /// The incarnation, unless the account was deleted.
+    pub(crate) fn live(&self) -> Option<Incarnation> {
+        self.incarnation().filter(|_| self.exists())
     }
 
     pub(crate) fn contact(&self, jid: &BareJid) -> Option<&Contact> {

@@ -25,13 +25,6 @@ impl Frontier {
         *mark = to.max(*mark);
     }
 
-    /// The element-wise larger of both.
-    pub(crate) fn unite(&mut self, other: &Self) {
-        for position in other.branches.values() {
-            self.advance(*position);
-        }
-    }
-
     /// Whether `position` was taken, where `follows(a, b)` says that epoch `b` stands on epoch `a`.
     pub(crate) fn covers(
         &self,
@@ -42,15 +35,6 @@ impl Frontier {
         self.branches.iter().any(|(branch, mark)| {
             (*branch == epoch && position <= *mark) || (*branch != epoch && follows(epoch, *branch))
         })
-    }
-
-    /// The lowest position that may not be covered: scanning may begin after it.
-    pub(crate) fn floor(&self) -> Position {
-        self.branches
-            .values()
-            .next_back()
-            .copied()
-            .unwrap_or(Position::ZERO)
     }
 
     /// Drops the branches that `newer` stands on: they are covered by it.

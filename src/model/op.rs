@@ -88,7 +88,6 @@ pub(crate) enum Soft {
     /// The resource's presence for all; `None`: unavailable, with what it said.
     Presence {
         jid: FullJid,
-        session: SessionId,
         presence: Option<Present>,
         said: Arc<Outgoing>,
     },
@@ -126,7 +125,7 @@ pub(crate) enum Soft {
 coded!(enum Soft {
     1 => Bind { jid, session, node, device, since },
     2 => Unbind { jid, session, status },
-    3 => Presence { jid, session, presence, said },
+    3 => Presence { jid, presence, said },
     4 => Directed { jid, to, available, said },
     5 => Wants { jid, want, on },
     6 => Route { stanza, to },

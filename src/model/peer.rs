@@ -12,6 +12,7 @@ use crate::base::time::Timestamp;
 use crate::model::account::Present;
 use crate::model::codec::coded;
 use crate::model::position::Position;
+use crate::model::room::Nicks;
 use crate::model::room::RoomRole;
 use crate::model::room::Shown;
 
@@ -45,13 +46,15 @@ coded!(struct PeerSession {
 pub(crate) struct PeerOccupancy {
     pub(crate) room: BareJid,
     pub(crate) nick: Arc<str>,
+    pub(crate) occupant_id: Arc<str>,
+    pub(crate) silenced: Arc<Nicks>,
     pub(crate) role: RoomRole,
     pub(crate) shown: Arc<Shown>,
     /// When it said that.
     pub(crate) said: Position,
 }
 
-coded!(struct PeerOccupancy { room, nick, role, shown, said });
+coded!(struct PeerOccupancy { room, nick, occupant_id, silenced, role, shown, said });
 
 /// How far a stream was counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

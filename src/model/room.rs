@@ -1,6 +1,8 @@
 //! A room: its rows, and who is in it (XEP-0045).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -79,15 +81,27 @@ pub(crate) struct Subject {
 coded!(struct Subject { message, at });
 
 /// A user's lasting relation to a room.
+///
+/// It was given to an account, not to a name: whoever has the name later inherits nothing. A ban alone
+/// is for the name, or whoever is banned would come back by making the account anew.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AffiliationRow {
     pub(crate) affiliation: Affiliation,
+    /// Whose it is; `None`: there was no such account yet, and it is for the first that comes.
+    pub(crate) account: Option<Incarnation>,
     /// The nickname registered with the room (XEP-0045 section 7.10).
     pub(crate) nick: Option<Box<str>>,
     pub(crate) reason: Option<Box<str>>,
 }
 
-coded!(struct AffiliationRow { affiliation, nick, reason });
+coded!(struct AffiliationRow { affiliation, account, nick, reason });
+
+impl AffiliationRow {
+    /// Whether it is for the account that has the name now (`None`: there is none).
+    pub(crate) fn is_for(&self, live: Option<Incarnation>) -> bool {
+        self.affiliation == Affiliation::Outcast || self.account.is_none() || self.account == live
+    }
+}
 
 /// From least to most.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -124,11 +138,18 @@ pub(crate) struct Room {
     pub(crate) nicks: BTreeMap<FullJid, Arc<str>>,
 }
 
+/// Nicknames, in order.
+pub(crate) type Nicks = BTreeSet<Box<str>>;
+
 /// Somebody in a room under one nickname; several devices of one user share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Occupant {
     pub(crate) user: BareJid,
+    /// Stays the same under every nickname (XEP-0421).
+    pub(crate) id: Arc<str>,
     pub(crate) role: RoomRole,
+    /// Whom the user has blocked of the others: nothing of theirs is for it (XEP-0191).
+    pub(crate) silenced: Arc<Nicks>,
     pub(crate) devices: BTreeMap<FullJid, OccupantDevice>,
 }
 
@@ -140,7 +161,21 @@ pub(crate) struct OccupantDevice {
     pub(crate) shown: Arc<Shown>,
     /// When it said that: the newest presence is the occupant's.
     pub(crate) said: Position,
+    /// What others have asked it and it has not answered yet, the oldest first.
+    pub(crate) asked: VecDeque<Arc<Relayed>>,
 }
+
+/// A request from one occupant to another.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Relayed {
+    /// The device that asks, and what it calls its request.
+    pub(crate) asker: FullJid,
+    pub(crate) id: Box<str>,
+    /// Whom it has asked.
+    pub(crate) nick: Arc<str>,
+}
+
+coded!(struct Relayed { asker, id, nick });
 
 /// An occupant's presence as the others see it: made once, shared by all who get it.
 #[derive(Clone, Debug)]
@@ -160,11 +195,25 @@ coded!(struct Shown { open, hidden, own_bytes });
 pub(crate) enum RoomChange {
     /// A stanza for occupants that is not kept.
     Say { stanza: Arc<Outgoing>, to: Hearers },
+    /// A request from one device to another.
+    Ask {
+        stanza: Arc<Outgoing>,
+        to: FullJid,
+        relayed: Arc<Relayed>,
+    },
+    /// The answer to a request, from the device that was asked to the one that had asked.
+    Reply {
+        stanza: Arc<Outgoing>,
+        from: FullJid,
+        to: FullJid,
+    },
     /// A device enters, alone or beside others of the same user under the same nickname.
     Join {
         nick: Arc<str>,
         jid: FullJid,
         session: SessionId,
+        occupant_id: Arc<str>,
+        silenced: Arc<Nicks>,
         role: RoomRole,
         shown: Arc<Shown>,
         id: Option<Box<str>>,
@@ -190,6 +239,11 @@ pub(crate) enum RoomChange {
     },
     /// Roles and affiliations of occupants change; both are in what they show from now on.
     Rights { changed: Vec<Rights>, why: Why },
+    /// Whom an occupant does not want to hear from now on.
+    Hush {
+        nick: Arc<str>,
+        silenced: Arc<Nicks>,
+    },
     /// A device leaves; what it said last.
     Leave {
         nick: Arc<str>,
@@ -208,13 +262,18 @@ pub(crate) enum RoomChange {
 
 coded!(enum RoomChange {
     1 => Say { stanza, to },
-    2 => Join { nick, jid, session, role, shown, id, created, assigned, history },
+    2 => Join {
+        nick, jid, session, occupant_id, silenced, role, shown, id, created, assigned, history
+    },
     3 => Show { nick, jid, shown, id },
     4 => Rename { nick, new, shown },
     5 => Rights { changed, why },
     6 => Leave { nick, jid, said },
     7 => Remove { removed, why },
     8 => Destroy { inside, notice },
+    9 => Ask { stanza, to, relayed },
+    10 => Reply { stanza, from, to },
+    11 => Hush { nick, silenced },
 });
 
 /// Whom a stanza in a room is for.
@@ -226,12 +285,9 @@ pub(crate) enum Hearers {
     Occupant {
         nick: Arc<str>,
     },
-    Device {
-        jid: FullJid,
-    },
 }
 
-coded!(enum Hearers { 0 => All, 1 => Moderators, 2 => Occupant { nick }, 3 => Device { jid } });
+coded!(enum Hearers { 0 => All, 1 => Moderators, 2 => Occupant { nick } });
 
 /// What an occupant may do from now on.
 #[derive(Clone, Debug)]
@@ -268,9 +324,13 @@ impl RoomChange {
     pub(crate) fn moves(&self) -> Vec<(FullJid, bool)> {
         let out = |jid: &FullJid| (jid.clone(), false);
         match self {
-            Self::Say { .. } | Self::Show { .. } | Self::Rename { .. } | Self::Rights { .. } => {
-                Vec::new()
-            }
+            Self::Say { .. }
+            | Self::Ask { .. }
+            | Self::Reply { .. }
+            | Self::Show { .. }
+            | Self::Rename { .. }
+            | Self::Rights { .. }
+            | Self::Hush { .. } => Vec::new(),
             Self::Join { jid, .. } => vec![(jid.clone(), true)],
             Self::Leave { jid, .. } => vec![out(jid)],
             Self::Remove { removed, .. } => removed
@@ -287,103 +347,12 @@ impl RoomChange {
     }
 }
 
-impl Room {
-    /// Applies a volatile change.
-    pub(crate) fn apply(&mut self, at: Position, change: &RoomChange) {
-        match change {
-            RoomChange::Say { .. } => {}
-            RoomChange::Join {
-                nick,
-                jid,
-                session,
-                role,
-                shown,
-                ..
-            } => {
-                let occupant = self.occupants.entry(Arc::clone(nick)).or_insert_with(|| {
-                    Arc::new(Occupant {
-                        user: jid.bare().to_compact(),
-                        role: *role,
-                        devices: BTreeMap::new(),
-                    })
-                });
-                let device = OccupantDevice {
-                    session: *session,
-                    shown: Arc::clone(shown),
-                    said: at,
-                };
-                let occupant = Arc::make_mut(occupant);
-                occupant.devices.insert(jid.clone(), device);
-                self.nicks.insert(jid.clone(), Arc::clone(nick));
-            }
-            RoomChange::Show {
-                nick, jid, shown, ..
-            } => {
-                if let Some(occupant) = self.occupants.get_mut(nick)
-                    && let Some(device) = Arc::make_mut(occupant).devices.get_mut(jid)
-                {
-                    device.shown = Arc::clone(shown);
-                    device.said = at;
-                }
-            }
-            RoomChange::Rename { nick, new, shown } => {
-                if let Some(occupant) = self.occupants.remove(nick) {
-                    for jid in occupant.devices.keys() {
-                        self.nicks.insert(jid.clone(), Arc::clone(new));
-                    }
-                    self.occupants.insert(Arc::clone(new), occupant);
-                    self.show(new, shown);
-                }
-            }
-            RoomChange::Rights { changed, .. } => {
-                for one in changed {
-                    if let Some(occupant) = self.occupants.get_mut(&one.nick) {
-                        Arc::make_mut(occupant).role = one.role;
-                    }
-                    self.show(&one.nick, &one.shown);
-                }
-            }
-            RoomChange::Leave { nick, jid, .. } => self.take_out(nick, jid),
-            RoomChange::Remove { removed, .. } => {
-                for one in removed {
-                    for jid in &one.devices {
-                        self.take_out(&one.nick, jid);
-                    }
-                }
-            }
-            RoomChange::Destroy { .. } => {
-                self.occupants.clear();
-                self.nicks.clear();
-            }
-        }
-    }
-
-    fn show(&mut self, nick: &Arc<str>, shown: &[(FullJid, Arc<Shown>)]) {
-        let Some(occupant) = self.occupants.get_mut(nick) else {
-            return;
-        };
-        let occupant = Arc::make_mut(occupant);
-        for (jid, shown) in shown {
-            if let Some(device) = occupant.devices.get_mut(jid) {
-                device.shown = Arc::clone(shown);
-            }
-        }
-    }
-
-    fn take_out(&mut self, nick: &Arc<str>, jid: &FullJid) {
-        self.nicks.remove(jid);
-        let Some(occupant) = self.occupants.get_mut(nick) else {
-            return;
-        };
-        let occupant = Arc::make_mut(occupant);
-        occupant.devices.remove(jid);
-        if occupant.devices.is_empty() {
-            self.occupants.remove(nick);
-        }
-    }
-}
-
 impl Occupant {
+    /// Whether what comes from this nickname is for it.
+    pub(crate) fn hears(&self, nick: &str) -> bool {
+        !self.silenced.contains(nick)
+    }
+
     /// The device whose presence is the occupant's.
     pub(crate) fn newest(&self) -> Option<(&FullJid, &OccupantDevice)> {
         self.devices.iter().max_by_key(|(_, device)| device.said)
@@ -391,6 +360,12 @@ impl Occupant {
 }
 
 impl Room {
+    /// The device with this address, if it is inside.
+    pub(crate) fn device(&self, jid: &FullJid) -> Option<&OccupantDevice> {
+        let occupant = self.occupants.get(self.nicks.get(jid)?)?;
+        occupant.devices.get(jid)
+    }
+
     pub(crate) fn row(&self) -> Option<RoomRow> {
         match self.rows.row(&RowName::Room) {
             Some(Row::Room { row }) => Some(*row),
@@ -408,6 +383,11 @@ impl Room {
 
     pub(crate) fn exists(&self) -> bool {
         self.living().is_some()
+    }
+
+    /// Whether it is none any more, but not written down as that.
+    pub(crate) fn is_over(&self) -> bool {
+        self.row().is_some_and(|row| !row.destroyed) && !self.exists()
     }
 
     pub(crate) fn config(&self) -> Option<&Arc<RoomConfig>> {

@@ -1,8 +1,7 @@
 //! Rows: the durable state, one value at a time.
 //!
-//! A record (an account, a room, the node) is a set of rows; a row has a name within its record, a
-//! value, and a rule for what holds when two branches of the log changed it. Features say what a
-//! value means; the log, the tables, guards, merges and copies treat all rows alike.
+//! A record (an account, a room, the node) is a set of rows; a row has a name within its record and a
+//! value. Features say what a value means; the log, the tables, guards and copies treat all rows alike.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::sync::Arc;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
+use crate::base::limits::REMOVED_ROWS_MAX;
 use crate::model::account::AccountRow;
 use crate::model::account::Credentials;
 use crate::model::account::LastSeen;
@@ -105,43 +105,6 @@ coded!(enum RowName {
     18 => Created { room },
 });
 
-/// What holds when two branches of the log changed one row (both were served alone).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Merge {
-    /// The later stamp.
-    Register,
-    /// A value wins over its removal.
-    AddWins,
-    /// The more restrictive value, removal of a right included.
-    RestrictWins,
-    /// The larger value, element by element.
-    Max,
-    /// The first creation known to both; the other is renamed.
-    Unique,
-}
-
-impl RowName {
-    /// The merge rule of the row.
-    pub(crate) fn merge(&self) -> Merge {
-        match self {
-            Self::Account | Self::Room => Merge::Unique,
-            Self::Blocked { .. } | Self::Created { .. } => Merge::AddWins,
-            Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
-            Self::Frontier | Self::Stream { .. } => Merge::Max,
-            Self::Credentials
-            | Self::LastSeen
-            | Self::Preferences
-            | Self::VCard
-            | Self::Contact { .. }
-            | Self::Private { .. }
-            | Self::RoomConfig
-            | Self::Subject
-            | Self::Secret { .. }
-            | Self::Text { .. } => Merge::Register,
-        }
-    }
-}
-
 /// The value of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Row {
@@ -207,7 +170,7 @@ coded!(enum Row {
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and
 /// when and by which entry it was written.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Cell {
     pub(crate) at: Position,
     pub(crate) stamp: Hlc,
@@ -276,9 +239,20 @@ impl Rows {
         }
     }
 
-    /// A rough count of the bytes in memory, for the budget of resident records.
-    pub(crate) fn weight(&self) -> usize {
-        self.cells.len().saturating_mul(160)
+    /// The older half of the rows that were removed, where there are too many of those that `is_ours`
+    /// takes: nobody has to know of them any more.
+    pub(crate) fn too_old(&self, is_ours: impl Fn(&RowName) -> bool) -> Vec<RowName> {
+        let removed = self.cells.iter().filter(|(_, cell)| cell.row.is_none());
+        let mut removed: Vec<(Position, &RowName)> = removed
+            .filter(|(name, _)| is_ours(name))
+            .map(|(name, cell)| (cell.at, name))
+            .collect();
+        if removed.len() <= REMOVED_ROWS_MAX {
+            return Vec::new();
+        }
+        removed.sort_unstable();
+        let older = removed.iter().take(removed.len() / 2);
+        older.map(|(_, name)| (*name).clone()).collect()
     }
 }
 

@@ -10,7 +10,6 @@ use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::room::Affiliation;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::muc::affiliate;
 use crate::muc::affiliate::Wish;
 use crate::muc::role;
@@ -29,7 +28,7 @@ use crate::xml::Writer;
 
 /// A request in the namespace of admins.
 pub(super) fn evaluate(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop> {
-    let row = visit.living()?;
+    visit.living()?;
     let items: Vec<Node<'_>> = query
         .children()
         .filter(|child| child.is("item", ns::MUC_ADMIN))
@@ -42,7 +41,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, S
     }
     match (visit.request.stanza.kind, items.as_slice()) {
         (Kind::Iq(IqType::Get), [item]) => list(visit, *item),
-        (Kind::Iq(IqType::Set), items) => change(visit, &row, items),
+        (Kind::Iq(IqType::Set), items) => change(visit, items),
         _ => Err(StanzaError::new(Condition::BadRequest).into()),
     }
 }
@@ -98,7 +97,7 @@ fn check_role_list(visit: &Visit<'_>, role: RoomRole) -> Result<(), Stop> {
 }
 
 fn write_affiliated(visit: &Visit<'_>, affiliation: Affiliation, writer: &mut Writer) {
-    for (user, row) in visit.room.affiliations() {
+    for (user, row) in visit.affiliations() {
         if row.affiliation == affiliation && affiliation != Affiliation::None {
             let item = Item {
                 affiliation,
@@ -128,7 +127,7 @@ fn write_present(visit: &Visit<'_>, role: RoomRole, writer: &mut Writer) {
     }
 }
 
-fn change(visit: &Visit<'_>, row: &RoomRow, items: &[Node<'_>]) -> Result<Proposal, Stop> {
+fn change(visit: &Visit<'_>, items: &[Node<'_>]) -> Result<Proposal, Stop> {
     let bad = || StanzaError::new(Condition::BadRequest);
     let mut wishes = Vec::new();
     let mut roles = Vec::new();
@@ -140,8 +139,10 @@ fn change(visit: &Visit<'_>, row: &RoomRow, items: &[Node<'_>]) -> Result<Propos
                 return Err(bad().into());
             }
             let affiliation = parse_affiliation(&name).ok_or_else(bad)?;
+            let user = user_of(visit, *item)?;
+            visit.live(&user)?;
             let wish = Wish {
-                user: user_of(visit, *item)?,
+                user,
                 affiliation,
                 nick: nick_of(visit, *item)?,
                 reason,
@@ -152,12 +153,12 @@ fn change(visit: &Visit<'_>, row: &RoomRow, items: &[Node<'_>]) -> Result<Propos
             let name = item.attr("role").ok_or_else(bad)?;
             let role = parse_role(&name).ok_or_else(bad)?;
             let nick = item.attr("nick").ok_or_else(bad)?;
-            roles.push(role::evaluate(visit, row, &nick, role, reason)?);
+            roles.push(role::evaluate(visit, &nick, role, reason)?);
         }
     }
     let mut proposal = visit.propose();
     if !wishes.is_empty() {
-        proposal = affiliate::apply(visit, row, &visit.config(), &wishes, proposal)?;
+        proposal = affiliate::apply(visit, &visit.config(), &wishes, proposal)?;
     }
     for change in roles {
         proposal = proposal.op(visit.change(change));

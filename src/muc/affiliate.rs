@@ -1,12 +1,15 @@
 //! Lasting relations of users to a room, and what they mean for those who are inside (XEP-0045
 //! section 5.2).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
+use crate::base::limits::OPS_PER_ENTRY_MAX;
+use crate::base::limits::ROOM_ITEMS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
+use crate::model::op::Durable;
 use crate::model::room::Affiliation;
 use crate::model::room::AffiliationRow;
 use crate::model::room::Occupant;
@@ -15,8 +18,8 @@ use crate::model::room::Rights;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::model::room::Why;
+use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::admin;
@@ -25,6 +28,13 @@ use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
+
+/// Rows of accounts that are gone which one change removes.
+const STALE_REMOVED_MAX: usize = 20;
+const _: () = assert!(2 * ROOM_ITEMS_MAX + STALE_REMOVED_MAX + 5 < OPS_PER_ENTRY_MAX);
+
+/// Owners that are looked at for one whose account is there, before the last one may step down.
+const OWNERS_LOOKED_AT_MAX: usize = 32;
 
 /// What somebody is to be from now on.
 #[derive(Clone, Debug)]
@@ -40,28 +50,37 @@ pub(super) struct Wish {
 /// be.
 pub(super) fn apply(
     visit: &Visit<'_>,
-    row: &RoomRow,
     config: &RoomConfig,
     wishes: &[Wish],
     mut proposal: Proposal,
 ) -> Result<Proposal, Stop> {
+    let mut accounts = Vec::new();
+    for wish in wishes {
+        accounts.push(visit.live(&wish.user)?);
+    }
     check_owners(visit, wishes)?;
     check_count(visit, wishes)?;
+    proposal = without_old(visit, proposal);
     let actor = admin::actor(visit);
     let mut changes = Vec::new();
-    for wish in wishes {
+    for (wish, account) in wishes.iter().zip(accounts) {
         check_nick(visit, wish)?;
-        proposal = proposal.guarded(visit.guard_of(&wish.user));
+        let record = RecordKey::Account {
+            jid: wish.user.clone(),
+        };
+        proposal = proposal
+            .guarded(visit.guard_of(&wish.user))
+            .guarded(visit.view.guard(record, RowName::Account));
         let name = RowName::Affiliation {
             jid: wish.user.clone(),
         };
-        proposal = proposal.row(visit.record(), name, new_row(visit, wish));
+        proposal = proposal.row(visit.record(), name, new_row(visit, wish, account));
         let why = Why {
             codes: Vec::new(),
             actor: actor.clone(),
             reason: wish.reason.clone(),
         };
-        changes.extend(change_of(visit, (row, config), wish, why));
+        changes.extend(change_of(visit, config, wish, why));
     }
     for change in changes {
         proposal = proposal.op(visit.change(change));
@@ -69,43 +88,67 @@ pub(super) fn apply(
     Ok(proposal)
 }
 
-/// A room never loses its last owner (sections 10.4 and 10.5).
-fn check_owners(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
-    let wished: BTreeMap<&BareJid, Affiliation> = wishes
-        .iter()
-        .map(|wish| (&wish.user, wish.affiliation))
-        .collect();
-    let kept = visit
-        .room
-        .affiliations()
-        .any(|(user, row)| row.affiliation == Affiliation::Owner && !wished.contains_key(user));
-    if kept || wished.values().any(|one| *one == Affiliation::Owner) {
-        Ok(())
-    } else {
-        Err(StanzaError::new(Condition::Conflict).into())
+/// Rows that are known to be for accounts that are gone, and the oldest of what was removed: nobody
+/// needs them. An entry holds few changes, and the next change removes the next ones.
+pub(super) fn without_old(visit: &Visit<'_>, proposal: Proposal) -> Proposal {
+    let all = visit.room.affiliations();
+    let stale = all.filter(|(user, row)| !visit.is_current(user, row));
+    let mut proposal = stale
+        .take(STALE_REMOVED_MAX)
+        .fold(proposal, |proposal, (user, _)| {
+            let name = RowName::Affiliation { jid: user.clone() };
+            proposal.row(visit.record(), name, None)
+        });
+    let is_ours = |name: &RowName| matches!(name, RowName::Affiliation { .. });
+    let names = visit.room.rows.too_old(is_ours);
+    if !names.is_empty() {
+        let record = visit.record();
+        proposal = proposal.durable(Durable::Forget { record, names });
     }
+    proposal
+}
+
+/// A room never loses its last owner (sections 10.4 and 10.5), and one whose account is gone is none.
+fn check_owners(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
+    let lost = |user: &BareJid| {
+        let mut wished = wishes.iter().filter(|wish| wish.user == *user);
+        wished.any(|wish| wish.affiliation != Affiliation::Owner)
+    };
+    let is_own = visit.affiliation() == Affiliation::Owner;
+    let is_given = wishes
+        .iter()
+        .any(|wish| wish.affiliation == Affiliation::Owner);
+    if !is_own || !lost(&visit.user) || is_given {
+        return Ok(());
+    }
+    let owners = visit
+        .affiliations()
+        .filter(|(user, row)| row.affiliation == Affiliation::Owner && !lost(user));
+    for (user, row) in owners.take(OWNERS_LOOKED_AT_MAX) {
+        if row.is_for(visit.live(user)?) {
+            return Ok(());
+        }
+    }
+    Err(StanzaError::new(Condition::Conflict).into())
 }
 
 /// A nickname is reserved for one user (section 7.10).
 fn check_nick(visit: &Visit<'_>, wish: &Wish) -> Result<(), Stop> {
-    let mut others = visit
-        .room
-        .affiliations()
-        .filter(|(user, _)| **user != wish.user);
-    let is_taken = wish.nick.is_some() && others.any(|(_, row)| row.nick == wish.nick);
-    if is_taken {
-        return Err(StanzaError::new(Condition::Conflict).into());
+    match &wish.nick {
+        Some(nick) if visit.is_reserved(nick, &wish.user)? => {
+            Err(StanzaError::new(Condition::Conflict).into())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_count(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
     let fresh = wishes
         .iter()
         .filter(|wish| wish.affiliation != Affiliation::None)
-        .filter(|wish| visit.room.affiliation_row(&wish.user).is_none())
+        .filter(|wish| visit.row_of(&wish.user).is_none())
         .count();
-    let all = visit.room.affiliations().count().saturating_add(fresh);
+    let all = visit.affiliations().count().saturating_add(fresh);
     if fresh > 0 && all > visit.view.settings.limits.affiliations_max {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
@@ -113,11 +156,11 @@ fn check_count(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
 }
 
 /// A nickname goes with the membership that it was registered with (section 9.1).
-fn new_row(visit: &Visit<'_>, wish: &Wish) -> Option<Row> {
+fn new_row(visit: &Visit<'_>, wish: &Wish, account: Option<Incarnation>) -> Option<Row> {
     if wish.affiliation == Affiliation::None {
         return None;
     }
-    let old = visit.room.affiliation_row(&wish.user);
+    let old = visit.row_of(&wish.user);
     let nick = match wish.affiliation {
         Affiliation::Outcast | Affiliation::None => None,
         Affiliation::Member | Affiliation::Admin | Affiliation::Owner => wish
@@ -127,6 +170,7 @@ fn new_row(visit: &Visit<'_>, wish: &Wish) -> Option<Row> {
     };
     let row = AffiliationRow {
         affiliation: wish.affiliation,
+        account,
         nick,
         reason: wish.reason.clone(),
     };
@@ -134,12 +178,7 @@ fn new_row(visit: &Visit<'_>, wish: &Wish) -> Option<Row> {
 }
 
 /// One change for all that the user is inside, under however many nicknames; `None`: not inside.
-fn change_of(
-    visit: &Visit<'_>,
-    (row, config): (&RoomRow, &RoomConfig),
-    wish: &Wish,
-    why: Why,
-) -> Option<RoomChange> {
+fn change_of(visit: &Visit<'_>, config: &RoomConfig, wish: &Wish, why: Why) -> Option<RoomChange> {
     let inside: Vec<(&Arc<str>, &Arc<Occupant>)> = visit
         .room
         .occupants
@@ -169,7 +208,7 @@ fn change_of(
     let old = visit.affiliation_of(&wish.user);
     let changed = inside.into_iter().map(|(nick, occupant)| {
         let role = role_after(config, old, wish.affiliation, occupant.role);
-        rights(visit, row, (nick, occupant), (wish.affiliation, role))
+        rights(visit, (nick, occupant), (wish.affiliation, role))
     });
     Some(RoomChange::Rights {
         changed: changed.collect(),
@@ -187,15 +226,13 @@ pub(super) fn removal(nick: &Arc<str>, occupant: &Occupant) -> Removed {
 /// An occupant as it is from now on.
 pub(super) fn rights(
     visit: &Visit<'_>,
-    row: &RoomRow,
     (nick, occupant): (&Arc<str>, &Occupant),
     (affiliation, role): (Affiliation, RoomRole),
 ) -> Rights {
     let who = Who {
         room: &visit.jid,
-        row,
         nick,
-        user: &occupant.user,
+        id: &occupant.id,
         affiliation,
         role,
     };

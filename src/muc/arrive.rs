@@ -24,6 +24,8 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
         nick,
         jid,
         session,
+        occupant_id,
+        silenced,
         role,
         shown,
         id,
@@ -36,7 +38,8 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
     };
     let open = hall.sees_addresses(*role);
     for (name, occupant) in &hall.room.occupants {
-        if name == nick || !hall.sees_presence(*role, occupant.role) {
+        let is_silenced = silenced.contains(&**name);
+        if name == nick || is_silenced || !hall.sees_presence(*role, occupant.role) {
             continue;
         }
         if let Some((_, device)) = occupant.newest() {
@@ -53,9 +56,8 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
     hall.broadcast((nick, *role), &versions, sends);
     let who = Who {
         room: hall.jid,
-        row: &hall.row,
         nick,
-        user: &user,
+        id: occupant_id,
         affiliation: hall.room.affiliation(&user),
         role: *role,
     };

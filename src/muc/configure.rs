@@ -52,7 +52,7 @@ fn ask(visit: &Visit<'_>) -> Proposal {
     let limit = visit.view.settings.limits.occupants_max;
     let mut writer = Writer::new();
     writer.start_ns("query", ns::MUC_OWNER);
-    form::filled(visit.room, &visit.config(), limit).write(&mut writer);
+    form::filled(visit, &visit.config(), limit).write(&mut writer);
     let stanza = &visit.request.stanza;
     Proposal::answer(stanza.result(&visit.request.from, writer.finish()))
 }
@@ -81,7 +81,7 @@ fn submit(visit: &Visit<'_>, row: RoomRow, form: &Form) -> Result<Proposal, Stop
     if wishes.len() > ROOM_ITEMS_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
-    proposal = affiliate::apply(visit, &row, &config, &wishes, proposal)?;
+    proposal = affiliate::apply(visit, &config, &wishes, proposal)?;
     if config.members_only && !old.members_only {
         proposal = without_strangers(visit, &wishes, proposal);
     }
@@ -101,7 +101,7 @@ fn wishes(visit: &Visit<'_>, form: &Form) -> Result<Vec<Wish>, StanzaError> {
         let Some(listed) = form::addresses(form, name)? else {
             continue;
         };
-        for (user, row) in visit.room.affiliations() {
+        for (user, row) in visit.affiliations() {
             if row.affiliation == affiliation {
                 wished.entry(user.clone()).or_insert(Affiliation::None);
             }

@@ -41,6 +41,12 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<(Proposal, RoomRow), Stop> {
         // Section 7.2.11.
         return Err(StanzaError::new(Condition::NotAllowed).into());
     }
+    let is_counted = visit.room.row().is_some_and(|row| !row.destroyed);
+    if !is_counted && view.rooms_there() >= view.settings.limits.rooms_max {
+        return Err(StanzaError::new(Condition::ResourceConstraint)
+            .with_text("the server has as many rooms as it takes")
+            .into());
+    }
     let mut proposal = counted(visit, visit.propose())?;
     let record = visit.record();
     if visit.room.row().is_some() {
@@ -58,6 +64,7 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<(Proposal, RoomRow), Stop> {
     };
     let owner = AffiliationRow {
         affiliation: Affiliation::Owner,
+        account: visit.live(&visit.user)?,
         nick: None,
         reason: None,
     };
@@ -102,7 +109,10 @@ fn counted(visit: &Visit<'_>, mut proposal: Proposal) -> Result<Proposal, Stop> 
         let mut gone = Vec::new();
         for jid in noted {
             let room = view.room(jid)?;
-            let is_own = room.affiliation(&visit.user) == Affiliation::Owner;
+            let row = room.affiliation_row(&visit.user);
+            let is_own = row.is_some_and(|row| {
+                row.affiliation == Affiliation::Owner && row.is_for(account.live())
+            });
             if !room.exists() || !is_own {
                 left = left.saturating_sub(1);
                 gone.push(jid);

@@ -18,13 +18,13 @@ use crate::model::room::Room;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::arrive;
 use crate::muc::depart;
 use crate::muc::history;
+use crate::muc::hush;
 use crate::muc::notify;
 use crate::muc::user::Who;
 use crate::muc::user::sees_addresses;
@@ -36,7 +36,6 @@ use crate::stanza::outgoing::Outgoing;
 pub(super) struct Hall<'a> {
     pub(super) jid: &'a BareJid,
     pub(super) room: &'a Room,
-    pub(super) row: RoomRow,
     pub(super) config: Arc<RoomConfig>,
 }
 
@@ -54,7 +53,8 @@ pub(crate) fn deliver_message(view: &View<'_>, at: At, place: &Place, sends: &mu
     let Some(room) = view.resident_room(jid) else {
         return;
     };
-    for occupant in room.occupants.values() {
+    let nick = place.with.resource().unwrap_or_default();
+    for occupant in room.occupants.values().filter(|one| one.hears(nick)) {
         for device in occupant.devices.values() {
             sends.kept(device.session, at.position, How::Room);
         }
@@ -84,6 +84,9 @@ pub(crate) fn deliver_change(
     };
     match change {
         RoomChange::Say { stanza, to } => hall.say(stanza, to, sends),
+        RoomChange::Ask { stanza, to, .. } | RoomChange::Reply { stanza, to, .. } => {
+            hall.tell(to, stanza, sends);
+        }
         RoomChange::Join { .. } => arrive::deliver_join(&hall, change, sends),
         RoomChange::Show {
             nick,
@@ -95,6 +98,7 @@ pub(crate) fn deliver_change(
             arrive::deliver_rename(&hall, (nick, new), shown, sends);
         }
         RoomChange::Rights { changed, why } => notify::deliver_rights(&hall, changed, why, sends),
+        RoomChange::Hush { nick, silenced } => hush::deliver(&hall, nick, silenced, sends),
         RoomChange::Leave { nick, jid, said } => {
             depart::deliver_leave(&hall, (nick, jid), said, sends);
         }
@@ -134,7 +138,6 @@ impl<'a> Hall<'a> {
         Some(Self {
             jid,
             room,
-            row: room.row()?,
             config: room.config().cloned().unwrap_or_default(),
         })
     }
@@ -151,7 +154,7 @@ impl<'a> Hall<'a> {
     }
 
     pub(super) fn who<'b>(&'b self, nick: &'b str, occupant: &'b Occupant) -> Who<'b> {
-        who((self.jid, self.room), &self.row, nick, occupant)
+        who((self.jid, self.room), nick, occupant)
     }
 
     pub(super) fn sees_addresses(&self, reader: RoomRole) -> bool {
@@ -163,15 +166,12 @@ impl<'a> Hall<'a> {
     }
 
     fn say(&self, stanza: &Arc<Outgoing>, to: &Hearers, sends: &mut Sends) {
+        let nick = stanza.from.resource().unwrap_or_default();
         match to {
-            Hearers::All => {
-                for (_, _, device) in self.devices() {
-                    sends.stanza(device.session, stanza);
-                }
-            }
-            Hearers::Moderators => {
+            Hearers::All | Hearers::Moderators => {
                 for (occupant, _, device) in self.devices() {
-                    if occupant.role == RoomRole::Moderator {
+                    let is_for = matches!(to, Hearers::All) || occupant.role == RoomRole::Moderator;
+                    if is_for && occupant.hears(nick) {
                         sends.stanza(device.session, stanza);
                     }
                 }
@@ -182,15 +182,13 @@ impl<'a> Hall<'a> {
                     sends.stanza(device.session, stanza);
                 }
             }
-            Hearers::Device { jid } => {
-                let device = self.room.nicks.get(jid).and_then(|nick| {
-                    let occupant = self.room.occupants.get(nick)?;
-                    occupant.devices.get(jid)
-                });
-                if let Some(device) = device {
-                    sends.stanza(device.session, stanza);
-                }
-            }
+        }
+    }
+
+    /// To one device, if it is inside.
+    pub(super) fn tell(&self, jid: &FullJid, stanza: &Arc<Outgoing>, sends: &mut Sends) {
+        if let Some(device) = self.room.device(jid) {
+            sends.stanza(device.session, stanza);
         }
     }
 
@@ -214,7 +212,8 @@ impl<'a> Hall<'a> {
     ) {
         for (name, occupant) in &self.room.occupants {
             let is_about = name.as_ref() == nick;
-            if is_about || !is_for(name) || !self.sees_presence(occupant.role, role) {
+            let sees = occupant.hears(nick) && self.sees_presence(occupant.role, role);
+            if is_about || !is_for(name) || !sees {
                 continue;
             }
             let stanza = versions.pick(self.sees_addresses(occupant.role));

@@ -13,6 +13,7 @@ use crate::model::room::Why;
 use crate::muc::arrive::versions_of;
 use crate::muc::deliver::Hall;
 use crate::muc::deliver::Versions;
+use crate::muc::relay;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
 use crate::muc::visit::address_of;
@@ -40,6 +41,7 @@ pub(super) fn deliver_leave(
     if let Some(device) = occupant.devices.get(jid) {
         let own = Arc::new(gone(&left, Some(jid), said, (&why, &[110])));
         sends.stanza(device.session, &own);
+        relay::deliver_silence(hall, device, sends);
     }
     if occupant.devices.len() > 1 {
         show_other(hall, (nick, occupant), jid, sends);
@@ -84,6 +86,7 @@ pub(super) fn deliver_remove(hall: &Hall<'_>, removed: &[Removed], why: &Why, se
         for (jid, device) in &occupant.devices {
             let own = gone(&left, Some(jid), &[], (why, &[110]));
             sends.stanza(device.session, &Arc::new(own));
+            relay::deliver_silence(hall, device, sends);
         }
     }
     for one in removed {
@@ -130,6 +133,7 @@ pub(super) fn deliver_destroy(hall: &Hall<'_>, notice: &[u8], sends: &mut Sends)
             payload: own.into(),
         });
         for device in occupant.devices.values() {
+            relay::deliver_silence(hall, device, sends);
             sends.stanza(device.session, &stanza);
         }
     }

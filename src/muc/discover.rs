@@ -9,7 +9,6 @@ use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Found;
-use crate::effect::query::Purpose;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::request::Request;
@@ -96,10 +95,6 @@ fn rooms(view: &View<'_>, request: &Request, query: Node<'_>) -> Result<Proposal
             after,
             count_max: page.map_or(PAGE_ITEMS_MAX, |page| page.items_max()),
             public_only: true,
-            purpose: Purpose {
-                name: "rooms".into(),
-                memo: "".into(),
-            },
         },
     }))
 }
@@ -194,7 +189,7 @@ pub(super) fn info(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop>
     match node.as_deref() {
         None | Some("") => {}
         Some(NICK_NODE) => {
-            let row = visit.room.affiliation_row(&visit.user);
+            let row = visit.row_of(&visit.user);
             if let Some(nick) = row.and_then(|row| row.nick.as_deref()) {
                 identity(&mut writer, nick);
             }
@@ -299,7 +294,7 @@ pub(super) fn items(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop
 /// The room's archive (XEP-0313), for those who may read it.
 pub(super) fn read_archive(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let row = visit.living()?;
-    let shows_senders = may_read(visit.room, &visit.user, visit.inside().is_some())?;
+    let shows_senders = may_read(visit)?;
     let archive = Archive {
         owner: Owner::Room {
             jid: visit.jid.clone(),
@@ -311,18 +306,18 @@ pub(super) fn read_archive(visit: &Visit<'_>) -> Result<Proposal, Stop> {
 }
 
 /// Whoever may enter may read; says whether it may see real addresses.
-fn may_read(room: &Room, user: &BareJid, is_inside: bool) -> Result<bool, StanzaError> {
-    let config = room.config().cloned().unwrap_or_default();
-    let affiliation = room.affiliation(user);
+fn may_read(visit: &Visit<'_>) -> Result<bool, StanzaError> {
+    let config = visit.config();
+    let affiliation = visit.affiliation();
     let is_closed = config.members_only || config.password.is_some();
     let may = affiliation >= Affiliation::Member
-        || (affiliation == Affiliation::None && (is_inside || !is_closed));
+        || (affiliation == Affiliation::None && (visit.inside().is_some() || !is_closed));
     if !may {
         return Err(StanzaError::new(Condition::Forbidden));
     }
-    let mut roles = room.occupants.values().filter(|one| one.user == *user);
-    let is_moderator =
-        affiliation >= Affiliation::Admin || roles.any(|one| sees_addresses(&config, one.role));
+    let mut inside = visit.room.occupants.values();
+    let is_moderator = affiliation >= Affiliation::Admin
+        || inside.any(|one| one.user == visit.user && sees_addresses(&config, one.role));
     Ok(is_moderator || config.open_addresses)
 }
 

@@ -7,17 +7,22 @@ use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::query::Query;
 use crate::model::room::Affiliation;
+use crate::model::room::AffiliationRow;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
 use crate::model::room::RoomRow;
+use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::muc::create;
 use crate::muc::history;
+use crate::muc::hush;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
 use crate::muc::user::user_element;
 use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
+use crate::muc::visit::occupant_id;
 use crate::stanza::Condition;
 use crate::stanza::ErrorType;
 use crate::stanza::Kind;
@@ -61,12 +66,14 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         let password = ask.child_text("password", ns::MUC);
         check_entry(visit, nick, &row, &config, password.as_deref())?;
     }
-    let page = history::page(visit, &row, &config, ask);
+    let silenced = hush::silenced(visit, nick)?;
+    let page = history::page(visit, &row, &config, (ask, silenced));
     let mut join = join(visit, nick, (&row, visit.affiliation()), &config, false)?;
     if let RoomChange::Join { history, .. } = &mut join {
         *history = page.is_some();
     }
-    let mut proposal = visit.propose().op(visit.change(join));
+    let proposal = with_row_of_account(visit, visit.propose())?;
+    let mut proposal = proposal.op(visit.change(join));
     proposal.query = page.map(|question| Query {
         iq: "".into(),
         from: visit.jid.to_jid(),
@@ -104,7 +111,9 @@ fn check_entry(
         return refuse(Condition::NotAuthorized);
     }
     let there = visit.room.occupants.get(nick);
-    if there.is_some_and(|there| there.user != visit.user) || is_reserved(visit, nick) {
+    if there.is_some_and(|there| there.user != visit.user)
+        || visit.is_reserved(nick, &visit.user)?
+    {
         return refuse(Condition::Conflict);
     }
     let places = usize::try_from(visit.view.settings.limits.occupants_max).unwrap_or(usize::MAX);
@@ -122,12 +131,26 @@ fn check_entry(
     Ok(())
 }
 
-/// Whether the nickname is registered for another user (section 7.10).
-pub(super) fn is_reserved(visit: &Visit<'_>, nick: &str) -> bool {
-    visit
-        .room
-        .affiliations()
-        .any(|(user, row)| *user != visit.user && row.nick.as_deref() == Some(nick))
+/// The sender's row as it has to be while it is inside: of its account, or not there.
+fn with_row_of_account(visit: &Visit<'_>, proposal: Proposal) -> Result<Proposal, Stop> {
+    let live = visit.live(&visit.user)?;
+    let Some(row) = visit.room.affiliation_row(&visit.user) else {
+        return Ok(proposal);
+    };
+    if row.account == live {
+        return Ok(proposal);
+    }
+    let bound = AffiliationRow {
+        account: live,
+        ..row.as_ref().clone()
+    };
+    let row = row.is_for(live).then(|| Row::Affiliation {
+        row: Arc::new(bound),
+    });
+    let name = RowName::Affiliation {
+        jid: visit.user.clone(),
+    };
+    Ok(proposal.row(visit.record(), name, row))
 }
 
 fn join(
@@ -139,11 +162,14 @@ fn join(
 ) -> Result<RoomChange, Stop> {
     let there = visit.room.occupants.get(nick);
     let role = there.map_or_else(|| first_role(config, affiliation), |there| there.role);
+    let occupant_id = match there {
+        Some(there) => Arc::clone(&there.id),
+        None => occupant_id(row, &visit.user, visit.live(&visit.user)?).into(),
+    };
     let who = Who {
         room: &visit.jid,
-        row,
         nick,
-        user: &visit.user,
+        id: &occupant_id,
         affiliation,
         role,
     };
@@ -154,6 +180,8 @@ fn join(
         session: visit.request.session,
         role,
         shown: who.shown(&visit.request.from, &own),
+        occupant_id: Arc::clone(&occupant_id),
+        silenced: hush::silenced(visit, nick)?,
         id: visit.request.stanza.id.clone(),
         created,
         assigned: asked_nick(visit).is_some_and(|asked| asked != nick),

@@ -3,8 +3,8 @@
 use crate::base::jid::BareJid;
 use crate::base::limits::ROOM_TEXT_BYTES_MAX;
 use crate::model::room::Affiliation;
-use crate::model::room::Room;
 use crate::model::room::RoomConfig;
+use crate::muc::visit::Visit;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Field;
@@ -25,14 +25,14 @@ const PRIVATE: [(&str, &str); 4] = [
 ];
 
 /// The form for an owner, filled in with what holds.
-pub(super) fn filled(room: &Room, config: &RoomConfig, occupants_max: u32) -> Form {
+pub(super) fn filled(visit: &Visit<'_>, config: &RoomConfig, occupants_max: u32) -> Form {
     let mut form = Form::with_type(FormKind::Form, ns::MUC_CONFIG);
     form.title = Some("Configuration of the room".into());
     let form = texts(form, config);
     let form = switches(form, config);
     let form = choices(form, config, occupants_max);
     let list = |affiliation| {
-        let all = room.affiliations();
+        let all = visit.affiliations();
         all.filter(move |(_, row)| row.affiliation == affiliation)
             .map(|(user, _)| user.as_str())
             .map(Box::<str>::from)

@@ -15,6 +15,7 @@ use crate::effect::sends::Item;
 use crate::effect::view::View;
 use crate::model::message::Message;
 use crate::model::message::Owner;
+use crate::model::room::Nicks;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
@@ -34,7 +35,7 @@ pub(super) fn page(
     visit: &Visit<'_>,
     row: &RoomRow,
     config: &RoomConfig,
-    ask: Node<'_>,
+    (ask, silenced): (Node<'_>, Arc<Nicks>),
 ) -> Option<Question> {
     let wish = ask.child("history", ns::MUC);
     let number = |name| {
@@ -72,12 +73,18 @@ pub(super) fn page(
         },
         since: start,
         bytes_max: bytes,
+        silenced,
     })
 }
 
 /// The page, oldest first, and the subject behind it.
 pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> {
-    let Question::RoomHistory { bytes_max, .. } = &query.question else {
+    let Question::RoomHistory {
+        bytes_max,
+        silenced,
+        ..
+    } = &query.question
+    else {
         return Vec::new();
     };
     let rows = match found {
@@ -86,6 +93,10 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
     };
     let mut items: Vec<Item> = newest_within(&rows, *bytes_max)
         .iter()
+        .filter(|kept| {
+            let nick = kept.message.from.resource();
+            nick.is_none_or(|nick| !silenced.contains(nick))
+        })
         .map(|kept| Item::Kept {
             position: kept.position,
             how: How::RoomHistory,

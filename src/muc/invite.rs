@@ -44,7 +44,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, ask: Node<'_>) -> Result<Proposal, Sto
     if invites.len() > ROOM_INVITES_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
-    let row = visit.living()?;
+    visit.living()?;
     let inside = visit.must_be_inside()?;
     let config = visit.config();
     let is_admin = visit.affiliation() >= Affiliation::Admin;
@@ -71,7 +71,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, ask: Node<'_>) -> Result<Proposal, Sto
         proposal = post(visit, &guest.to_jid(), payload, proposal)?;
     }
     if !wishes.is_empty() {
-        proposal = affiliate::apply(visit, &row, &config, &wishes, proposal)?;
+        proposal = affiliate::apply(visit, &config, &wishes, proposal)?;
     }
     Ok(proposal)
 }

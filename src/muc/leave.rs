@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
-use crate::base::limits::ROOM_ENDS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::view::View;
@@ -12,7 +11,6 @@ use crate::model::account::Online;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
-use crate::model::room::Room;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
@@ -31,9 +29,19 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         jid: visit.request.from.clone(),
         said: said.into(),
     };
-    let mut proposal = visit.propose().op(visit.change(leave));
-    if let Some(row) = ends_without(visit.room, &visit.request.from) {
-        proposal.ops.extend(end_of(&visit.jid, row));
+    Ok(visit.propose().op(visit.change(leave)))
+}
+
+/// The end of those of the rooms that have nobody in them and do not persist.
+pub(crate) fn evaluate_emptied(view: &View<'_>, rooms: &[BareJid]) -> Result<Proposal, Stop> {
+    let mut proposal = Proposal::nothing();
+    for jid in rooms {
+        let room = view.room(jid)?;
+        if let Some(row) = room.row().filter(|_| room.is_over()) {
+            let record = RecordKey::Room { jid: jid.clone() };
+            proposal = proposal.guarded(view.guard(record, RowName::Room));
+            proposal.ops.extend(end_of(jid, row));
+        }
     }
     Ok(proposal)
 }
@@ -41,7 +49,6 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
 /// What the end of a session changes in the rooms that it is in.
 pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
     let mut ops = Vec::new();
-    let mut ends = 0_usize;
     for jid in &online.rooms {
         let Some(room) = view.resident_room(jid) else {
             continue;
@@ -49,30 +56,21 @@ pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
         let Some(nick) = room.nicks.get(&online.jid) else {
             continue;
         };
-        let change = RoomChange::Leave {
-            nick: Arc::clone(nick),
-            jid: online.jid.clone(),
-            said: Arc::new([]),
-        };
+        let change = of_device(nick, &online.jid);
         ops.push(Op::soft(Soft::Room {
             room: jid.clone(),
             change: Arc::new(change),
         }));
-        if let Some(row) = ends_without(room, &online.jid)
-            && ends < ROOM_ENDS_MAX
-        {
-            ends = ends.saturating_add(1);
-            ops.extend(end_of(jid, row));
-        }
     }
     ops
 }
 
-/// The room's row, if nobody is left once this device is gone, and the room does not persist.
-fn ends_without(room: &Room, device: &FullJid) -> Option<RoomRow> {
-    let is_last = room.nicks.len() == 1 && room.nicks.contains_key(device);
-    let persists = room.config().is_some_and(|config| config.persistent);
-    room.living().filter(|_| is_last && !persists)
+pub(super) fn of_device(nick: &Arc<str>, jid: &FullJid) -> RoomChange {
+    RoomChange::Leave {
+        nick: Arc::clone(nick),
+        jid: jid.clone(),
+        said: Arc::new([]),
+    }
 }
 
 /// The room is no more, and nothing of it stays.

@@ -19,6 +19,7 @@ mod discover;
 mod enter;
 mod form;
 mod history;
+mod hush;
 mod invite;
 mod leave;
 mod notify;
@@ -42,6 +43,8 @@ pub(crate) use deliver::deliver_private;
 pub(crate) use deliver::deliver_row;
 pub(crate) use discover::answer_rooms;
 pub(crate) use history::answer as answer_history;
+pub(crate) use hush::block_ops;
+pub(crate) use leave::evaluate_emptied;
 pub(crate) use leave::leave_ops;
 
 use crate::archive;
@@ -64,6 +67,7 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     let Some(to) = &request.stanza.to else {
         return Err(Stop::Ignore);
     };
+    hush::check(view, &request.from, (to, request.stanza.kind))?;
     if to.local().is_none() {
         return match request.stanza.kind {
             Kind::Iq(_) => discover::evaluate_host(view, request),

@@ -54,6 +54,7 @@ pub(super) fn deliver_rights(hall: &Hall<'_>, changed: &[Rights], why: &Why, sen
         let gone = say(PresenceType::Unavailable, None, &[]);
         for (name, reader) in &hall.room.occupants {
             let saw = hall.sees_presence(reader.role, occupant.role);
+            let saw = saw && reader.hears(&rights.nick);
             if *name != rights.nick && saw && !hall.sees_presence(reader.role, rights.role) {
                 for device in reader.devices.values() {
                     sends.stanza(device.session, &gone);
@@ -118,7 +119,7 @@ fn deliver_visibility(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Sends) {
         for (name, reader) in &hall.room.occupants {
             let was = hall.sees_presence(reader.role, occupant.role);
             let is = sees_presence(new, reader.role, occupant.role);
-            if name == nick || was == is {
+            if name == nick || was == is || !reader.hears(nick) {
                 continue;
             }
             let shown = if hall.sees_addresses(reader.role) {

@@ -12,6 +12,7 @@ use crate::model::room::Affiliation;
 use crate::model::room::AffiliationRow;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::muc::affiliate;
 use crate::muc::visit::Visit;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
@@ -40,7 +41,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, S
         return Ok(ask(visit));
     }
     if query.has_child("remove", ns::REGISTER) {
-        return Ok(reserve(visit, None));
+        return reserve(visit, None);
     }
     let form = Form::parse_in(query)?.filter(|form| form.form_type() == Some(MUC_REGISTER));
     let nick = form
@@ -51,26 +52,23 @@ pub(super) fn evaluate(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, S
     let full = visit.jid.with_resource(nick);
     let full = full.map_err(|_| StanzaError::new(Condition::JidMalformed))?;
     let nick = full.resource();
-    let is_taken = visit
-        .room
-        .affiliations()
-        .any(|(user, row)| *user != visit.user && row.nick.as_deref() == Some(nick));
+    let is_taken = visit.is_reserved(nick, &visit.user)?;
     let is_used = visit.room.occupants.get(nick);
     if is_taken || is_used.is_some_and(|one| one.user != visit.user) {
         return Err(StanzaError::new(Condition::Conflict).into());
     }
-    let is_new = visit.room.affiliation_row(&visit.user).is_none();
-    let count = visit.room.affiliations().count();
+    let is_new = visit.row_of(&visit.user).is_none();
+    let count = visit.affiliations().count();
     if is_new && count >= visit.view.settings.limits.affiliations_max {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
-    Ok(reserve(visit, Some(nick.into())))
+    reserve(visit, Some(nick.into()))
 }
 
 fn ask(visit: &Visit<'_>) -> Proposal {
     let mut writer = Writer::new();
     writer.start_ns("query", ns::REGISTER);
-    let row = visit.room.affiliation_row(&visit.user);
+    let row = visit.row_of(&visit.user);
     if let Some(nick) = row.and_then(|row| row.nick.as_deref()) {
         writer.start("registered").end();
         writer.leaf("username", nick);
@@ -88,12 +86,13 @@ fn ask(visit: &Visit<'_>) -> Proposal {
     Proposal::answer(stanza.result(&visit.request.from, writer.finish()))
 }
 
-fn reserve(visit: &Visit<'_>, nick: Option<Box<str>>) -> Proposal {
+fn reserve(visit: &Visit<'_>, nick: Option<Box<str>>) -> Result<Proposal, Stop> {
     let affiliation = visit.affiliation();
     let is_nothing = affiliation == Affiliation::None && nick.is_none();
-    let old = visit.room.affiliation_row(&visit.user);
+    let old = visit.row_of(&visit.user);
     let row = AffiliationRow {
         affiliation,
+        account: visit.live(&visit.user)?,
         nick,
         reason: old.and_then(|row| row.reason.clone()),
     };
@@ -101,8 +100,8 @@ fn reserve(visit: &Visit<'_>, nick: Option<Box<str>>) -> Proposal {
     let name = RowName::Affiliation {
         jid: visit.user.clone(),
     };
-    visit
-        .propose()
+    let proposal = affiliate::without_old(visit, visit.propose());
+    Ok(proposal
         .row(visit.record(), name, row)
-        .and_answer(visit.done())
+        .and_answer(visit.done()))
 }

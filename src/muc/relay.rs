@@ -12,11 +12,14 @@ use ring::hmac;
 use crate::base::jid::FullJid;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::model::room::Hearers;
+use crate::effect::sends::Sends;
 use crate::model::room::Occupant;
+use crate::model::room::OccupantDevice;
+use crate::model::room::Relayed;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRow;
 use crate::model::row::RowName;
+use crate::muc::deliver::Hall;
 use crate::muc::visit::Visit;
 use crate::muc::visit::address_of;
 use crate::stanza::Condition;
@@ -52,9 +55,13 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         // The device is inside under this name: that is what a client wants to know.
         return Ok(Proposal::answer(visit.done()));
     }
-    let Some((_, to)) = visit.room.occupants.get_key_value(nick) else {
+    let Some((nick, to)) = visit.room.occupants.get_key_value(nick) else {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
     };
+    if !to.hears(inside.nick) {
+        // XEP-0191 section 3.
+        return Err(StanzaError::new(Condition::ServiceUnavailable).into());
+    }
     if is_about("vCard", ns::VCARD) && kind == Kind::Iq(IqType::Get) {
         return vcard(visit, to);
     }
@@ -67,7 +74,33 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         id: Some([&tag, id].concat().into()),
         ..passed(visit, inside.nick)
     };
-    Ok(say(visit, stanza, device))
+    let relayed = Relayed {
+        asker: visit.request.from.clone(),
+        id: id.into(),
+        nick: Arc::clone(nick),
+    };
+    let ask = RoomChange::Ask {
+        stanza: Arc::new(stanza),
+        to: device.clone(),
+        relayed: Arc::new(relayed),
+    };
+    Ok(Proposal::nothing().op(visit.change(ask)))
+}
+
+/// A device leaves: what it was asked and has not answered is answered for it.
+pub(super) fn deliver_silence(hall: &Hall<'_>, device: &OccupantDevice, sends: &mut Sends) {
+    for relayed in &device.asked {
+        let error = StanzaError::new(Condition::ServiceUnavailable);
+        let stanza = Outgoing {
+            kind: Kind::Iq(IqType::Error),
+            from: address_of(hall.jid, &relayed.nick),
+            to: None,
+            id: Some(relayed.id.clone()),
+            lang: None,
+            payload: error.to_payload().into(),
+        };
+        hall.tell(&relayed.asker, &Arc::new(stanza), sends);
+    }
 }
 
 /// The common beginning of the namespaces of discovery.
@@ -84,16 +117,6 @@ fn passed(visit: &Visit<'_>, nick: &str) -> Outgoing {
     }
 }
 
-fn say(visit: &Visit<'_>, stanza: Outgoing, device: &FullJid) -> Proposal {
-    let change = RoomChange::Say {
-        stanza: Arc::new(stanza),
-        to: Hearers::Device {
-            jid: device.clone(),
-        },
-    };
-    Proposal::nothing().op(visit.change(change))
-}
-
 /// Back to the device that the tag names.
 fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
     let (Some(row), Some(inside)) = (visit.room.living(), visit.inside()) else {
@@ -104,6 +127,9 @@ fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
     let (Some((asked, id)), Some(to)) = (parts, visit.room.occupants.get(nick)) else {
         return Err(Stop::Ignore);
     };
+    if !to.hears(inside.nick) {
+        return Err(Stop::Ignore);
+    }
     let mut devices = to.devices.keys();
     let Some(device) = devices.find(|device| tag(&row, device) == asked) else {
         return Err(Stop::Ignore);
@@ -112,7 +138,12 @@ fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
         id: Some(id.into()),
         ..passed(visit, inside.nick)
     };
-    Ok(say(visit, stanza, device))
+    let reply = RoomChange::Reply {
+        stanza: Arc::new(stanza),
+        from: visit.request.from.clone(),
+        to: device.clone(),
+    };
+    Ok(Proposal::nothing().op(visit.change(reply)))
 }
 
 /// A user's card is the account's, whatever device is inside (section 16.4).

@@ -8,7 +8,6 @@ use crate::model::room::Affiliation;
 use crate::model::room::Occupant;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::model::room::Why;
 use crate::muc::admin;
 use crate::muc::affiliate;
@@ -19,7 +18,6 @@ use crate::stanza::StanzaError;
 /// One occupant gets another role; "none" means out.
 pub(super) fn evaluate(
     visit: &Visit<'_>,
-    row: &RoomRow,
     nick: &str,
     new: RoomRole,
     reason: Option<Box<str>>,
@@ -47,18 +45,17 @@ pub(super) fn evaluate(
             why,
         });
     }
-    Ok(give(visit, row, (nick, occupant), new, why))
+    Ok(give(visit, (nick, occupant), new, why))
 }
 
-pub(super) fn give(
+fn give(
     visit: &Visit<'_>,
-    row: &RoomRow,
     (nick, occupant): (&Arc<str>, &Occupant),
     new: RoomRole,
     why: Why,
 ) -> RoomChange {
     let affiliation = visit.affiliation_of(&occupant.user);
-    let rights = affiliate::rights(visit, row, (nick, occupant), (affiliation, new));
+    let rights = affiliate::rights(visit, (nick, occupant), (affiliation, new));
     RoomChange::Rights {
         changed: vec![rights],
         why,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::room::RoomChange;
-use crate::muc::enter;
 use crate::muc::user::who;
 use crate::muc::visit::Inside;
 use crate::muc::visit::Visit;
@@ -15,10 +14,10 @@ use crate::stanza::StanzaError;
 
 /// Presence of somebody who is inside, to the own nickname.
 pub(super) fn evaluate(visit: &Visit<'_>, inside: &Inside<'_>) -> Result<Proposal, Stop> {
-    let row = visit.living()?;
+    visit.living()?;
     let own = visit.own_presence()?;
     let context = (&visit.jid, visit.room);
-    let shown = who(context, &row, inside.nick, inside.occupant).shown(&visit.request.from, &own);
+    let shown = who(context, inside.nick, inside.occupant).shown(&visit.request.from, &own);
     let show = RoomChange::Show {
         nick: Arc::clone(inside.nick),
         jid: visit.request.from.clone(),
@@ -34,16 +33,16 @@ pub(super) fn evaluate_rename(
     inside: &Inside<'_>,
     new: &str,
 ) -> Result<Proposal, Stop> {
-    let row = visit.living()?;
+    visit.living()?;
     if new.trim().is_empty() {
         return Err(StanzaError::new(Condition::JidMalformed).into());
     }
-    if visit.room.occupants.contains_key(new) || enter::is_reserved(visit, new) {
+    if visit.room.occupants.contains_key(new) || visit.is_reserved(new, &visit.user)? {
         return Err(StanzaError::new(Condition::Conflict).into());
     }
     let own = visit.own_presence()?;
     let context = (&visit.jid, visit.room);
-    let renamed = who(context, &row, new, inside.occupant);
+    let renamed = who(context, new, inside.occupant);
     let from = &visit.request.from;
     let mut shown = renamed.shown_again(inside.occupant);
     for (_, one) in shown.iter_mut().filter(|(jid, _)| jid == from) {

@@ -28,7 +28,7 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let stanza = &visit.request.stanza;
     let config = visit.config();
     let mut payload = visit.own_payload();
-    payload.extend_from_slice(&id_element(&row, &visit.user));
+    payload.extend_from_slice(&id_element(&inside.occupant.id));
     let message = Message {
         kind: MessageType::Groupchat,
         from: address_of(&visit.jid, inside.nick),

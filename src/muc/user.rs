@@ -9,10 +9,8 @@ use crate::model::room::Occupant;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
-use crate::model::room::RoomRow;
 use crate::model::room::Shown;
 use crate::muc::visit::address_of;
-use crate::muc::visit::occupant_id;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
 use crate::stanza::ns;
@@ -34,9 +32,9 @@ pub(super) struct Item<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Who<'a> {
     pub(super) room: &'a BareJid,
-    pub(super) row: &'a RoomRow,
     pub(super) nick: &'a str,
-    pub(super) user: &'a BareJid,
+    /// As in XEP-0421.
+    pub(super) id: &'a str,
     pub(super) affiliation: Affiliation,
     pub(super) role: RoomRole,
 }
@@ -99,7 +97,7 @@ impl Who<'_> {
     }
 
     pub(super) fn occupant_id(&self) -> Vec<u8> {
-        id_element(self.row, self.user)
+        id_element(self.id)
     }
 
     /// The presence that the room keeps of a device, for whoever may see it.
@@ -152,11 +150,11 @@ pub(super) fn write_codes(writer: &mut Writer, codes: &[u16]) {
 }
 
 /// The element `<occupant-id/>` (XEP-0421).
-pub(super) fn id_element(row: &RoomRow, user: &BareJid) -> Vec<u8> {
+pub(super) fn id_element(id: &str) -> Vec<u8> {
     let mut writer = Writer::new();
     writer
         .start_ns("occupant-id", ns::OCCUPANT_ID)
-        .attr("id", &occupant_id(row, user))
+        .attr("id", id)
         .end();
     writer.finish()
 }
@@ -185,15 +183,13 @@ pub(super) fn role_bit(role: RoomRole) -> u8 {
 /// An occupant of a room that is being delivered to.
 pub(super) fn who<'a>(
     (jid, room): (&'a BareJid, &Room),
-    row: &'a RoomRow,
     nick: &'a str,
     occupant: &'a Occupant,
 ) -> Who<'a> {
     Who {
         room: jid,
-        row,
         nick,
-        user: &occupant.user,
+        id: &occupant.id,
         affiliation: room.affiliation(&occupant.user),
         role: occupant.role,
     }

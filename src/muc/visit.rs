@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ring::hmac;
 
+use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::ROOM_PRESENCE_BYTES_MAX;
@@ -16,6 +17,7 @@ use crate::effect::view::View;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::room::Affiliation;
+use crate::model::room::AffiliationRow;
 use crate::model::room::Occupant;
 use crate::model::room::Room;
 use crate::model::room::RoomChange;
@@ -82,11 +84,52 @@ impl<'a> Visit<'a> {
     }
 
     pub(super) fn affiliation(&self) -> Affiliation {
-        self.room.affiliation(&self.user)
+        self.affiliation_of(&self.user)
     }
 
+    /// What the user is to the room, as far as memory tells: see [`Visit::row_of`].
     pub(super) fn affiliation_of(&self, user: &BareJid) -> Affiliation {
-        self.room.affiliation(user)
+        self.row_of(user)
+            .map_or(Affiliation::None, |row| row.affiliation)
+    }
+
+    /// The user's row, unless it was for an earlier account of that name. The sender's account and
+    /// those of occupants are always in memory; of others, [`Visit::live`] tells.
+    pub(super) fn row_of(&self, user: &BareJid) -> Option<&'a Arc<AffiliationRow>> {
+        let row = self.room.affiliation_row(user)?;
+        self.is_current(user, row).then_some(row)
+    }
+
+    /// Everybody with a lasting relation to the room, without rows that are known to be for nobody.
+    pub(super) fn affiliations(
+        &self,
+    ) -> impl Iterator<Item = (&'a BareJid, &'a Arc<AffiliationRow>)> {
+        let all = self.room.affiliations();
+        all.filter(|(user, row)| self.is_current(user, row))
+    }
+
+    pub(super) fn is_current(&self, user: &BareJid, row: &AffiliationRow) -> bool {
+        let account = self.view.resident_account(user);
+        account.is_none_or(|account| row.is_for(account.live()))
+    }
+
+    /// The account that the name belongs to now, if there is one; from here on it is in memory.
+    pub(super) fn live(&self, user: &BareJid) -> Result<Option<Incarnation>, Stop> {
+        if !self.view.is_account(&user.to_jid()) {
+            return Ok(None);
+        }
+        Ok(self.view.account(user)?.live())
+    }
+
+    /// Whether the nickname is registered for somebody else than `user` (XEP-0045 section 7.10).
+    pub(super) fn is_reserved(&self, nick: &str, user: &BareJid) -> Result<bool, Stop> {
+        for (holder, row) in self.affiliations() {
+            let is_it = holder != user && row.nick.as_deref() == Some(nick);
+            if is_it && row.is_for(self.live(holder)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn role(&self) -> RoomRole {
@@ -192,11 +235,14 @@ pub(super) fn address_of(room: &BareJid, nick: &str) -> Jid {
 }
 
 /// What stays the same of a user in this room, whatever the nickname, and is of no use in another
-/// (XEP-0421 section 4).
-pub(super) fn occupant_id(row: &RoomRow, user: &BareJid) -> String {
+/// (XEP-0421 section 4). Whoever has the name later is somebody else.
+pub(super) fn occupant_id(row: &RoomRow, user: &BareJid, account: Option<Incarnation>) -> String {
     use std::fmt::Write as _;
     let key = hmac::Key::new(hmac::HMAC_SHA256, &row.secret);
-    let tag = hmac::sign(&key, user.as_str().as_bytes());
+    let account = account.unwrap_or_default();
+    let mut text = account.0.to_be_bytes().to_vec();
+    text.extend_from_slice(user.as_str().as_bytes());
+    let tag = hmac::sign(&key, &text);
     let mut id = String::with_capacity(40);
     for byte in tag.as_ref().iter().take(20) {
         // Writing to a string does not fail.

@@ -23,7 +23,7 @@ use crate::xml::Writer;
 
 /// A form about voice: from a visitor a request, from a moderator an answer.
 pub(super) fn evaluate(visit: &Visit<'_>, form: &Form) -> Result<Proposal, Stop> {
-    let row = visit.living()?;
+    visit.living()?;
     let inside = visit.must_be_inside()?;
     if form.kind != FormKind::Submit || form.form_type() != Some(ns::MUC_REQUEST) {
         return Err(StanzaError::new(Condition::BadRequest).into());
@@ -53,7 +53,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, form: &Form) -> Result<Proposal, Stop>
     if !allowed || !is_waiting {
         return Ok(Proposal::nothing());
     }
-    let given = role::evaluate(visit, &row, nick, RoomRole::Participant, None)?;
+    let given = role::evaluate(visit, nick, RoomRole::Participant, None)?;
     Ok(visit.propose().op(visit.change(given)))
 }
 

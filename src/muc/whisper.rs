@@ -30,7 +30,7 @@ use crate::stanza::ns;
 use crate::xml::Writer;
 
 pub(super) fn evaluate(visit: &Visit<'_>, nick: &str, kind: MessageType) -> Result<Proposal, Stop> {
-    let row = visit.living()?;
+    visit.living()?;
     let inside = visit.must_be_inside()?;
     let Some((nick, to)) = visit.room.occupants.get_key_value(nick) else {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
@@ -54,7 +54,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str, kind: MessageType) -> Resu
     // It tells a private message of a room from a message of a contact.
     writer.empty_ns("x", ns::MUC_USER);
     let mut payload = writer.finish();
-    payload.extend_from_slice(&id_element(&row, &visit.user));
+    payload.extend_from_slice(&id_element(&inside.occupant.id));
     let message = Message {
         kind,
         from,

@@ -10,7 +10,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::base::limits::LOGIN_DELAY_MS_MAX;
 use crate::base::limits::LOGIN_DELAY_MS_MIN;
@@ -25,8 +24,6 @@ pub(crate) struct AdmitSettings {
     pub(crate) connections_per_address_max: usize,
     /// Connections that have not logged in.
     pub(crate) strangers_max: usize,
-    /// From the connection to the end of the login.
-    pub(crate) login: Duration,
     /// Failures that cost nothing.
     pub(crate) free_failures: u32,
 }
@@ -92,10 +89,6 @@ impl Admission {
     /// Connections that are there stay, whatever the new limits are.
     pub(crate) fn set(&mut self, settings: AdmitSettings) {
         self.settings = settings;
-    }
-
-    pub(crate) fn settings(&self) -> AdmitSettings {
-        self.settings
     }
 
     /// False: leave the next connection in the system's queue, where it costs nothing.
@@ -198,11 +191,13 @@ impl Admission {
         self.connections
     }
 
+    #[cfg(test)]
     pub(crate) fn strangers(&self) -> usize {
         self.strangers
     }
 
     /// Addresses in the table.
+    #[cfg(test)]
     pub(crate) fn watched(&self) -> usize {
         self.addresses.len()
     }

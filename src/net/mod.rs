@@ -9,6 +9,7 @@ pub(crate) mod deadlines;
 pub(crate) mod drive;
 pub(crate) mod entropy;
 pub(crate) mod hub;
+pub(crate) mod ledger;
 pub(crate) mod listen;
 pub(crate) mod peer;
 pub(crate) mod pipe;

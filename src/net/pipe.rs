@@ -27,6 +27,8 @@ pub(crate) struct Pipe {
     tls: Option<Box<ServerConnection>>,
     /// Clear bytes that the system has not taken yet; TLS keeps its own.
     unsent: Vec<u8>,
+    /// About how many TLS keeps.
+    unsent_tls_bytes: usize,
     /// Something was sent since the last look.
     has_moved: bool,
 }
@@ -52,8 +54,14 @@ pub(crate) struct Taken {
 /// Why a connection is over. `PeerTls` is the peer's fault; a socket can break at either end.
 #[derive(Debug)]
 pub(crate) enum PipeError {
-    Socket(io::Error),
+    Socket,
     PeerTls(rustls::Error),
+}
+
+impl From<io::Error> for PipeError {
+    fn from(_: io::Error) -> Self {
+        Self::Socket
+    }
 }
 
 impl Scratch {
@@ -72,6 +80,7 @@ impl Pipe {
             socket,
             tls: None,
             unsent: Vec::new(),
+            unsent_tls_bytes: 0,
             has_moved: false,
         }
     }
@@ -97,11 +106,11 @@ impl Pipe {
     ) -> Poll<Result<Taken, PipeError>> {
         scratch.clear.clear();
         loop {
-            ready!(self.socket.poll_readable(cx)).map_err(PipeError::Socket)?;
+            ready!(self.socket.poll_readable(cx))?;
             match self.socket.get_ref().read(&mut scratch.wire) {
                 Ok(bytes) => return Poll::Ready(self.take(bytes, scratch)),
                 Err(error) if is_temporary(&error) => {}
-                Err(error) => return Poll::Ready(Err(PipeError::Socket(error))),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
@@ -112,7 +121,7 @@ impl Pipe {
         match self.socket.get_ref().read(&mut scratch.wire) {
             Ok(bytes) => self.take(bytes, scratch).map(Some),
             Err(error) if is_temporary(&error) => Ok(None),
-            Err(error) => Err(PipeError::Socket(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -125,7 +134,7 @@ impl Pipe {
             None => scratch.clear.extend_from_slice(wire),
             Some(tls) => {
                 while !wire.is_empty() {
-                    tls.read_tls(&mut wire).map_err(PipeError::Socket)?;
+                    tls.read_tls(&mut wire)?;
                     is_end |= decrypt(tls, &mut scratch.clear)?;
                 }
             }
@@ -140,7 +149,10 @@ impl Pipe {
         bytes: &[u8],
     ) -> Poll<Result<(), PipeError>> {
         match &mut self.tls {
-            Some(tls) => tls.writer().write_all(bytes).map_err(PipeError::Socket)?,
+            Some(tls) => {
+                tls.writer().write_all(bytes)?;
+                self.unsent_tls_bytes = self.unsent_tls_bytes.saturating_add(bytes.len());
+            }
             None if self.unsent.is_empty() => {
                 let sent = self.send_clear(bytes)?;
                 let rest = bytes.get(sent..).unwrap_or_default();
@@ -155,11 +167,12 @@ impl Pipe {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PipeError>> {
         while self.has_unsent() {
             if self.send()? == 0 {
-                ready!(self.socket.poll_writable(cx)).map_err(PipeError::Socket)?;
+                ready!(self.socket.poll_writable(cx))?;
             }
         }
         // Its room is for those that have something to say.
         self.unsent = Vec::new();
+        self.unsent_tls_bytes = 0;
         Poll::Ready(Ok(()))
     }
 
@@ -174,7 +187,9 @@ impl Pipe {
             return Ok(sent);
         };
         let sent = tls.write_tls(&mut self.socket.get_ref());
-        self.count_sent(sent)
+        let sent = self.count_sent(sent)?;
+        self.unsent_tls_bytes = self.unsent_tls_bytes.saturating_sub(sent);
+        Ok(sent)
     }
 
     fn send_clear(&mut self, bytes: &[u8]) -> Result<usize, PipeError> {
@@ -187,20 +202,25 @@ impl Pipe {
 
     fn count_sent(&mut self, sent: io::Result<usize>) -> Result<usize, PipeError> {
         match sent {
-            Ok(0) => Err(PipeError::Socket(io::ErrorKind::WriteZero.into())),
+            Ok(0) => Err(PipeError::Socket),
             Ok(bytes) => {
                 metric::add(Metric::BytesSent, u64::try_from(bytes).unwrap_or(0));
                 self.has_moved = true;
                 Ok(bytes)
             }
             Err(error) if is_temporary(&error) => Ok(0),
-            Err(error) => Err(PipeError::Socket(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// The peer has not taken everything yet.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Memory of what the peer has not taken yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent.capacity().saturating_add(self.unsent_tls_bytes)
     }
 
     /// Whether the peer has taken anything since the last call.
@@ -228,7 +248,7 @@ fn decrypt(tls: &mut ServerConnection, clear: &mut Vec<u8>) -> Result<bool, Pipe
     let mut left = state.plaintext_bytes_to_read();
     while left > 0 {
         let mut reader = tls.reader();
-        let chunk = reader.fill_buf().map_err(PipeError::Socket)?;
+        let chunk = reader.fill_buf()?;
         let bytes = chunk.len();
         clear.extend_from_slice(chunk);
         reader.consume(bytes);

@@ -24,6 +24,7 @@ use crate::net::admit::AdmitSettings;
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::hub::Mailbox;
+use crate::net::ledger::Ledger;
 use crate::net::pipe::Scratch;
 use crate::net::tls::TlsSettings;
 
@@ -38,6 +39,9 @@ pub(crate) struct WireSettings {
     pub(crate) stall: Duration,
     /// What one client may send on average.
     pub(crate) bytes_per_second: u64,
+    pub(crate) stanzas_per_second: u64,
+    /// What all connections may keep together.
+    pub(crate) buffer_bytes: usize,
 }
 
 /// Shared by reference among the connections, listeners and timers of a thread.
@@ -46,6 +50,7 @@ pub(crate) struct Wires {
     pub(super) settings: RefCell<WireSettings>,
     pub(super) admission: RefCell<Admission>,
     pub(super) scratch: RefCell<Scratch>,
+    ledger: RefCell<Ledger>,
     entropy: RefCell<Box<dyn Entropy>>,
     deadlines: RefCell<Deadlines>,
     /// The task that waits for the first deadline, and what it waits for.
@@ -60,6 +65,7 @@ impl Wires {
         Rc::new(Self {
             clock,
             admission: RefCell::new(Admission::new(settings.admit)),
+            ledger: RefCell::new(Ledger::new(settings.buffer_bytes)),
             settings: RefCell::new(settings),
             scratch: RefCell::new(Scratch::new()),
             entropy: RefCell::new(entropy),
@@ -74,6 +80,7 @@ impl Wires {
     /// For new connections; those that are there keep their TLS.
     pub(crate) fn set(&self, settings: WireSettings) {
         self.admission.borrow_mut().set(settings.admit);
+        self.ledger.borrow_mut().set_max(settings.buffer_bytes);
         *self.settings.borrow_mut() = settings;
     }
 
@@ -103,6 +110,8 @@ impl Wires {
     pub(super) fn close_link(&self, link: LinkId, deadline: Option<Monotonic>) {
         self.set_deadline(link, deadline, None);
         self.links.borrow_mut().remove(&link);
+        let freed = self.ledger.borrow_mut().leave(link);
+        self.wake(freed);
     }
 
     pub(super) fn set_deadline(
@@ -117,6 +126,46 @@ impl Wires {
             && let Some(alarm) = self.alarm.borrow().as_ref()
         {
             alarm.wake_by_ref();
+        }
+    }
+
+    /// The connection keeps so many bytes now.
+    pub(super) fn note_kept(&self, link: LinkId, bytes: usize) {
+        let to_wake = self.ledger.borrow_mut().note(link, bytes);
+        self.wake(to_wake);
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.ledger.borrow().bytes()
+    }
+
+    /// What is kept is so much that nothing more is taken in for this connection, which is woken when it may.
+    pub(super) fn may_read(&self, link: LinkId) -> bool {
+        self.ledger.borrow_mut().may_read(link)
+    }
+
+    pub(super) fn may_write(&self, link: LinkId) -> bool {
+        self.ledger.borrow_mut().may_write(link)
+    }
+
+    /// A connection has waited too long for room.
+    pub(super) fn make_room(&self) {
+        let doomed = self.ledger.borrow_mut().doom();
+        self.wake(doomed);
+    }
+
+    /// The connection has to give way to the others.
+    pub(super) fn is_doomed(&self, link: LinkId) -> bool {
+        self.ledger.borrow().is_doomed(link)
+    }
+
+    fn wake(&self, links: impl IntoIterator<Item = LinkId>) {
+        let mailboxes = self.links.borrow();
+        for link in links {
+            if let Some(mailbox) = mailboxes.get(&link) {
+                mailbox.wake();
+            }
         }
     }
 

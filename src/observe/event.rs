@@ -27,9 +27,6 @@ pub(crate) enum Event<'a> {
     CertificateMade {
         fingerprint: &'a dyn fmt::Display,
     },
-    CertificateEnds {
-        days_left: u64,
-    },
     ConnectionAccepted {
         from: IpAddr,
     },
@@ -65,6 +62,11 @@ pub(crate) enum Event<'a> {
         from: IpAddr,
         seconds: u64,
     },
+    /// It keeps more memory than anybody else, and there is none left.
+    ClientCrowds {
+        from: IpAddr,
+        bytes: usize,
+    },
     ConnectionEnded {
         from: IpAddr,
     },
@@ -90,9 +92,6 @@ pub(crate) enum Event<'a> {
     PeerForgotten {
         generation: u32,
     },
-    AdminAsked {
-        verb: &'a str,
-    },
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -108,8 +107,8 @@ impl Event<'_> {
             Self::StorageFailed { .. } => Level::Error,
             Self::AcceptFailed { .. }
             | Self::ReloadFailed { .. }
-            | Self::CertificateEnds { .. }
             | Self::LoginDelayed { .. }
+            | Self::ClientCrowds { .. }
             | Self::JoinFailed { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
@@ -123,8 +122,7 @@ impl Event<'_> {
             | Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
-            | Self::PeerForgotten { .. }
-            | Self::AdminAsked { .. } => Level::Info,
+            | Self::PeerForgotten { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
             | Self::SessionStarted { .. }
@@ -150,14 +148,13 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::ReloadFailed { .. }
             | Self::CertificateMade { .. }
-            | Self::CertificateEnds { .. }
+            | Self::ClientCrowds { .. }
             | Self::ConnectionEnded { .. }
             | Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
             | Self::JoinFailed { .. }
             | Self::PeerForgotten { .. }
-            | Self::AdminAsked { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -182,9 +179,6 @@ impl fmt::Display for Event<'_> {
             Self::CertificateMade { fingerprint } => {
                 write!(f, "self-signed certificate made sha256={fingerprint}")
             }
-            Self::CertificateEnds { days_left } => {
-                write!(f, "certificate ends soon days={days_left}")
-            }
             Self::ConnectionAccepted { from } => write!(f, "connection accepted from={from}"),
             Self::ConnectionRefused { from, why } => {
                 write!(f, "connection refused from={from} why={why}")
@@ -207,6 +201,12 @@ impl fmt::Display for Event<'_> {
             Self::ClientStalled { from, seconds } => {
                 write!(f, "client takes nothing from={from} seconds={seconds}")
             }
+            Self::ClientCrowds { from, bytes } => {
+                write!(
+                    f,
+                    "client is ended, memory is short from={from} bytes={bytes}"
+                )
+            }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
             Self::PeerRefused { from, why } => {
                 write!(f, "no connection of the pair from={from} why={why}")
@@ -223,7 +223,6 @@ impl fmt::Display for Event<'_> {
             Self::PeerForgotten { generation } => {
                 write!(f, "other board forgotten generation={generation}")
             }
-            Self::AdminAsked { verb } => write!(f, "administrator asks verb={verb}"),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

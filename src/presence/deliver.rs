@@ -28,7 +28,6 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
             jid,
             presence: Some(here),
             said,
-            ..
         } => {
             let Some((account, online)) = session(view, jid) else {
                 return;
@@ -49,7 +48,6 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
             jid,
             presence: None,
             said,
-            ..
         } => {
             let Some((account, online)) = session(view, jid) else {
                 return;

@@ -77,12 +77,10 @@ fn announce(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let presence = Present {
         priority,
         stanza: Arc::clone(&said),
-        at: view.now(),
     };
     let proposal = account_guarded(view, &own);
     Ok(proposal.soft(Soft::Presence {
         jid: request.from.clone(),
-        session: request.session,
         presence: Some(presence),
         said,
     }))
@@ -98,7 +96,6 @@ fn withdraw(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     }
     Ok(proposal.soft(Soft::Presence {
         jid: request.from.clone(),
-        session: request.session,
         presence: None,
         said: Arc::new(outgoing(request, None)),
     }))

@@ -79,7 +79,7 @@ fn parse_groups(item: Node<'_>) -> Result<Vec<Box<str>>, StanzaError> {
 }
 
 /// Appends the item as the user's clients see it; `None`: removed.
-pub(super) fn write(writer: &mut Writer, jid: &BareJid, contact: Option<&Contact>) {
+pub(crate) fn write(writer: &mut Writer, jid: &BareJid, contact: Option<&Contact>) {
     writer.start("item").attr("jid", jid.as_str());
     let Some(contact) = contact else {
         writer.attr("subscription", "remove").end();
@@ -101,7 +101,7 @@ pub(super) fn write(writer: &mut Writer, jid: &BareJid, contact: Option<&Contact
 }
 
 /// At most this many bytes are written for the contact.
-pub(super) fn size_bytes(jid: &BareJid, contact: &Contact) -> usize {
+pub(crate) fn size_bytes(jid: &BareJid, contact: &Contact) -> usize {
     let groups = contact.groups.iter();
     let groups = groups.map(|group| escaped_bytes(group).saturating_add(GROUP_OVERHEAD_BYTES));
     escaped_bytes(jid.as_str())

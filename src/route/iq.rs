@@ -13,7 +13,6 @@ use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::model::op::Soft;
 use crate::roster;
-use crate::route::message::blocked_by_sender;
 use crate::route::message::outgoing;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
@@ -74,7 +73,7 @@ fn for_nobody(view: &View<'_>, request: &Request, target: &Target) -> Result<Pro
 fn check_silence(view: &View<'_>, request: &Request, other: &BareJid) -> Result<(), Stop> {
     let to = other.to_jid();
     if view.account(&request.from.bare())?.blocks(&to) {
-        return Err(blocked_by_sender().into());
+        return Err(StanzaError::blocked().into());
     }
     if view.account(other)?.blocks(request.from.as_jid()) {
         return Err(StanzaError::new(Condition::ServiceUnavailable).into());

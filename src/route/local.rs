@@ -1,5 +1,6 @@
 //! Delivery to the sessions of an account (RFC 6121 section 8.5, XEP-0280).
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::base::jid::FullJid;
@@ -11,7 +12,6 @@ use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::Online;
 use crate::model::message::Message;
-use crate::model::position::Position;
 use crate::route::bounce;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
@@ -22,26 +22,35 @@ use crate::stanza::outgoing::Outgoing;
 pub(crate) fn deliver_message(view: &View<'_>, at: At, message: &Message, sends: &mut Sends) {
     let position = at.position;
     let sender = message.from.to_bare();
-    let is_copied = copies_allowed(message.kind, &message.payload);
+    // The payload is looked through for a device that wants copies, not for each message.
+    let is_copied = LazyCell::new(|| copies_allowed(message.kind, &message.payload));
     if let Some(account) = view.resident_account(&message.to.to_bare()) {
         let direct = recipients(account, &message.to);
         for online in &direct {
             sends.kept(online.session, position, How::Direct);
         }
-        if is_copied {
-            let others = account.online.values().filter(|one| {
-                one.carbons
-                    && one.jid.as_jid() != &message.from
-                    && direct.iter().all(|online| online.session != one.session)
-                    && wants_copy(one, &message.to)
-            });
-            for online in others {
-                sends.kept(online.session, position, How::CarbonReceived);
-            }
+        let others = account.online.values().filter(|one| {
+            one.carbons
+                && one.jid.as_jid() != &message.from
+                && direct.iter().all(|online| online.session != one.session)
+                && wants_copy(one, &message.to)
+                && *is_copied
+        });
+        for online in others {
+            sends.kept(online.session, position, How::CarbonReceived);
         }
     }
-    if is_copied && sender != message.to.to_bare() {
-        send_copies(view, message, position, sends);
+    // XEP-0280 section 8: the sender's other devices.
+    if sender != message.to.to_bare()
+        && let Some(account) = view.resident_account(&sender)
+    {
+        let others = account
+            .online
+            .values()
+            .filter(|one| one.carbons && one.jid.as_jid() != &message.from && *is_copied);
+        for online in others {
+            sends.kept(online.session, position, How::CarbonSent);
+        }
     }
 }
 
@@ -53,18 +62,6 @@ fn wants_copy(online: &Online, to: &Jid) -> bool {
             .presence
             .as_ref()
             .is_none_or(|here| here.priority >= 0)
-}
-
-/// XEP-0280 section 8: the sender's other devices.
-fn send_copies(view: &View<'_>, message: &Message, position: Position, sends: &mut Sends) {
-    let Some(account) = view.resident_account(&message.from.to_bare()) else {
-        return;
-    };
-    for online in account.online.values().filter(|online| online.carbons) {
-        if online.jid.as_jid() != &message.from {
-            sends.kept(online.session, position, How::CarbonSent);
-        }
-    }
 }
 
 /// XEP-0280 section 6.1: chat messages, and others with a body, unless the sender says no.

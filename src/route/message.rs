@@ -22,7 +22,6 @@ use crate::stanza::Kind;
 use crate::stanza::MessageType;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
-use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
 
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
@@ -40,7 +39,7 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     let sender = view.account(&own)?;
     let account = view.account(&recipient)?;
     if sender.blocks(&to) {
-        return Err(blocked_by_sender().into());
+        return Err(StanzaError::blocked().into());
     }
     if !account.exists() || account.blocks(request.from.as_jid()) {
         // XEP-0191 section 3: the blocked one learns no more than of an account that is not there.
@@ -98,11 +97,6 @@ fn unavailable(kind: MessageType) -> Result<Proposal, Stop> {
 /// The server itself reads no messages.
 fn to_server(kind: MessageType) -> Result<Proposal, Stop> {
     unavailable(kind)
-}
-
-/// XEP-0191 section 3.2: the user has blocked whom it writes to.
-pub(crate) fn blocked_by_sender() -> StanzaError {
-    StanzaError::new(Condition::NotAcceptable).with_detail("blocked", ns::BLOCKING_ERRORS)
 }
 
 fn kept(

@@ -56,7 +56,14 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         }
         Kind::Message(_) => message::evaluate(view, request),
         Kind::Presence(_) => presence::evaluate(view, request),
-        Kind::Iq(_) => iq::evaluate(view, request),
+        Kind::Iq(_) => {
+            let mut proposal = iq::evaluate(view, request)?;
+            // The rooms first: what they say of it is heard before the block holds.
+            let mut ops = muc::block_ops(view, &request.from, &proposal.ops);
+            ops.append(&mut proposal.ops);
+            proposal.ops = ops;
+            Ok(proposal)
+        }
     }
 }
 

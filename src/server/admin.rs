@@ -4,6 +4,8 @@
 //! and `status`, then exactly one `done` or `failed`. Whoever can open the socket (mode 0600) may do
 //! everything, as whoever can read the data folder may anyway.
 
+use std::collections::BTreeMap;
+
 use miniserde::Deserialize;
 use miniserde::Serialize;
 use miniserde::json;
@@ -49,9 +51,6 @@ pub(crate) enum Request {
         path: String,
     },
     Export {
-        path: String,
-    },
-    Import {
         path: String,
     },
 }
@@ -108,6 +107,8 @@ pub(crate) struct Status {
     pub(crate) certificate_fingerprint: String,
     /// XEP-0082 date.
     pub(crate) certificate_expires: String,
+    /// What was counted since the start, by the name of the counter.
+    pub(crate) counters: BTreeMap<String, u64>,
 }
 
 /// Why a line is no request or no reply: the other side is another program or version.
@@ -152,7 +153,6 @@ impl Request {
             Self::PairStatus => "pair-status",
             Self::Backup { .. } => "backup",
             Self::Export { .. } => "export",
-            Self::Import { .. } => "import",
         });
         match self.clone() {
             Self::UserAdd {
@@ -173,7 +173,7 @@ impl Request {
                 line.flag = Some(is_enabled);
             }
             Self::UserDelete { name } => line.name = Some(name),
-            Self::Backup { path } | Self::Export { path } | Self::Import { path } => {
+            Self::Backup { path } | Self::Export { path } => {
                 line.path = Some(path);
             }
             Self::PairInvite { addresses } | Self::PairReplace { addresses } => {
@@ -218,7 +218,6 @@ impl Request {
             "pair-status" => Self::PairStatus,
             "backup" => Self::Backup { path: path? },
             "export" => Self::Export { path: path? },
-            "import" => Self::Import { path: path? },
             _ => return Err(LineError::UnknownVerb),
         })
     }
@@ -306,7 +305,6 @@ mod tests {
             Request::PairStatus,
             Request::Backup { path: text() },
             Request::Export { path: text() },
-            Request::Import { path: text() },
         ] {
             let line = request.write();
             assert!(!line.contains('\n'));
@@ -323,6 +321,7 @@ mod tests {
         };
         let status = Status {
             sessions: 7,
+            counters: BTreeMap::from([("logins".to_owned(), 3)]),
             ..<Status as Default>::default()
         };
         for reply in [

@@ -37,6 +37,7 @@ use crate::model::row::RecordKey;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
+use crate::observe::metric;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::admin::SOCKET_FILE;
@@ -47,6 +48,7 @@ use crate::server::pair::Pair;
 use crate::server::pair::PairError;
 use crate::server::pair::PairReport;
 use crate::server::pair::invite::InviteLine;
+use crate::server::portable::Export;
 use crate::server::run;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -188,9 +190,7 @@ impl Site {
                 Ok(())
             }
             Request::Backup { path } => self.backup(path, say).await,
-            Request::Export { .. } | Request::Import { .. } => {
-                Err("this version cannot do that yet".to_owned())
-            }
+            Request::Export { path } => self.export(path, say).await,
         };
         say(match done {
             Ok(()) => Reply::Done,
@@ -297,15 +297,27 @@ impl Site {
     async fn backup(&self, path: String, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         self.node.checkpoint().await;
         let store = std::sync::Arc::clone(&self.node.store);
-        let (tell, told) = channel::unbounded();
-        let work = smol::unblock(move || write_backup(&store, Path::new(&path), &tell));
-        let telling = async {
-            while let Ok((done, total)) = told.recv().await {
-                say(Reply::Progress { done, total });
-            }
+        told(say, move |tell| {
+            write_backup(&store, Path::new(&path), tell)
+        })
+        .await
+    }
+
+    /// All accounts as files for other servers.
+    async fn export(&self, path: String, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+        self.node.checkpoint().await;
+        let export = Export {
+            store: std::sync::Arc::clone(&self.node.store),
+            domain: self.domain.clone(),
+            users: self.users().await?.into_keys().collect(),
+            folder: path.into(),
         };
-        let (written, ()) = future::zip(work, telling).await;
-        written
+        told(say, move |tell| {
+            export.run(&mut |done, total| {
+                tell.try_send((done, total)).ok();
+            })
+        })
+        .await
     }
 
     fn pair_state(&self) -> PairState {
@@ -341,9 +353,28 @@ impl Site {
             resident_bytes: resident_bytes(),
             certificate_fingerprint: fingerprint,
             certificate_expires: expires,
+            counters: metric::all()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         }));
         Ok(())
     }
+}
+
+/// Long work off the thread of the core; what it says of its progress is told meanwhile.
+async fn told(
+    say: &mut dyn FnMut(Reply),
+    work: impl FnOnce(&channel::Sender<(u64, u64)>) -> Result<(), String> + Send + 'static,
+) -> Result<(), String> {
+    let (tell, told) = channel::unbounded();
+    let work = smol::unblock(move || work(&tell));
+    let telling = async {
+        while let Ok((done, total)) = told.recv().await {
+            say(Reply::Progress { done, total });
+        }
+    };
+    let (written, ()) = future::zip(work, telling).await;
+    written
 }
 
 /// A page of accounts with their state, from the tables.

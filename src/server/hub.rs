@@ -36,8 +36,9 @@ use crate::net::hub::Mailbox;
 use crate::server::translate;
 use crate::store::Store;
 
-/// Inputs that may pile up before connections are read no further.
+/// Inputs, and bytes of their stanzas, that may pile up before connections are read no further.
 const INBOX_MAX: usize = 1_024;
+const INBOX_BYTES_MAX: usize = 2 << 20;
 
 /// Between two looks at how far a checkpoint is.
 const CHECKPOINT_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
@@ -53,6 +54,7 @@ pub(crate) struct Node {
     pub(super) store: Arc<Store>,
     disk: Sender<Request>,
     inbox: RefCell<VecDeque<Input>>,
+    inbox_bytes: Cell<usize>,
     disk_done: RefCell<VecDeque<Result<(), Failure>>>,
     waker: RefCell<Option<Waker>>,
     /// The core has outputs that no input of the inbox brought about.
@@ -83,6 +85,7 @@ impl Node {
             store,
             disk,
             inbox: RefCell::default(),
+            inbox_bytes: Cell::new(0),
             disk_done: RefCell::default(),
             waker: RefCell::default(),
             is_woken: Cell::new(false),
@@ -105,6 +108,8 @@ impl Node {
 
     /// Takes down an input; the node's task works on it soon.
     pub(super) fn post(&self, input: Input) {
+        self.inbox_bytes
+            .set(self.inbox_bytes.get() + stanza_bytes(&input));
         self.inbox.borrow_mut().push_back(input);
         self.wake();
     }
@@ -160,7 +165,7 @@ impl Node {
         loop {
             let done = self.disk_done.borrow_mut().pop_front();
             let input = if done.is_none() {
-                self.inbox.borrow_mut().pop_front()
+                self.take_input()
             } else {
                 None
             };
@@ -188,6 +193,13 @@ impl Node {
         }
         self.release_held();
         None
+    }
+
+    fn take_input(&self) -> Option<Input> {
+        let input = self.inbox.borrow_mut().pop_front()?;
+        let left = self.inbox_bytes.get().saturating_sub(stanza_bytes(&input));
+        self.inbox_bytes.set(left);
+        Some(input)
     }
 
     fn perform(self: &Rc<Self>) {
@@ -242,6 +254,13 @@ impl Node {
     }
 }
 
+fn stanza_bytes(input: &Input) -> usize {
+    match input {
+        Input::Stanza { stanza, .. } => stanza.element.bytes().len(),
+        _ => 0,
+    }
+}
+
 impl Hub for Node {
     fn handle_open(&self, link: LinkId, mailbox: &Rc<Mailbox>) {
         self.mailboxes.borrow_mut().insert(link, Rc::clone(mailbox));
@@ -262,8 +281,9 @@ impl Hub for Node {
     }
 
     fn wants_input(&self, link: LinkId) -> bool {
-        let wants =
-            self.inbox.borrow().len() < INBOX_MAX && self.engine.borrow().core.wants_input(link);
+        let wants = self.inbox.borrow().len() < INBOX_MAX
+            && self.inbox_bytes.get() < INBOX_BYTES_MAX
+            && self.engine.borrow().core.wants_input(link);
         if !wants {
             self.held.borrow_mut().insert(link);
         }

@@ -8,6 +8,7 @@ pub(crate) mod log_sink;
 pub(crate) mod pair;
 pub(crate) mod perform;
 mod plan;
+pub(crate) mod portable;
 pub(crate) mod reload;
 pub(crate) mod retention;
 pub(crate) mod run;

@@ -9,6 +9,7 @@ use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
 use crate::c2s;
 use crate::config::settings::Registration;
+use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::core::CoreLimits;
 use crate::effect::settings::Limits as Bounds;
@@ -80,11 +81,12 @@ pub(super) fn wire_settings(
             connections_max: limits.connections,
             connections_per_address_max: limits.connections_per_address,
             strangers_max: limits.handshakes,
-            login: limits.login,
             free_failures: limits.login_failures,
         },
         stall: limits.stall,
         bytes_per_second: limits.bytes_per_second,
+        stanzas_per_second: limits.stanzas_per_second,
+        buffer_bytes: usize::try_from(limits.buffer_bytes).unwrap_or(usize::MAX),
     })
 }
 
@@ -109,12 +111,13 @@ pub(super) fn policies(settings: &Settings) -> Policies {
             roster_items_max: settings.limits.roster_contacts,
             blocked_max: settings.limits.blocked_addresses,
             untaken_max: settings.quota.offline_messages,
+            rooms_max: settings.limits.rooms,
             rooms_per_user_max: settings.quota.rooms_per_account,
             sessions_max: settings.limits.sessions_per_account,
             occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
             ..Bounds::default()
         },
-        rooms_by_admins_only: false,
+        rooms_by_admins_only: settings.muc_create == RoomMakers::Admins,
         started: Clock::of_the_day(),
         ids: StanzaIds::default(),
     }
@@ -129,6 +132,7 @@ pub(super) fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
     };
     CoreLimits {
         stanza_bytes: limits.stanza_bytes,
+        queue_bytes: usize::try_from(limits.queue_bytes).unwrap_or(usize::MAX),
         tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),
         resume_ms_max: u64::try_from(limits.resume.as_millis()).unwrap_or(u64::MAX),
         ..CoreLimits::default()

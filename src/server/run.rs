@@ -16,6 +16,7 @@ use smol::LocalExecutor;
 use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
 use crate::config::settings::Settings;
+use crate::core::Now;
 use crate::core::engine::EngineError;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
@@ -41,6 +42,9 @@ use crate::server::pair::file::FileError;
 use crate::server::pair::joiner;
 use crate::server::pair::offline;
 use crate::server::plan;
+use crate::server::portable;
+use crate::server::portable::ImportError;
+use crate::server::portable::Imported;
 use crate::server::reload::Reload;
 use crate::server::reload::Reread;
 use crate::server::retention;
@@ -266,6 +270,29 @@ pub(crate) fn restore(
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::new(disk), cache).map_err(store_error)?;
     store.restore(file, tell).map_err(RunError::Backup)
+}
+
+/// Brings the accounts of a file into the data of a server that is stopped.
+pub(crate) fn import(
+    settings: &Settings,
+    path: &Path,
+    tell: &mut portable::Tell<'_>,
+) -> Result<Imported, ImportError> {
+    let home = Home::Folder(&settings.data);
+    let disk = Folder::open(&settings.data).map_err(StartError::Disk)?;
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
+    let store = Store::open(Arc::clone(&disk), cache)?;
+    let target = portable::Target {
+        domain: &settings.domain,
+        limits: &plan::policies(settings).limits,
+        tail_bytes: plan::core_limits(settings, &home).tail_bytes,
+        now: Now {
+            monotonic: Clock::start().steady(),
+            wall: Clock::of_the_day(),
+        },
+    };
+    portable::import(path, &target, (disk, store), tell)
 }
 
 /// Everything that may be saved late is saved, and durable.

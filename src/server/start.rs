@@ -16,6 +16,7 @@ use crate::core::Start;
 use crate::core::boot::Boot;
 use crate::core::boot::Secrets;
 use crate::core::boot::UnreadableRecord;
+use crate::core::empty::Rooms;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
 use crate::effect::settings::Settings as Policies;
@@ -39,10 +40,10 @@ use crate::store::disk::log::LogError;
 use crate::store::disk::log::LogFiles;
 
 /// The number of this node; one board has no peer to tell itself from.
-const NODE: u8 = 0;
+pub(super) const NODE: u8 = 0;
 
 /// What a start has to write at once: the record of its epoch, and perhaps the secrets.
-const FIRST_BYTES: u64 = 16_384;
+pub(super) const FIRST_BYTES: u64 = 16_384;
 
 /// Why there is no node.
 #[derive(Debug)]
@@ -100,6 +101,9 @@ pub(crate) fn start(
     let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
     let rows = node_rows(&store)?;
+    let rooms = Rooms {
+        there: store.rooms().map_err(StartError::Store)?,
+    };
     let (engine, secrets) = begin(
         &mut files,
         boot,
@@ -108,6 +112,7 @@ pub(crate) fn start(
             now,
             salt,
             rows,
+            rooms,
             policies,
             limits,
             entropy,
@@ -129,7 +134,7 @@ pub(crate) fn start(
     })
 }
 
-fn recover(
+pub(super) fn recover(
     files: &mut LogFiles,
     boot: &mut Boot,
     applied_to: u128,
@@ -149,7 +154,7 @@ fn recover(
     }
 }
 
-fn node_rows(store: &Store) -> Result<Rows, StartError> {
+pub(super) fn node_rows(store: &Store) -> Result<Rows, StartError> {
     match store.load(&RecordKey::Node).map_err(StartError::Store)? {
         Loaded::Node { rows } => Ok(rows),
         Loaded::Account { .. } | Loaded::Room { .. } => Ok(Rows::default()),
@@ -160,6 +165,7 @@ struct Beginning {
     now: Now,
     salt: u32,
     rows: Rows,
+    rooms: Rooms,
     policies: Arc<Policies>,
     limits: CoreLimits,
     entropy: SystemEntropy,
@@ -193,6 +199,7 @@ fn begin(
         stamp: boot.stamp,
         salt: with.salt,
         tail: boot.tail,
+        rooms: with.rooms,
         ids: secrets.ids.clone(),
         settings: with.policies,
         limits: with.limits,
@@ -202,7 +209,12 @@ fn begin(
     Ok((Engine::new(start, log), secrets))
 }
 
-fn append(log: &mut Log, position: u128, kind: Kind, bytes: &[u8]) -> Result<(), StartError> {
+pub(super) fn append(
+    log: &mut Log,
+    position: u128,
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<(), StartError> {
     // The only thing that can be missing is space.
     log.append(position, kind, bytes)
         .map_err(|_| StartError::Disk(DiskError::NoSpace))
@@ -210,11 +222,11 @@ fn append(log: &mut Log, position: u128, kind: Kind, bytes: &[u8]) -> Result<(),
 
 /// Performs what the log asks for until everything up to `upto` is durable. Segments are made ready
 /// later: nobody waits for them yet.
-fn settle(files: &mut LogFiles, log: &mut Log, upto: u128) -> Result<(), StartError> {
+pub(super) fn settle(files: &mut LogFiles, log: &mut Log, upto: u128) -> Result<(), StartError> {
     drive(files, log, |log| log.durable() >= upto)
 }
 
-fn drive(
+pub(super) fn drive(
     files: &mut LogFiles,
     log: &mut Log,
     is_done: impl Fn(&Log) -> bool,

@@ -92,14 +92,14 @@ impl Node {
                 self.post(Input::Token { link, wish });
             }
             c2s::Output::Register(register) => self.register(link, register),
-            c2s::Output::Stanza(received) => {
+            c2s::Output::Stanza(stanza) => {
                 self.post(Input::Stanza {
                     link,
-                    stanza: Arc::new(received.stanza),
+                    stanza: Arc::new(stanza),
                 });
             }
-            c2s::Output::Answered(received) => {
-                let answer = received.stanza.map(Into::into);
+            c2s::Output::Answered(answer) => {
+                let answer = answer.map(Into::into);
                 self.post(Input::PreAnswered { link, answer });
             }
             c2s::Output::Management(management) => self.post(manage(link, management)),
@@ -342,6 +342,7 @@ pub(super) fn failure(why: EndReason) -> Failure {
     match why {
         EndReason::Conflict => Failure::LocalConflict,
         EndReason::PolicyViolation => Failure::PeerSlow,
+        EndReason::Crowding => Failure::LocalFull,
         EndReason::HandledTooMuch { h, sent } => Failure::PeerHandled { h, sent },
         EndReason::NotAuthorized => Failure::LocalRevoked,
         EndReason::Reset => Failure::LocalReset,

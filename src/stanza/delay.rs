@@ -2,7 +2,6 @@
 
 use crate::base::time::Timestamp;
 use crate::stanza::ns;
-use crate::xml::Node;
 use crate::xml::Writer;
 
 /// The element `<delay/>` for `stamp`; `from` is who kept the stanza back.
@@ -19,10 +18,4 @@ pub(crate) fn to_bytes(stamp: Timestamp, from: Option<&str>) -> Vec<u8> {
     let mut writer = Writer::new();
     write(&mut writer, stamp, from);
     writer.finish()
-}
-
-/// The moment that a stanza, or whatever has `<delay/>` as child, says it was sent. The sender may lie.
-pub(crate) fn parse(parent: Node<'_>) -> Option<Timestamp> {
-    let delay = parent.child("delay", ns::DELAY)?;
-    Timestamp::parse_xep0082(&delay.attr("stamp")?).ok()
 }

@@ -205,32 +205,6 @@ impl Stanza {
         }
     }
 
-    /// Appends the stanza with other addresses; the payload is copied as it is, `extra` follows it.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, from: &Jid, to: Option<&Jid>, extra: &[u8]) {
-        let payload = self.root().inner();
-        self.write_with_payload(out, from, to, &[&payload, extra]);
-    }
-
-    /// Appends the stanza with other addresses and other content.
-    pub(crate) fn write_with_payload(
-        &self,
-        out: &mut Vec<u8>,
-        from: &Jid,
-        to: Option<&Jid>,
-        payload: &[&[u8]],
-    ) {
-        let length: usize = payload.iter().map(|part| part.len()).sum();
-        out.reserve(length + 128 + from.as_str().len() + to.map_or(0, |to| to.as_str().len()));
-        let header = Header {
-            kind: self.kind,
-            from: Some(from),
-            to,
-            id: self.id.as_deref(),
-            lang: self.lang.as_deref(),
-        };
-        header.write(out, payload);
-    }
-
     /// The answer to an IQ get or set, with addresses swapped; `None` for anything else.
     pub(crate) fn to_result(&self, payload: &[u8]) -> Option<Vec<u8>> {
         self.query()?;

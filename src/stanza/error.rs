@@ -4,14 +4,12 @@ use std::borrow::Cow;
 
 use crate::base::jid::Jid;
 use crate::stanza::Kind;
-use crate::stanza::Stanza;
 use crate::stanza::envelope::Header;
 use crate::stanza::envelope::IqType;
 use crate::stanza::envelope::MessageType;
 use crate::stanza::envelope::PresenceType;
 use crate::stanza::ns;
 use crate::xml::Element;
-use crate::xml::Node;
 use crate::xml::Writer;
 
 /// What the sender should do (RFC 6120 section 8.3.2).
@@ -21,8 +19,6 @@ pub(crate) enum ErrorType {
     Auth,
     /// Do not retry.
     Cancel,
-    /// Proceed; it was a warning.
-    Continue,
     /// Retry after changing what was sent.
     Modify,
     /// Retry after waiting.
@@ -31,15 +27,13 @@ pub(crate) enum ErrorType {
 
 macro_rules! conditions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $kind:ident;)*) => {
-        /// The defined conditions (RFC 6120 section 8.3.3).
+        /// The defined conditions that are used here (RFC 6120 section 8.3.3).
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(crate) enum Condition {
             $($(#[$doc])* $variant,)*
         }
 
         impl Condition {
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
-
             pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
@@ -61,8 +55,6 @@ conditions! {
     Conflict = "conflict", Cancel;
     FeatureNotImplemented = "feature-not-implemented", Cancel;
     Forbidden = "forbidden", Auth;
-    /// Its content may be a new address, as URI.
-    Gone = "gone", Cancel;
     InternalServerError = "internal-server-error", Cancel;
     ItemNotFound = "item-not-found", Cancel;
     JidMalformed = "jid-malformed", Modify;
@@ -70,16 +62,10 @@ conditions! {
     NotAllowed = "not-allowed", Cancel;
     NotAuthorized = "not-authorized", Auth;
     PolicyViolation = "policy-violation", Modify;
-    RecipientUnavailable = "recipient-unavailable", Wait;
-    /// Its content may be another address, as URI.
-    Redirect = "redirect", Modify;
     RegistrationRequired = "registration-required", Auth;
     RemoteServerNotFound = "remote-server-not-found", Cancel;
-    RemoteServerTimeout = "remote-server-timeout", Wait;
     ResourceConstraint = "resource-constraint", Wait;
     ServiceUnavailable = "service-unavailable", Cancel;
-    SubscriptionRequired = "subscription-required", Auth;
-    Undefined = "undefined-condition", Cancel;
     UnexpectedRequest = "unexpected-request", Wait;
 }
 
@@ -88,8 +74,6 @@ conditions! {
 pub(crate) struct StanzaError {
     pub(crate) kind: ErrorType,
     pub(crate) condition: Condition,
-    /// The new address in `gone` and `redirect`, as URI.
-    pub(crate) uri: Option<Box<str>>,
     /// Who found the error, if not the one the stanza was for.
     pub(crate) by: Option<Jid>,
     /// For people, in English.
@@ -104,7 +88,6 @@ impl StanzaError {
         Self {
             kind: condition.usual_type(),
             condition,
-            uri: None,
             by: None,
             text: None,
             detail: None,
@@ -126,9 +109,9 @@ impl StanzaError {
         self
     }
 
-    pub(crate) fn with_uri(mut self, uri: &str) -> Self {
-        self.uri = Some(uri.into());
-        self
+    /// XEP-0191 section 3: the sender itself has blocked whom it writes to.
+    pub(crate) fn blocked() -> Self {
+        Self::new(Condition::NotAcceptable).with_detail("blocked", ns::BLOCKING_ERRORS)
     }
 
     pub(crate) fn with_detail(mut self, name: &'static str, namespace: &'static str) -> Self {
@@ -136,24 +119,10 @@ impl StanzaError {
         self
     }
 
-    /// The error stanza for the sender of `stanza`: addresses swapped, id kept, payload not repeated.
+    /// The error stanza for the sender of what `Stanza::parse` refused: addresses swapped, id kept, payload not
+    /// repeated. `sender` is known from the stream.
     ///
     /// `None` for errors and IQ results, which are never answered (RFC 6120 section 8.3.1).
-    pub(crate) fn reply(&self, stanza: &Stanza) -> Option<Vec<u8>> {
-        if !stanza.kind.may_bounce() {
-            return None;
-        }
-        let header = Header {
-            kind: as_error(stanza.kind),
-            from: stanza.to.as_ref(),
-            to: stanza.from.as_ref(),
-            id: stanza.id.as_deref(),
-            lang: None,
-        };
-        Some(self.write_stanza(&header))
-    }
-
-    /// As [`StanzaError::reply`], for what [`Stanza::parse`] refused. `sender` is known from the stream.
     pub(crate) fn reply_to_element(&self, element: &Element, sender: &Jid) -> Option<Vec<u8>> {
         let root = element.root();
         let kind = match root.name() {
@@ -182,7 +151,6 @@ impl StanzaError {
         let kind = match self.kind {
             ErrorType::Auth => "auth",
             ErrorType::Cancel => "cancel",
-            ErrorType::Continue => "continue",
             ErrorType::Modify => "modify",
             ErrorType::Wait => "wait",
         };
@@ -190,11 +158,7 @@ impl StanzaError {
             .start("error")
             .attr("type", kind)
             .attr_opt("by", self.by.as_ref().map(Jid::as_str));
-        writer.start_ns(self.condition.name(), ns::STANZA_ERRORS);
-        if let Some(uri) = &self.uri {
-            writer.text(uri);
-        }
-        writer.end();
+        writer.empty_ns(self.condition.name(), ns::STANZA_ERRORS);
         if let Some(text) = &self.text {
             writer
                 .start_ns("text", ns::STANZA_ERRORS)
@@ -222,34 +186,4 @@ impl From<Condition> for StanzaError {
     }
 }
 
-impl Condition {
-    /// The condition that an error stanza carries; unknown ones count as `undefined-condition`
-    /// (RFC 6120 section 8.3.3.21). `None` without `<error/>`.
-    pub(crate) fn of(root: Node<'_>) -> Option<Self> {
-        let error = root.child("error", ns::CLIENT)?;
-        let defined = error
-            .children()
-            .filter(|child| child.ns() == ns::STANZA_ERRORS);
-        let known = |child: Node<'_>| {
-            let name = child.name();
-            Self::ALL
-                .iter()
-                .copied()
-                .find(|condition| condition.name() == name)
-        };
-        Some(
-            defined
-                .into_iter()
-                .find_map(known)
-                .unwrap_or(Self::Undefined),
-        )
-    }
-}
-
-fn as_error(kind: Kind) -> Kind {
-    match kind {
-        Kind::Message(_) => Kind::Message(MessageType::Error),
-        Kind::Presence(_) => Kind::Presence(PresenceType::Error),
-        Kind::Iq(_) => Kind::Iq(IqType::Error),
-    }
-}
+impl Condition {}

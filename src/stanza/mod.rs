@@ -4,7 +4,6 @@ pub(crate) mod delay;
 mod envelope;
 mod error;
 pub(crate) mod form;
-pub(crate) mod hints;
 pub(crate) mod ids;
 pub(crate) mod ns;
 pub(crate) mod outgoing;

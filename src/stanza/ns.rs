@@ -2,16 +2,12 @@
 
 use crate::xml::HOME_NAMESPACE;
 use crate::xml::STREAM_NAMESPACE;
-use crate::xml::XML_NAMESPACE;
 
 /// Stanzas between a client and a server (RFC 6120 section 4.8.2).
 pub(crate) const CLIENT: &str = HOME_NAMESPACE;
 
 /// The root of a stream and its features (RFC 6120 section 4.8.1).
 pub(crate) const STREAM: &str = STREAM_NAMESPACE;
-
-/// The attribute `xml:lang` (Namespaces in XML).
-pub(crate) const XML: &str = XML_NAMESPACE;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {$(
@@ -22,8 +18,6 @@ macro_rules! names {
 
 // Streams and stanzas: RFC 6120, RFC 6121, RFC 7395.
 names! {
-    /// Stanzas between servers (RFC 6120 section 4.8.2).
-    SERVER = "jabber:server";
     /// Conditions in stream errors (RFC 6120 section 4.9.2).
     STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams";
     /// Conditions in stanza errors (RFC 6120 section 8.3.2).
@@ -42,8 +36,6 @@ names! {
     ROSTER_VERSIONS = "urn:xmpp:features:rosterver";
     /// Stream feature of subscriptions approved in advance (RFC 6121 section 3.4).
     PRE_APPROVAL = "urn:xmpp:features:pre-approval";
-    /// Open and close of streams over WebSocket (RFC 7395 section 3.3).
-    FRAMING = "urn:ietf:params:xml:ns:xmpp-framing";
 }
 
 // Streams and sessions.
@@ -52,16 +44,10 @@ names! {
     REGISTER = "jabber:iq:register";
     /// XEP-0077: its stream feature.
     REGISTER_FEATURE = "http://jabber.org/features/iq-register";
-    /// XEP-0138: stream compression.
-    COMPRESS = "http://jabber.org/protocol/compress";
     /// XEP-0198: stream management.
     SM = "urn:xmpp:sm:3";
-    /// XEP-0220: server dialback.
-    DIALBACK = "jabber:server:dialback";
     /// XEP-0280: message carbons.
     CARBONS = "urn:xmpp:carbons:2";
-    /// XEP-0297: stanza forwarding.
-    FORWARD = "urn:xmpp:forward:0";
     /// XEP-0352: client state indication.
     CSI = "urn:xmpp:csi:0";
     /// XEP-0386: Bind 2.
@@ -70,10 +56,6 @@ names! {
     SASL2 = "urn:xmpp:sasl:2";
     /// XEP-0440: SASL channel-binding types.
     CHANNEL_BINDING = "urn:xmpp:sasl-cb:0";
-    /// XEP-0445: pre-authenticated registration.
-    PRE_AUTHENTICATION = "urn:xmpp:pars:0";
-    /// XEP-0445: registration with a token.
-    REGISTER_TOKEN = "urn:xmpp:ibr-token:0";
     /// XEP-0478: stream limits.
     STREAM_LIMITS = "urn:xmpp:stream-limits:0";
     /// XEP-0484: fast authentication streamlining tokens.
@@ -102,8 +84,6 @@ names! {
     VERSION = "jabber:iq:version";
     /// XEP-0115: entity capabilities.
     CAPS = "http://jabber.org/protocol/caps";
-    /// XEP-0153: vCard-based avatars.
-    VCARD_UPDATE = "vcard-temp:x:update";
     /// XEP-0157: contact addresses.
     SERVER_INFO = "http://jabber.org/network/serverinfo";
     /// XEP-0191: blocking command.
@@ -114,62 +94,46 @@ names! {
     PING = "urn:xmpp:ping";
     /// XEP-0202: entity time.
     TIME = "urn:xmpp:time";
-    /// XEP-0215: external services.
-    EXTERNAL_SERVICES = "urn:xmpp:extdisco:2";
     /// XEP-0313: message archive management.
     MAM = "urn:xmpp:mam:2";
     /// XEP-0313: its extended feature.
     MAM_EXTENDED = "urn:xmpp:mam:2#extended";
-    /// XEP-0357: push notifications.
-    PUSH = "urn:xmpp:push:0";
-    /// XEP-0363: HTTP file upload.
-    UPLOAD = "urn:xmpp:http:upload:0";
-    /// XEP-0401: command that makes an invitation to a contact.
-    INVITE = "urn:xmpp:invite#invite";
-    /// XEP-0401: command that makes an invitation to an account.
-    INVITE_ACCOUNT = "urn:xmpp:invite#create-account";
-    /// XEP-0411: bookmarks conversion.
-    BOOKMARKS_CONVERSION = "urn:xmpp:bookmarks-conversion:0";
-    /// XEP-0398: avatar conversion between PEP and vCard.
-    AVATAR_CONVERSION = "urn:xmpp:pep-vcard-conversion:0";
 }
 
 // What stands in messages and presence.
 names! {
-    /// XEP-0085: chat states.
-    CHAT_STATES = "http://jabber.org/protocol/chatstates";
     /// XEP-0184: delivery receipts.
     RECEIPTS = "urn:xmpp:receipts";
     /// XEP-0203: delayed delivery.
     DELAY = "urn:xmpp:delay";
     /// XEP-0249: direct invitations to rooms.
     DIRECT_INVITATION = "jabber:x:conference";
-    /// XEP-0308: last message correction.
-    CORRECT = "urn:xmpp:message-correct:0";
-    /// XEP-0319: last user interaction.
-    IDLE = "urn:xmpp:idle:1";
     /// XEP-0333: displayed markers.
     MARKERS = "urn:xmpp:chat-markers:0";
     /// XEP-0334: message processing hints.
     HINTS = "urn:xmpp:hints";
-    /// XEP-0353: Jingle message initiation.
-    JINGLE_MESSAGE = "urn:xmpp:jingle-message:0";
     /// XEP-0359: unique and stable stanza ids.
     SID = "urn:xmpp:sid:0";
-    /// XEP-0380: explicit message encryption.
-    ENCRYPTION = "urn:xmpp:eme:0";
-    /// XEP-0422: message fastening.
-    FASTEN = "urn:xmpp:fasten:0";
     /// XEP-0424: message retraction.
     RETRACT = "urn:xmpp:message-retract:1";
-    /// XEP-0425: moderated message retraction.
-    MODERATE = "urn:xmpp:message-moderate:1";
     /// XEP-0444: message reactions.
     REACTIONS = "urn:xmpp:reactions:0";
-    /// XEP-0490: message displayed synchronization.
-    DISPLAYED = "urn:xmpp:mds:displayed:0";
-    /// XEP-0490: help of the server with it.
-    DISPLAYED_ASSIST = "urn:xmpp:mds:server-assist:0";
+}
+
+// Accounts in files.
+names! {
+    /// XEP-0227: a server's accounts.
+    PIE = "urn:xmpp:pie:0";
+    /// XEP-0227: keys of a password.
+    PIE_SCRAM = "urn:xmpp:pie:0#scram";
+    /// XEP-0227: an archive.
+    PIE_MAM = "urn:xmpp:pie:0#mam";
+    /// XEP-0016: privacy lists; here the form that block lists have in files.
+    PRIVACY = "jabber:iq:privacy";
+    /// XEP-0297: a message inside of another element.
+    FORWARD = "urn:xmpp:forward:0";
+    /// XML Inclusions: the rest is in another file.
+    XINCLUDE = "http://www.w3.org/2001/XInclude";
 }
 
 // Rooms (XEP-0045 and around) and publish-subscribe (XEP-0060 and around).
@@ -192,22 +156,4 @@ names! {
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
     /// XEP-0421: occupant ids.
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
-    /// XEP-0060: publish-subscribe.
-    PUBSUB = "http://jabber.org/protocol/pubsub";
-    /// XEP-0060: its errors.
-    PUBSUB_ERRORS = "http://jabber.org/protocol/pubsub#errors";
-    /// XEP-0060: its notifications.
-    PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
-    /// XEP-0060: form type of a node's configuration.
-    PUBSUB_NODE_CONFIG = "http://jabber.org/protocol/pubsub#node_config";
-    /// XEP-0060: what owners do.
-    PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner";
-    /// XEP-0060: form type of preconditions of a publication.
-    PUBSUB_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options";
-    /// XEP-0084: node of avatar images.
-    AVATAR_IMAGE = "urn:xmpp:avatar:data";
-    /// XEP-0084: node of what avatars there are.
-    AVATAR_METADATA = "urn:xmpp:avatar:metadata";
-    /// XEP-0402: bookmarks.
-    BOOKMARKS = "urn:xmpp:bookmarks:1";
 }

@@ -169,11 +169,9 @@ impl Apply<'_, '_> {
             Some(Row::RoomConfig { config }) => config,
             _ => Arc::new(RoomConfig::default()),
         };
-        Ok(if config.is_listed() {
-            schema::ROOM_IS_PUBLIC
-        } else {
-            0
-        })
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        Ok(flag(config.is_listed(), schema::ROOM_IS_PUBLIC)
+            | flag(!config.persistent, schema::ROOM_IS_FLEETING))
     }
 
     /// Devices have taken what `covers` says; what was kept for them alone goes.

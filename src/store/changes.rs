@@ -265,7 +265,7 @@ impl<'t> Changes<'t> {
             Some(Some(message)) => message.places.clone(),
             Some(None) => Vec::new(),
             None => match self.tables.messages.get(&position.to_bytes())? {
-                Some(value) => schema::read_message_head(value.value())?.places,
+                Some(value) => schema::read_places(value.value())?,
                 None => Vec::new(),
             },
         };

@@ -1,5 +1,6 @@
 //! Lists of the accounts and rooms that exist, in order of address.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -15,6 +16,7 @@ use crate::store::error::StoreError;
 use crate::store::key::bare;
 use crate::store::schema;
 use crate::store::schema::ACCOUNT_IS_DISABLED;
+use crate::store::schema::ROOM_IS_FLEETING;
 use crate::store::schema::ROOM_IS_PUBLIC;
 
 pub(super) struct Accounts<'a> {
@@ -84,6 +86,16 @@ impl Rooms<'_> {
         }
         list.find(&newer)
     }
+}
+
+/// All rooms, with whether they persist.
+pub(super) fn rooms(snapshot: &ReadTransaction) -> Result<BTreeMap<BareJid, bool>, StoreError> {
+    let mut found = BTreeMap::new();
+    for row in snapshot.open_table(schema::ROOMS)?.range::<&str>(..)? {
+        let (name, flags) = row?;
+        found.insert(bare(name.value())?, flags.value() & ROOM_IS_FLEETING == 0);
+    }
+    Ok(found)
 }
 
 struct List<'a> {

@@ -128,11 +128,10 @@ pub(super) fn fetch(
         let Some(value) = table.get(&position.to_bytes())? else {
             continue;
         };
-        let (role, stamp, message) = schema::read_message(value.value())?;
+        let (stamp, message) = schema::read_message(value.value())?;
         found.push(Kept {
             position: *position,
             at: Timestamp::from_unix_ms(stamp.unix_ms()),
-            role,
             message: Arc::new(message),
         });
     }

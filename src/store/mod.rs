@@ -21,6 +21,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use redb::ReadableTable as _;
 use redb::WriteTransaction;
 
 use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
 use crate::base::limits::CHECKPOINT_CLEARS_MAX;
 use crate::base::limits::CHECKPOINT_LOOKS;
 use crate::base::limits::FRESH_TABLES_BYTES_MAX;
@@ -59,7 +61,6 @@ use crate::store::changes::Tables;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
-use crate::store::disk::memory::Memory;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
@@ -192,6 +193,11 @@ impl Store {
         })
     }
 
+    /// All rooms that exist, with whether they persist.
+    pub(crate) fn rooms(&self) -> Result<BTreeMap<BareJid, bool>, StoreError> {
+        self.read("listing the rooms", list::rooms)
+    }
+
     /// A record with all its rows. Takes time in proportion to their number.
     pub(crate) fn load(&self, key: &RecordKey) -> Result<Record, StoreError> {
         self.read("loading a record", |snapshot| load::load(snapshot, key))
@@ -273,8 +279,9 @@ impl Store {
 }
 
 /// Tables that are gone with the process.
+#[cfg(test)]
 pub(crate) fn memory(cache_bytes: usize) -> Result<Store, StoreError> {
-    Store::open(Arc::new(Memory::default()), cache_bytes)
+    Store::open(Arc::new(disk::memory::Memory::default()), cache_bytes)
 }
 
 fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {

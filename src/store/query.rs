@@ -52,6 +52,7 @@ pub(super) fn ask(
             page,
             since,
             bytes_max,
+            ..
         } => {
             let mut page = page.clone();
             page.start = page.start.max(*since);
@@ -165,11 +166,10 @@ impl Reader {
         let Some(value) = self.messages.get(&position.to_bytes())? else {
             return Ok(None);
         };
-        let (_, _, message) = schema::read_message(value.value())?;
+        let (_, message) = schema::read_message(value.value())?;
         Ok(Some(Kept {
             position,
             at: place.at,
-            role: place.role,
             message: Arc::new(message),
         }))
     }

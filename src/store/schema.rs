@@ -63,6 +63,9 @@ pub(super) const ACCOUNT_IS_DISABLED: u8 = 1;
 /// Flag of an entry of `rooms`: strangers may see it in the list.
 pub(super) const ROOM_IS_PUBLIC: u8 = 1;
 
+/// Flag of an entry of `rooms`: it ends with its last occupant.
+pub(super) const ROOM_IS_FLEETING: u8 = 2;
+
 /// The version that every value of variable form begins with.
 const VALUE_VERSION: u8 = 1;
 
@@ -155,43 +158,30 @@ pub(super) fn message_value(
     out
 }
 
-/// The head of a message's value.
-pub(super) struct MessageHead {
-    pub(super) stamp: Hlc,
-    pub(super) places: Vec<(Incarnation, Role)>,
-}
-
-pub(super) fn read_message_head(bytes: &[u8]) -> Result<MessageHead, StoreError> {
+/// The places of a message, without the message.
+pub(super) fn read_places(bytes: &[u8]) -> Result<Vec<(Incarnation, Role)>, StoreError> {
     let mut input = versioned(bytes)?;
-    Ok(message_head(&mut input)?)
-}
-
-fn message_head(input: &mut Reader<'_>) -> Result<MessageHead, CodecError> {
-    let stamp = Hlc::decode(input)?;
-    let count = usize::decode(input)?;
+    Hlc::decode(&mut input)?;
+    let count = usize::decode(&mut input)?;
     let mut places = Vec::new();
     for _ in 0..count {
         let archive = Incarnation(u64::from_be_bytes(input.array()?));
-        places.push((archive, Role::decode(input)?));
+        places.push((archive, Role::decode(&mut input)?));
     }
-    Ok(MessageHead { stamp, places })
+    Ok(places)
 }
 
-/// The first place's role, the stamp, and the message.
-pub(super) fn read_message(bytes: &[u8]) -> Result<(Role, Hlc, Message), StoreError> {
+/// The stamp and the message.
+pub(super) fn read_message(bytes: &[u8]) -> Result<(Hlc, Message), StoreError> {
     let mut input = versioned(bytes)?;
     let stamp = Hlc::decode(&mut input)?;
-    let mut role = Role::Said;
-    for index in 0..usize::decode(&mut input)? {
+    for _ in 0..usize::decode(&mut input)? {
         input.take(8)?;
-        let next = Role::decode(&mut input)?;
-        if index == 0 {
-            role = next;
-        }
+        Role::decode(&mut input)?;
     }
     let message = Message::decode(&mut input)?;
     input.end()?;
-    Ok((role, stamp, message))
+    Ok((stamp, message))
 }
 
 /// What an archive knows of a message without reading it.

@@ -53,6 +53,11 @@ impl Bindings {
         }
     }
 
+    /// Memory beyond its own size; what the stream declares is part of that.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.stack.heap_bytes() + self.extra.capacity()
+    }
+
     /// Forgets the declarations of elements at `depth` or deeper.
     pub(super) fn leave(&mut self, depth: u16) {
         self.stack.pop_while(|binding| binding.depth >= depth);

@@ -141,6 +141,13 @@ impl Framer {
             .map_or(0, |pending| pending.bytes.len())
     }
 
+    /// Memory of an unfinished element: its bytes, and what is known of them.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| {
+            size_of::<Pending>() + pending.bytes.capacity() + pending.tree.heap_bytes()
+        })
+    }
+
     /// How many of these the next call looks at again.
     #[cfg(test)]
     pub(super) fn bytes_to_see_again(&self) -> usize {
@@ -286,7 +293,7 @@ impl Framer {
         if matches!(bytes, [_, b'!' | b'?', ..]) {
             return Err(XmlError::Restricted);
         }
-        if tree.advance_root(bytes)? == Progress::Incomplete {
+        if tree.advance_tag(bytes, &Scope::EMPTY)? == Progress::Incomplete {
             return Ok(None);
         }
         let tag = Element::assemble(tree, bytes)?;

@@ -2,7 +2,7 @@
 //!
 //! A [`Framer`] cuts a stream into elements, however the bytes arrive; an [`Element`] is one piece of shared
 //! text with a small index of its nodes; a [`Node`] is a place in it. Nothing is decoded before it is asked
-//! for. A [`Writer`] makes new XML.
+//! for. A [`Document`] is a file that is read a piece at a time. A [`Writer`] makes new XML.
 //!
 //! The subset is that of RFC 6120 section 11.1: UTF-8, namespaces, the five predefined entities; no comments,
 //! no processing instructions, no document type. The only names of XMPP known here are [`HOME_NAMESPACE`] and
@@ -11,6 +11,7 @@
 mod bindings;
 mod chars;
 mod declaration;
+mod document;
 mod element;
 mod error;
 mod escape;
@@ -25,6 +26,9 @@ mod tag;
 mod tree;
 mod writer;
 
+pub(crate) use document::Document;
+pub(crate) use document::DocumentLimits;
+pub(crate) use document::Piece;
 pub(crate) use element::Element;
 pub(crate) use error::XmlError;
 pub(crate) use escape::append_attribute;

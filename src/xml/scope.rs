@@ -42,6 +42,13 @@ impl Scope {
         }
     }
 
+    /// As [`Scope::bind`], over a declaration further out.
+    pub(super) fn rebind(&mut self, prefix: &str, namespace: &str) {
+        self.bindings.retain(|(bound, _)| bound != prefix);
+        self.has_stream_prefix &= prefix != "stream";
+        self.bind(prefix, namespace);
+    }
+
     pub(super) fn default_namespace(&self) -> &str {
         &self.default
     }

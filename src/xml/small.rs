@@ -24,6 +24,11 @@ impl<T: Copy, const N: usize> Small<T, N> {
         }
     }
 
+    /// Memory beyond its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.spilled.capacity() * size_of::<T>()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.as_slice().len()
     }
@@ -42,11 +47,6 @@ impl<T: Copy, const N: usize> Small<T, N> {
         } else {
             &mut self.spilled
         }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.inline.clear();
-        self.spilled.clear();
     }
 
     pub(super) fn pop_while(&mut self, condition: impl Fn(&T) -> bool) {

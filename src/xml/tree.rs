@@ -66,6 +66,11 @@ impl Tree {
         }
     }
 
+    /// Memory beyond its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.nodes.heap_bytes() + self.bindings.heap_bytes()
+    }
+
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -90,8 +95,12 @@ impl Tree {
     }
 
     /// Reads one start tag and takes it for a whole element: the root of a stream.
-    pub(super) fn advance_root(&mut self, bytes: &[u8]) -> Result<Progress, XmlError> {
-        match self.read_start_tag(bytes, &Scope::EMPTY) {
+    pub(super) fn advance_tag(
+        &mut self,
+        bytes: &[u8],
+        scope: &Scope,
+    ) -> Result<Progress, XmlError> {
+        match self.read_start_tag(bytes, scope) {
             Ok(()) => Ok(Progress::Complete),
             Err(Stop::Incomplete) => Ok(Progress::Incomplete),
             Err(Stop::Error(error)) => Err(error),

@@ -105,6 +105,13 @@ impl Writer {
         self.out
     }
 
+    /// Gives the bytes so far; what is open is closed by the caller, elsewhere.
+    pub(crate) fn unfinished(&mut self) -> Vec<u8> {
+        self.close_tag();
+        self.open.clear();
+        std::mem::take(&mut self.out)
+    }
+
     fn close_tag(&mut self) {
         if self.in_tag {
             self.in_tag = false;

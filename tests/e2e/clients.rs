@@ -58,6 +58,14 @@ scenarios! {
     profanity_spends_an_evening_inside_tls: "profanity/evening.py", Tls;
 }
 
+#[test]
+#[ignore = "needs the clients that tests/e2e/clients/install installs"]
+fn slixmpp_finds_everything_after_a_move() {
+    let script = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp/moved.py");
+    let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");
+    Server::moved().assert_passes(&python, &[script.to_str().unwrap()], SCENARIO_MAX);
+}
+
 /// Two minutes of tests, and on a first run as long for Maven's downloads; some hosts are slow.
 const SMACK_MAX: Duration = Duration::from_mins(15);
 

@@ -66,6 +66,38 @@ impl Server {
     }
 
     fn serve() -> Self {
+        Self::serve_with(|settings| {
+            for user in USERS {
+                add_user(settings, user);
+            }
+        })
+    }
+
+    /// `meerkat serve` with accounts that came from another server, and then through one of our own.
+    pub(crate) fn moved() -> Self {
+        Self::serve_with(|settings| {
+            let old = tempfile::tempdir().unwrap();
+            let aside = format!("data={}", old.path().join("data").display());
+            let files = old.path().join("files");
+            let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/accounts.xml");
+            for (verb, path, aside) in [
+                ("import", &theirs, Some(&aside)),
+                ("export", &files, Some(&aside)),
+                ("import", &files, None),
+            ] {
+                let mut command = std::process::Command::new(BINARY);
+                command.arg(verb).arg(path).arg("--config").arg(settings);
+                if let Some(aside) = aside {
+                    command.args(["--set", aside]);
+                }
+                let output = command.output().unwrap();
+                assert!(output.status.success(), "{verb}: {output:?}");
+            }
+        })
+    }
+
+    /// `give` brings the accounts into the settings' data folder.
+    fn serve_with(give: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (certificate, key) = (
@@ -96,9 +128,7 @@ login_failures = 100
             key = key.display(),
         );
         fs::write(&settings, text).unwrap();
-        for user in USERS {
-            add_user(&settings, user);
-        }
+        give(&settings);
         let mut command = Command::new(BINARY);
         command.arg("serve").arg("--config").arg(&settings);
         command.args(["--set", "log_level=debug"]);

@@ -219,6 +219,7 @@ fn common_settings(place: &Place) -> Vec<String> {
         "limits.connections = 20000".to_owned(),
         "limits.connections_per_address = 20000".to_owned(),
         "limits.bytes_per_second = 1000000000".to_owned(),
+        "limits.stanzas_per_second = 1000000".to_owned(),
         "limits.sessions_per_account = 1000".to_owned(),
         "quota.offline_messages = 1000000".to_owned(),
     ]

@@ -1,7 +1,6 @@
 //! Ad-hoc commands (XEP-0050) and service administration (XEP-0133).
 
 use crate::account::tests::office::Office;
-use crate::account::tests::office::bare;
 use crate::model::account::AccountState;
 
 const ADMIN: &str = "http://jabber.org/protocol/admin";
@@ -117,7 +116,7 @@ fn the_first_step_asks_and_the_second_one_does() {
         "{done}"
     );
     assert!(office.account("eve@test").exists());
-    assert_eq!(office.passwords[&bare("eve@test")].expose_str(), Some("p"));
+    assert_eq!(office.passwords.last().unwrap().expose_str(), Some("p"));
 }
 
 #[test]
@@ -397,8 +396,5 @@ fn a_new_password_ends_all_sessions() {
     complete(&mut office, "change-user-password", &fields);
 
     assert_eq!(office.ended, [phone]);
-    assert_eq!(
-        office.passwords[&bare("ann@test")].expose_str(),
-        Some("new")
-    );
+    assert_eq!(office.passwords.last().unwrap().expose_str(), Some("new"));
 }

@@ -49,7 +49,7 @@ pub(super) struct Office {
     pub(super) settings: Settings,
     pub(super) now: Timestamp,
     /// Passwords that were to be derived, by account.
-    pub(super) passwords: BTreeMap<BareJid, Secret>,
+    pub(super) passwords: Vec<Secret>,
     /// What sessions got, and which of them ended.
     pub(super) inbox: Vec<(SessionId, String)>,
     pub(super) ended: Vec<SessionId>,
@@ -80,7 +80,7 @@ impl Office {
                 ..Settings::default()
             },
             now: Timestamp::from_unix_ms(1_700_000_000_000),
-            passwords: BTreeMap::new(),
+            passwords: Vec::new(),
             inbox: Vec::new(),
             ended: Vec::new(),
             sessions: BTreeMap::new(),
@@ -112,7 +112,6 @@ impl Office {
         let here = Present {
             priority: 0,
             stanza: Arc::clone(&said),
-            at: since,
         };
         let bind = Soft::Bind {
             jid: jid.clone(),
@@ -123,7 +122,6 @@ impl Office {
         };
         let come = Soft::Presence {
             jid,
-            session,
             presence: Some(here),
             said,
         };
@@ -210,9 +208,9 @@ impl Office {
                         .insert(jid, Arc::new(Account::default()));
                 }
                 Err(Stop::Need {
-                    need: Need::Derive { account, password },
+                    need: Need::Derive { password },
                 }) => {
-                    self.passwords.insert(account, password);
+                    self.passwords.push(password);
                     facts.derived = Some(Arc::new(keys()));
                 }
                 result => return result,

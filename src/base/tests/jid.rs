@@ -5,6 +5,7 @@ use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::base::jid::JidError;
+use crate::base::random::for_seeds;
 
 type Parts<'a> = (Option<&'a str>, &'a str, Option<&'a str>);
 
@@ -108,8 +109,6 @@ fn bare_and_full_addresses_share_one_text() {
     assert_eq!(bare.as_str().as_ptr(), full.as_str().as_ptr());
     assert_eq!(bare.to_jid(), Jid::parse("alice@example.org").unwrap());
     assert_eq!(bare.with_resource("phone").unwrap(), full);
-    assert_eq!(bare.to_domain().as_str(), "example.org");
-    assert_eq!(bare.to_domain().local(), None);
     assert_eq!(FullJid::parse("alice@example.org"), Err(JidError::Shape));
     assert_eq!(BareJid::parse("a@b/c"), Err(JidError::Shape));
 }
@@ -142,7 +141,7 @@ fn every_address_survives_printing_and_parsing() {
         '\u{345}',
         '\u{1fb3}',
     ];
-    arbtest::arbtest(|u| {
+    for_seeds(8_000, |u| {
         let length = u.int_in_range(0..=12)?;
         let mut text = String::new();
         for _ in 0..length {
@@ -159,7 +158,7 @@ fn every_address_survives_printing_and_parsing() {
 #[test]
 fn the_short_way_and_the_long_way_agree() {
     const ALPHABET: &[u8] = b"aB0-.@/ '_~[]:<";
-    arbtest::arbtest(|u| {
+    for_seeds(8_000, |u| {
         let length = u.int_in_range(0..=10)?;
         let mut text = String::new();
         for _ in 0..length {

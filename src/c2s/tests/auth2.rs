@@ -158,7 +158,7 @@ fn everything_comes_in_one_answer() {
          <metadata xmlns='urn:xmpp:mam:2'/></bound>"
     );
     pair.sends("<presence/>");
-    assert_eq!(pair.events(), ["1 <presence/>"]);
+    assert_eq!(pair.events(), ["<presence/>"]);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn the_one_round_trip_does_not_depend_on_timing() {
     let mut whole = Pair::encrypted(fast());
     whole.sends(&script);
     let (text, events) = (whole.reads(), whole.events());
-    assert!(events.contains(&"1 <presence/>".to_owned()), "{events:?}");
+    assert!(events.contains(&"<presence/>".to_owned()), "{events:?}");
 
     let mut slow = Pair::encrypted(fast());
     slow.world.is_slow = true;

@@ -146,7 +146,7 @@ fn an_old_session_goes_on() {
     );
     assert_eq!(pair.events(), ["resume a<b 4"]);
     pair.sends("<presence/>");
-    assert_eq!(pair.events(), ["1 <presence/>"]);
+    assert_eq!(pair.events(), ["<presence/>"]);
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn elements_of_the_stream_are_handed_on_in_order() {
     assert_eq!(
         pair.events(),
         [
-            "1 <presence/>",
+            "<presence/>",
             "Request",
-            "2 <message/>",
+            "<message/>",
             "Enable(Enable { is_resumable: true, max_seconds: None })",
             "Enable(Enable { is_resumable: false, max_seconds: None })",
             "Misplaced",
@@ -249,7 +249,7 @@ fn what_is_no_stanza_ends_the_stream() {
 fn whitespace_is_a_sign_of_life_and_nothing_else() {
     let mut pair = Pair::online();
     pair.sends(" \n\t ").sends("<presence/> ");
-    assert_eq!(pair.events(), ["1 <presence/>"]);
+    assert_eq!(pair.events(), ["<presence/>"]);
     assert_eq!(pair.reads(), "");
 }
 
@@ -257,7 +257,6 @@ fn whitespace_is_a_sign_of_life_and_nothing_else() {
 fn the_core_can_end_a_stream_with_a_reason() {
     for (failure, condition) in [
         (Failure::LocalConflict, "conflict"),
-        (Failure::LocalShutdown, "system-shutdown"),
         (Failure::LocalRevoked, "not-authorized"),
         (Failure::LocalFull, "resource-constraint"),
         (Failure::LocalInternal, "internal-server-error"),
@@ -300,7 +299,7 @@ fn a_late_answer_of_the_core_changes_nothing() {
     pair.session.handle_token(None);
     pair.session.handle_tls(tls());
     pair.sends("<presence/>");
-    assert_eq!(pair.events(), ["1 <presence/>"]);
+    assert_eq!(pair.events(), ["<presence/>"]);
     assert_eq!(pair.reads(), "");
 }
 
@@ -311,12 +310,12 @@ fn a_malformed_stanza_is_answered_counted_and_survived() {
     assert_eq!(
         pair.events(),
         [
-            "1 <presence/>",
-            "2 answered Some(\"<iq to='alice@example.org/one' id='1' type='error'>\
+            "<presence/>",
+            "answered Some(\"<iq to='alice@example.org/one' id='1' type='error'>\
              <error type='modify'><bad-request \
              xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>\")",
-            "3 answered None",
-            "4 <message/>",
+            "answered None",
+            "<message/>",
         ]
     );
 }
@@ -328,7 +327,7 @@ fn a_legacy_session_is_answered() {
     pair.sends("<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
     assert_eq!(
         pair.events(),
-        ["1 answered Some(\"<iq id='s' type='result'/>\")"]
+        ["answered Some(\"<iq id='s' type='result'/>\")"]
     );
 }
 

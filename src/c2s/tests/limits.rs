@@ -43,10 +43,10 @@ fn a_stranger_with_a_login_but_no_session_is_still_one() {
 fn a_client_with_a_session_may_send_much() {
     let mut pair = Pair::online();
     let body = "x".repeat(200_000);
-    for number in 1..=3 {
+    for _ in 1..=3 {
         pair.sends(&format!("<message><body>{body}</body></message>"));
         let events = pair.events();
-        assert!(events[0].starts_with(&format!("{number} <message>")));
+        assert!(events[0].starts_with("<message>"));
     }
     let body = "x".repeat(262_144);
     pair.sends(&format!("<message><body>{body}</body></message>"));

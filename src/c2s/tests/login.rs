@@ -137,12 +137,12 @@ fn the_script_does_what_it_says() {
             "resume x 3",
             "bind alice@example.org Any None",
             "Enable(Enable { is_resumable: true, max_seconds: Some(60) })",
-            "1 <presence/>",
-            "2 <message to='bob@example.org'><body>h\u{e9} &amp; \u{1f600}</body></message>",
+            "<presence/>",
+            "<message to='bob@example.org'><body>h\u{e9} &amp; \u{1f600}</body></message>",
             "Request",
             "Ack { h: 2 }",
             "Inactive",
-            "3 <iq type='get' id='1' from='alice@example.org'>\
+            "<iq type='get' id='1' from='alice@example.org'>\
              <query xmlns='jabber:iq:roster'/></iq>",
             "Finished",
         ]

@@ -266,14 +266,13 @@ impl Pair {
             Output::Register(Register::Create { account, .. }) => {
                 write!(event, "register {account}")
             }
-            Output::Stanza(received) => {
-                self.languages.push(received.stanza.lang.clone());
-                let text = received.stanza.element.as_str();
-                write!(event, "{} {text}", received.number)
+            Output::Stanza(stanza) => {
+                self.languages.push(stanza.lang.clone());
+                write!(event, "{}", stanza.element.as_str())
             }
-            Output::Answered(received) => {
-                let answer = received.stanza.as_deref().map(String::from_utf8_lossy);
-                write!(event, "{} answered {answer:?}", received.number)
+            Output::Answered(answer) => {
+                let answer = answer.as_deref().map(String::from_utf8_lossy);
+                write!(event, "answered {answer:?}")
             }
             Output::Management(management) => write!(event, "{management:?}"),
             Output::Activity(activity) => write!(event, "{activity:?}"),

@@ -14,13 +14,21 @@ fn the_smallest_settings_fit_a_small_board() {
         ("limits.connections", "50"),
         ("limits.handshakes", "10"),
         ("limits.stanza_bytes", "65536"),
+        ("limits.buffers_mib", "1"),
+        ("limits.queues_mib", "4"),
         ("limits.tail_mib", "1"),
         ("limits.record_cache_mib", "1"),
         ("limits.store_cache_mib", "4"),
     ];
-    // Half a MiB for each client that reads nothing of its roster, and that all fifty do so at once.
     let total = total_mib(&small);
-    assert!((32..=64).contains(&total), "{total} MiB");
+    assert!((16..=24).contains(&total), "{total} MiB");
+}
+
+/// A board with 512 MB, half of it for other things.
+#[test]
+fn the_defaults_fit_a_board() {
+    let total = total_mib(&[]);
+    assert!((128..=192).contains(&total), "{total} MiB");
 }
 
 #[test]
@@ -29,7 +37,8 @@ fn more_of_anything_costs_more() {
     for (key, value) in [
         ("limits.connections", "4000"),
         ("limits.handshakes", "400"),
-        ("limits.stanza_bytes", "1000000"),
+        ("limits.buffers_mib", "64"),
+        ("limits.queues_mib", "64"),
         ("limits.tail_mib", "64"),
         ("limits.record_cache_mib", "64"),
         ("limits.store_cache_mib", "64"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::settings::Registration;
+use crate::config::settings::RoomMakers;
 use crate::config::tests::read;
 
 #[test]
@@ -12,6 +13,7 @@ fn the_domain_alone_makes_whole_settings() {
     assert_eq!(settings.muc_host, "rooms.chat.example.org");
     assert_eq!(settings.listen.c2s[0].to_string(), "[::]:5222");
     assert_eq!(settings.registration, Registration::Closed);
+    assert_eq!(settings.muc_create, RoomMakers::Anyone);
     assert!(settings.require_tls && settings.tls.is_none());
     assert_eq!(settings.limits.resume, Duration::from_mins(10));
     assert_eq!(settings.limits.tail_bytes, 8 << 20);

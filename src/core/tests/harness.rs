@@ -16,10 +16,12 @@ use crate::core::Input;
 use crate::core::Now;
 use crate::core::Output;
 use crate::core::Start;
+use crate::core::empty::Rooms;
 use crate::core::order::Bind;
 use crate::core::order::Sequencer;
 use crate::core::order::WantedResource;
 use crate::core::session::LinkId;
+use crate::effect::settings::Limits;
 use crate::effect::settings::Settings;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
@@ -82,33 +84,7 @@ impl Bench {
                 Some(enabled()),
             );
         }
-        let mut epochs = Epochs::default();
-        let record = EpochRecord {
-            epoch: EPOCH,
-            stamp: Hlc::default(),
-            mode: Mode::Single,
-            parents: Vec::new(),
-        };
-        epochs.add(&record);
-        let settings = Settings {
-            domain: "h".into(),
-            rooms_host: Some("rooms.h".into()),
-            ..Settings::default()
-        };
-        let core = Core::new(Start {
-            node,
-            sequencer,
-            epochs,
-            fresh_epochs: vec![record],
-            stamp: Hlc::default(),
-            salt: EPOCH.salt + u32::from(node),
-            tail: Vec::new(),
-            ids: StanzaIds::new([1; 16]),
-            settings: Arc::new(settings),
-            limits: CoreLimits::default(),
-            entropy: Box::new(Rng::from_number(1 + u64::from(node))),
-            now: now(1_000),
-        });
+        let core = core(node, sequencer, Rooms::default());
         Self {
             core,
             tables,
@@ -138,6 +114,28 @@ impl Bench {
                 output => self.outputs.push(output),
             }
         }
+    }
+
+    /// The rooms that the log amounts to.
+    pub(super) fn rooms_kept(&self) -> Vec<String> {
+        let mut tables = self.tables.clone();
+        for entry in &self.appended {
+            tables.apply_entry(entry);
+        }
+        let there = tables.rooms().into_keys();
+        there.map(|jid| jid.as_str().to_owned()).collect()
+    }
+
+    /// The process dies and starts again: what it had appended is all there.
+    pub(super) fn crash(&mut self) {
+        let entries = self.appended.drain(..);
+        let last = entries.fold(Position::ZERO, |_, entry| {
+            self.tables.apply_entry(&entry);
+            entry.position
+        });
+        let there = self.tables.rooms();
+        let (epoch, seq) = (EPOCH, last.seq());
+        self.core = core(0, Sequencer::Here { epoch, seq }, Rooms { there });
     }
 
     pub(super) fn pass_ms(&mut self, ms: u64) {
@@ -301,6 +299,41 @@ impl Bench {
             _ => None,
         })
     }
+}
+
+fn core(node: u8, sequencer: Sequencer, rooms: Rooms) -> Core {
+    let mut epochs = Epochs::default();
+    let record = EpochRecord {
+        epoch: EPOCH,
+        stamp: Hlc::default(),
+        mode: Mode::Single,
+        parents: Vec::new(),
+    };
+    epochs.add(&record);
+    let settings = Settings {
+        domain: "h".into(),
+        rooms_host: Some("rooms.h".into()),
+        limits: Limits {
+            rooms_max: 50,
+            ..Limits::default()
+        },
+        ..Settings::default()
+    };
+    Core::new(Start {
+        node,
+        sequencer,
+        epochs,
+        fresh_epochs: vec![record],
+        stamp: Hlc::default(),
+        salt: EPOCH.salt + u32::from(node),
+        tail: Vec::new(),
+        rooms,
+        ids: StanzaIds::new([1; 16]),
+        settings: Arc::new(settings),
+        limits: CoreLimits::default(),
+        entropy: Box::new(Rng::from_number(1 + u64::from(node))),
+        now: now(1_000),
+    })
 }
 
 pub(super) fn now(ms: u64) -> Now {

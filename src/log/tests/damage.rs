@@ -360,7 +360,7 @@ fn active(image: &Image) -> Vec<(String, SegmentHeader, Start)> {
 fn a_newest_segment_that_does_not_begin_where_the_log_ends_is_found() {
     let written = write();
     let (oldest, header, start) = active(&written.image)[0].clone();
-    let mut image = written.image.clone();
+    let mut image = written.image;
     let usage = Usage::Active(Start {
         sequence: start.sequence + 1_000,
         ..start

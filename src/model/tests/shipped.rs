@@ -26,6 +26,7 @@ use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::room::Hearers;
+use crate::model::room::Relayed;
 use crate::model::room::Removed;
 use crate::model::room::Rights;
 use crate::model::room::RoomChange;
@@ -63,7 +64,6 @@ fn present() -> Present {
     Present {
         priority: -5,
         stanza: outgoing(Kind::Presence(PresenceType::Available)),
-        at: Timestamp::from_unix_ms(7),
     }
 }
 
@@ -94,17 +94,36 @@ fn changes() -> Vec<RoomChange> {
         say(Hearers::All),
         say(Hearers::Moderators),
         say(Hearers::Occupant { nick: nick.clone() }),
-        say(Hearers::Device { jid: full() }),
         RoomChange::Join {
             nick: nick.clone(),
             jid: full(),
             session: SessionId(9),
+            occupant_id: "occupant".into(),
+            silenced: Arc::new(["loud".into()].into()),
             role: RoomRole::Moderator,
             shown: shown(),
             id: None,
             created: true,
             assigned: false,
             history: true,
+        },
+        RoomChange::Ask {
+            stanza: outgoing(Kind::Iq(IqType::Get)),
+            to: full(),
+            relayed: Arc::new(Relayed {
+                asker: full(),
+                id: "r".into(),
+                nick: nick.clone(),
+            }),
+        },
+        RoomChange::Reply {
+            stanza: outgoing(Kind::Iq(IqType::Result)),
+            from: full(),
+            to: full(),
+        },
+        RoomChange::Hush {
+            nick: nick.clone(),
+            silenced: Arc::new(["loud".into()].into()),
         },
         RoomChange::Show {
             nick: nick.clone(),
@@ -162,7 +181,6 @@ fn softs() -> Vec<Soft> {
         },
         Soft::Presence {
             jid: full(),
-            session: SessionId(4),
             presence: Some(present()),
             said: Arc::clone(&said),
         },
@@ -271,6 +289,8 @@ fn a_session_crosses_the_link_as_it_stands() {
         rooms: vec![PeerOccupancy {
             room: bare(),
             nick: "nick".into(),
+            occupant_id: "occupant".into(),
+            silenced: Arc::default(),
             role: RoomRole::Participant,
             shown: shown(),
             said: Position::from_u128(98 << 8),

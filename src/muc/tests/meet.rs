@@ -361,6 +361,61 @@ fn who_makes_rooms_is_limited_and_what_is_gone_does_not_count() {
 }
 
 #[test]
+fn a_request_to_one_who_leaves_without_an_answer_is_answered() {
+    let ask = get("hall@rooms.test/B", "<query xmlns='jabber:iq:version'/>");
+    let ends: [fn(&mut Town); 3] = [
+        |town| town.log_out("bob"),
+        |town| {
+            town.send(
+                "bob",
+                "<presence xmlns='jabber:client' to='hall@rooms.test/B' type='unavailable'/>",
+            );
+        },
+        |town| {
+            town.send(
+                "alice",
+                "<iq xmlns='jabber:client' type='set' id='k' to='hall@rooms.test'>\
+                 <query xmlns='http://jabber.org/protocol/muc#admin'>\
+                 <item nick='B' role='none'/></query></iq>",
+            );
+        },
+    ];
+    for end in ends {
+        let mut town = hall();
+        town.send("alice", &ask);
+        end(&mut town);
+        let inbox = town.inbox("alice");
+        let parts = ["from='hall@rooms.test/B'", "id='get'", "type='error'"];
+        assert!(one(&inbox, &parts).contains("<service-unavailable"));
+    }
+}
+
+#[test]
+fn an_answered_request_is_not_answered_again() {
+    let mut town = hall();
+    let version = "<query xmlns='jabber:iq:version'/>";
+    town.send("alice", &get("hall@rooms.test/B", version));
+    let inbox = town.inbox("bob");
+    let asked = one(&inbox, &["type='get'"]);
+    let id = asked
+        .split("id='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    town.send(
+        "bob",
+        &format!("<iq xmlns='jabber:client' type='result' id='{id}' to='hall@rooms.test/A'/>"),
+    );
+    one(&town.inbox("alice"), &["type='result'", "id='get'"]);
+
+    town.log_out("bob");
+
+    none(&town.inbox("alice"), &["<iq"]);
+}
+
+#[test]
 fn who_becomes_unavailable_has_left() {
     let mut town = hall();
     town.send(

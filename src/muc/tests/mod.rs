@@ -3,6 +3,8 @@
 mod crowd;
 mod enter;
 mod govern;
+mod hush;
+mod inherit;
 mod meet;
 mod speak;
 mod town;

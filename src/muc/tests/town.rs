@@ -107,9 +107,20 @@ impl Town {
 
     /// The person's account exists, and takes messages for later.
     pub(super) fn make_account(&mut self, name: &str) {
+        self.make_account_of(name, 9);
+        self.send(name, "<presence xmlns='jabber:client'/>");
+        self.clear();
+    }
+
+    /// The person's account is deleted, and somebody else makes one with the same name.
+    pub(super) fn make_account_again(&mut self, name: &str) {
+        self.make_account_of(name, 10);
+    }
+
+    fn make_account_of(&mut self, name: &str, number: u64) {
         let jid = full(name).bare();
         let row = AccountRow {
-            incarnation: Incarnation(9),
+            incarnation: Incarnation(number),
             state: AccountState::Enabled,
             admin: false,
             created: self.now,
@@ -117,8 +128,6 @@ impl Town {
         let record = RecordKey::Account { jid };
         let row = Some(Row::Account { row });
         self.commit(&Proposal::nothing().row(record, RowName::Account, row));
-        self.send(name, "<presence xmlns='jabber:client'/>");
-        self.clear();
     }
 
     /// What the person sends is handled; returns what the sender is answered directly.
@@ -345,10 +354,9 @@ impl Town {
                     .iter()
                     .any(|place| place.owner == page.owner && page.matches(**position, *at, place))
             })
-            .map(|(position, (at, message, places))| Kept {
+            .map(|(position, (at, message, _))| Kept {
                 position: *position,
                 at: *at,
-                role: places[0].role,
                 message: Arc::clone(message),
             })
             .collect();

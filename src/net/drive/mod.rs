@@ -6,8 +6,10 @@
 //!
 //! Back-pressure goes from the client's socket to its own input: while it does not take what it is sent,
 //! nothing more is read from it, and its session's queue fills instead of a buffer here. A client that takes
-//! nothing for too long is let go; with stream management its session stays.
+//! nothing for too long is let go; with stream management its session stays. What all connections keep
+//! together is bounded as well ([`Ledger`](crate::net::ledger::Ledger)).
 
+mod room;
 mod stream;
 
 use std::future::Future;
@@ -58,7 +60,11 @@ pub(crate) struct Connection<H: Hub> {
     kept: Vec<u8>,
     /// Credentials that have to wait, after failures from this address.
     held: Option<Box<(Monotonic, LookUp)>>,
-    allowance: Allowance,
+    bytes_allowed: Allowance,
+    stanzas_allowed: Allowance,
+    /// What the ledger knows that is kept here, and since when it has no room for more.
+    noted_bytes: usize,
+    crowded: Option<Monotonic>,
     /// Since when the client has taken nothing.
     stalled: Option<Monotonic>,
     /// What the thread's timer knows.
@@ -87,6 +93,8 @@ enum End {
     /// The client is gone.
     Lost,
     Stalled,
+    /// It keeps the most of all, and the others need room.
+    Crowding,
     Broken(PipeError),
 }
 
@@ -143,7 +151,10 @@ impl<H: Hub> Connection<H> {
             phase,
             kept: Vec::new(),
             held: None,
-            allowance: Allowance::default(),
+            bytes_allowed: Allowance::default(),
+            stanzas_allowed: Allowance::default(),
+            noted_bytes: 0,
+            crowded: None,
             stalled: None,
             deadline: None,
         })
@@ -163,8 +174,10 @@ impl<H: Hub> Connection<H> {
         loop {
             let turn = self.read(cx, now, &mut scratch)?;
             self.write(cx, now, &mut scratch.out)?;
+            self.note_kept();
             // What kept it from reading may be gone with the write.
-            if !matches!(turn, Turn::Held) || !self.may_read(now) {
+            let is_held = matches!(turn, Turn::Held) && self.crowded.is_none();
+            if !is_held || !self.may_read(now) {
                 self.set_deadline(now);
                 return Ok(turn);
             }
@@ -176,6 +189,16 @@ impl<H: Hub> Connection<H> {
             && until <= now
         {
             return Err(End::Done);
+        }
+        if self.wires.is_doomed(self.link) {
+            self.give_way(now, out)?;
+        }
+        if self
+            .crowded
+            .is_some_and(|since| room::crowded_until(since) <= now)
+        {
+            self.crowded = Some(now);
+            self.wires.make_room();
         }
         let stall_ms = self.wires.settings.borrow().stall.as_millis();
         if let Some(since) = self.stalled
@@ -207,7 +230,7 @@ impl<H: Hub> Connection<H> {
         }
         let mut was_full = false;
         for _ in 0..READS_PER_TURN_MAX {
-            if !self.may_read(now) {
+            if !self.may_read(now) || !self.has_room(now) {
                 return Ok(Turn::Held);
             }
             let taken = if was_full {
@@ -235,9 +258,10 @@ impl<H: Hub> Connection<H> {
         self.check_handshake(now, &mut scratch.out);
         let clear = mem::take(&mut scratch.clear);
         let rate = self.wires.settings.borrow().bytes_per_second;
-        self.allowance.take(clear.len(), rate, now);
+        self.bytes_allowed.take(clear.len(), rate, now);
         self.feed(now, &clear, &mut scratch.out);
         scratch.clear = clear;
+        self.note_kept();
         match (taken.is_end, &self.phase) {
             (false, _) => Ok(()),
             (true, Phase::Closing { .. }) => Err(End::Done),
@@ -293,7 +317,8 @@ impl<H: Hub> Connection<H> {
             Phase::Stream => {
                 self.kept.is_empty()
                     && !self.pipe.has_unsent()
-                    && self.allowance.wait_until(now).is_none()
+                    && self.bytes_allowed.wait_until(now).is_none()
+                    && self.stanzas_allowed.wait_until(now).is_none()
                     && self.may_feed()
             }
             Phase::TlsDue => false,
@@ -309,11 +334,13 @@ impl<H: Hub> Connection<H> {
         out: &mut Vec<u8>,
     ) -> Result<(), End> {
         loop {
-            if self.wants_output() && self.mailbox.take_output() {
-                let link = self.link;
-                if self.hub.write(link, OUTPUT_BYTES_MAX, out) {
-                    self.mailbox.tell_output();
-                }
+            let link = self.link;
+            if self.wants_output()
+                && self.wires.may_write(link)
+                && self.mailbox.take_output()
+                && self.hub.write(link, OUTPUT_BYTES_MAX, out)
+            {
+                self.mailbox.tell_output();
             }
             let written = self.pipe.poll_write(cx, out);
             out.clear();
@@ -321,7 +348,8 @@ impl<H: Hub> Connection<H> {
                 break;
             }
             self.handle_flushed()?;
-            if !(self.pipe.has_unsent() || self.wants_output() && self.mailbox.has_output()) {
+            let has_more = self.wants_output() && self.mailbox.has_output();
+            if !(self.pipe.has_unsent() || has_more && self.wires.may_write(link)) {
                 break;
             }
         }
@@ -379,7 +407,9 @@ impl<H: Hub> Connection<H> {
             self.stream.timeout(),
             self.held.as_ref().map(|held| held.0),
             self.stalled.map(|since| since.plus_ms(stall_ms)),
-            self.allowance.wait_until(now),
+            self.bytes_allowed.wait_until(now),
+            self.stanzas_allowed.wait_until(now),
+            self.crowded.map(room::crowded_until),
             closing,
         ];
         // Later than now, so that it differs from one that has just come.
@@ -399,7 +429,11 @@ impl<H: Hub> Connection<H> {
                 let seconds = self.wires.settings.borrow().stall.as_secs();
                 observe::emit(&Told::ClientStalled { from, seconds });
             }
-            End::Done | End::Lost | End::Broken(PipeError::Socket(_)) => {}
+            End::Crowding => {
+                let bytes = self.noted_bytes;
+                observe::emit(&Told::ClientCrowds { from, bytes });
+            }
+            End::Done | End::Lost | End::Broken(PipeError::Socket) => {}
         }
         observe::emit(&Told::ConnectionEnded { from });
         if !matches!(self.phase, Phase::Closing { .. }) {

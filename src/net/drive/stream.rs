@@ -73,7 +73,11 @@ impl<H: Hub> Connection<H> {
                     let is_orderly = matches!(ending, Ending::Finished);
                     self.hub.handle_closed(self.link, is_orderly);
                 }
-                other => self.hub.handle_output(self.link, other),
+                other => {
+                    let rate = self.wires.settings.borrow().stanzas_per_second;
+                    self.stanzas_allowed.take(1, rate, now);
+                    self.hub.handle_output(self.link, other);
+                }
             }
         }
     }

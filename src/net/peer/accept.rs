@@ -85,7 +85,6 @@ impl PeerDoor {
             connections_max: PEER_CONNECTIONS_MAX,
             connections_per_address_max: PEER_CONNECTIONS_PER_ADDRESS_MAX,
             strangers_max: PEER_STRANGERS_MAX,
-            login: Duration::from_millis(PEER_HANDSHAKE_MS),
             free_failures: PEER_FREE_FAILURES,
         };
         Rc::new(Self {

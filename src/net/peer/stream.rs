@@ -16,6 +16,7 @@ use futures_lite::AsyncWrite;
 use futures_rustls::TlsStream;
 
 use crate::base::limits::PEER_KEEPALIVE_SECONDS;
+use crate::base::limits::PEER_SEND_BUFFER_BYTES;
 use crate::net::admit::Admission;
 use crate::net::admit::Seat;
 use crate::net::clock::Clock;
@@ -88,11 +89,12 @@ impl PeerStream {
     }
 }
 
-/// What is said is small and awaited; a connection that nobody watches does not stay for ever. It fails
+/// What is said is small and awaited, or large and not to stand in its way; a connection that nobody watches does not stay for ever. It fails
 /// on a socket that is already dead, which shows soon enough.
 pub(super) fn set_up(socket: &TcpStream) {
     let seconds = Duration::from_secs(PEER_KEEPALIVE_SECONDS);
     drop(socket.set_nodelay(true));
+    rustix::net::sockopt::set_socket_send_buffer_size(socket, PEER_SEND_BUFFER_BYTES).ok();
     rustix::net::sockopt::set_socket_keepalive(socket, true).ok();
     rustix::net::sockopt::set_tcp_keepidle(socket, seconds).ok();
     rustix::net::sockopt::set_tcp_keepintvl(socket, seconds).ok();

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
-use std::time::Duration;
 
 use crate::base::limits::LOGIN_DELAY_MS_MAX;
 use crate::base::limits::LOGIN_FAILURE_MEMORY_MS;
@@ -19,7 +18,6 @@ const SETTINGS: AdmitSettings = AdmitSettings {
     connections_max: 4,
     connections_per_address_max: 3,
     strangers_max: 3,
-    login: Duration::from_mins(1),
     free_failures: 3,
 };
 

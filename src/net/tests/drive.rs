@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::TcpStream;
 use std::num::NonZeroU32;
@@ -57,18 +58,18 @@ const PASSWORD: &str = "pencil";
 
 /// Every account exists and has the same password; a session gets what `to_write` has.
 #[derive(Default)]
-struct Script {
+pub(super) struct Script {
     mailboxes: RefCell<BTreeMap<LinkId, Rc<Mailbox>>>,
-    closed: RefCell<Vec<bool>>,
-    to_write: RefCell<Vec<u8>>,
+    pub(super) closed: RefCell<Vec<bool>>,
+    to_write: RefCell<VecDeque<u8>>,
     /// Bytes that were handed to connections.
-    written: Cell<usize>,
-    stanzas: Cell<usize>,
+    pub(super) written: Cell<usize>,
+    pub(super) stanzas: Cell<usize>,
 }
 
 impl Script {
-    fn send(&self, bytes: &[u8]) {
-        self.to_write.borrow_mut().extend_from_slice(bytes);
+    pub(super) fn send(&self, bytes: &[u8]) {
+        self.to_write.borrow_mut().extend(bytes);
         for mailbox in self.mailboxes.borrow().values() {
             mailbox.tell_output();
         }
@@ -121,7 +122,7 @@ fn derive(password: &str) -> crate::sasl::ScramKeys {
     job.unwrap().run()
 }
 
-fn settings() -> WireSettings {
+pub(super) fn settings() -> WireSettings {
     let provider = provider();
     let identity = Identity::make_volatile(&provider, &["example.org"]).unwrap();
     WireSettings {
@@ -147,22 +148,23 @@ fn settings() -> WireSettings {
             connections_max: 10,
             connections_per_address_max: 10,
             strangers_max: 10,
-            login: Duration::from_mins(1),
             free_failures: 3,
         },
         stall: Duration::from_mins(1),
         bytes_per_second: 1 << 20,
+        stanzas_per_second: 1_000_000,
+        buffer_bytes: 16 << 20,
     }
 }
 
 /// A server on this thread, and what a test does with it; a test that hangs fails.
-struct Server {
-    wires: Rc<Wires>,
-    hub: Rc<Script>,
+pub(super) struct Server {
+    pub(super) wires: Rc<Wires>,
+    pub(super) hub: Rc<Script>,
     address: std::net::SocketAddr,
 }
 
-fn with_server<F: Future<Output = ()>>(
+pub(super) fn with_server<F: Future<Output = ()>>(
     settings: WireSettings,
     start: TlsStart,
     test: impl FnOnce(Server) -> F,
@@ -190,13 +192,13 @@ fn with_server<F: Future<Output = ()>>(
 }
 
 impl Server {
-    async fn connect(&self) -> Async<TcpStream> {
+    pub(super) async fn connect(&self) -> Async<TcpStream> {
         Async::<TcpStream>::connect(self.address).await.unwrap()
     }
 }
 
 /// Reads until the text has come.
-async fn wait_for(socket: &mut (impl AsyncRead + Unpin), text: &str) -> String {
+pub(super) async fn wait_for(socket: &mut (impl AsyncRead + Unpin), text: &str) -> String {
     let mut received = Vec::new();
     let mut part = [0; 1024];
     while !String::from_utf8_lossy(&received).contains(text) {
@@ -212,7 +214,7 @@ async fn wait_for(socket: &mut (impl AsyncRead + Unpin), text: &str) -> String {
     String::from_utf8(received).unwrap()
 }
 
-async fn say(socket: &mut (impl AsyncWrite + Unpin), text: &str) {
+pub(super) async fn say(socket: &mut (impl AsyncWrite + Unpin), text: &str) {
     socket.write_all(text.as_bytes()).await.unwrap();
     socket.flush().await.unwrap();
 }
@@ -238,7 +240,7 @@ async fn try_password(
     wait_for(socket, "urn:ietf:params:xml:ns:xmpp-sasl").await
 }
 
-async fn log_in(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+pub(super) async fn log_in(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     assert!(authenticate(socket, PASSWORD).await.contains("<success"));
     say(socket, HEADER).await;
     wait_for(socket, "</stream:features>").await;

@@ -2,5 +2,6 @@
 
 mod admit;
 mod certificate;
+mod crowd;
 mod drive;
 mod tls;

@@ -1,4 +1,4 @@
-//! Forms, pages, hints, moments and ids in payloads.
+//! Forms, pages, moments and ids in payloads.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,6 @@ use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
-use crate::stanza::hints::Hints;
 use crate::stanza::ids;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
@@ -133,46 +132,13 @@ fn a_page_is_told_with_its_ends() {
 }
 
 #[test]
-fn hints_are_those_of_the_right_namespace() {
-    let hints = |text: &str| Hints::parse(element(text).root());
-
-    assert_eq!(
-        hints(
-            "<message><no-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/></message>"
-        ),
-        Hints {
-            no_store: true,
-            no_copy: true,
-            ..Hints::default()
-        }
-    );
-    assert_eq!(
-        hints(
-            "<message><store xmlns='urn:xmpp:hints'/><no-permanent-store xmlns='urn:xmpp:hints'/></message>"
-        ),
-        Hints {
-            store: true,
-            no_permanent_store: true,
-            ..Hints::default()
-        }
-    );
-    assert_eq!(hints("<message><store/></message>"), Hints::default());
-}
-
-#[test]
-fn a_delay_survives_writing_and_reading() {
+fn a_delay_is_written_with_its_stamp() {
     let stamp = Timestamp::from_unix_ms(1_795_341_600_123);
     let bytes = delay::to_bytes(stamp, Some("b"));
 
     assert_eq!(
         as_text(&bytes),
         "<delay xmlns='urn:xmpp:delay' from='b' stamp='2026-11-22T10:00:00.123Z'/>"
-    );
-    let message = element(&format!("<message>{}</message>", as_text(&bytes)));
-    assert_eq!(delay::parse(message.root()), Some(stamp));
-    assert_eq!(
-        delay::parse(element("<message><delay xmlns='urn:xmpp:delay'/></message>").root()),
-        None
     );
 }
 
@@ -191,7 +157,6 @@ fn stanza_ids_in_our_name_are_taken_out() {
         "a<body>b</body><stanza-id xmlns='urn:xmpp:sid:0' by='them' id='2'/>\
          <origin-id xmlns='urn:xmpp:sid:0' id='4'/>"
     );
-    assert_eq!(ids::origin_id(message.root()).as_deref(), Some("4"));
 }
 
 #[test]
@@ -203,5 +168,4 @@ fn a_message_without_spoofed_ids_is_not_copied() {
     let kept = ids::without_stanza_ids(message.root(), |by| by == "us");
 
     assert!(matches!(kept, Cow::Borrowed(_)));
-    assert!(written(|writer| ids::write_stanza_id(writer, "us", "1")).starts_with("<stanza-id"));
 }

@@ -221,7 +221,6 @@ impl Oracle {
                 rows.push(Kept {
                     position,
                     at,
-                    role: place.role,
                     message: Arc::clone(message),
                 });
             }

@@ -15,6 +15,7 @@ use crate::core::CoreLimits;
 use crate::core::Now;
 use crate::core::Start;
 use crate::core::boot::Boot;
+use crate::core::empty::Rooms;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
 use crate::effect::settings::Settings;
@@ -255,6 +256,7 @@ impl Machine {
         let applied_to = self.shelf.applied_to().map_err(wrong)?;
         let known = self.shelf.epochs().map_err(wrong)?;
         let rows = self.shelf.node_rows().map_err(wrong)?;
+        let there = self.shelf.rooms().map_err(wrong)?;
         let mut boot = Boot::new(0, &known, applied_to);
         let mut unreadable = None;
         let recovered = files
@@ -279,7 +281,10 @@ impl Machine {
             self.begin(&mut boot, &rows, salt, now)
         };
         self.write_first(&mut files, &mut log, records)?;
-        let core = self.start(boot, sequencer, salt, now);
+        let core = Start {
+            rooms: Rooms { there },
+            ..self.start(boot, sequencer, salt, now)
+        };
         let mut engine = Engine::new(core, log);
         if let Some(peer) = &self.peer {
             engine.handle_peer_durable(now, peer.durable());
@@ -382,6 +387,7 @@ impl Machine {
             salt,
             fresh_epochs: boot.fresh_epochs,
             tail: boot.tail,
+            rooms: Rooms::default(),
             ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),
             limits: CoreLimits {

@@ -1,7 +1,9 @@
 //! The tables of a board: maps, which are fast, or the real ones over the model disk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::jid::BareJid;
 use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::effect::query::ArchivePage;
@@ -91,6 +93,13 @@ impl Shelf {
         match self {
             Self::Maps(tables) => Ok(tables.load(key)),
             Self::Real(_) => self.store()?.load(key),
+        }
+    }
+
+    pub(super) fn rooms(&self) -> Result<BTreeMap<BareJid, bool>, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.rooms()),
+            Self::Real(_) => self.store()?.rooms(),
         }
     }
 

@@ -133,6 +133,23 @@ impl Tables {
         self.records.get(key).cloned().unwrap_or_default()
     }
 
+    /// All rooms that exist, with whether they persist.
+    pub(crate) fn rooms(&self) -> BTreeMap<BareJid, bool> {
+        let rooms = self.records.iter().filter_map(|(key, rows)| {
+            let RecordKey::Room { jid } = key else {
+                return None;
+            };
+            let room = Room {
+                rows: Arc::new(rows.clone()),
+                ..Room::default()
+            };
+            let persists = room.config().is_some_and(|config| config.persistent);
+            let row = room.row().filter(|row| !row.destroyed);
+            row.map(|_| (jid.clone(), persists))
+        });
+        rooms.collect()
+    }
+
     /// Which entry wrote the row last.
     pub(crate) fn version(&self, key: &RowKey) -> Position {
         let rows = self.records.get(&key.record);
@@ -188,8 +205,7 @@ impl Tables {
     pub(crate) fn fetch(&self, positions: &[Position]) -> Vec<Kept> {
         let rows = positions.iter().filter_map(|position| {
             let stored = self.messages.get(position)?;
-            let role = stored.places.first()?.role;
-            Some(kept(*position, stored, role))
+            (!stored.places.is_empty()).then(|| kept(*position, stored))
         });
         rows.collect()
     }
@@ -239,10 +255,10 @@ impl Tables {
         let mut total = 0;
         for (position, stored) in self.messages.range(..=upto) {
             let place = place_of(stored);
-            if let Some(place) = place.filter(|place| page.matches(*position, stored.at, place)) {
+            if place.is_some_and(|place| page.matches(*position, stored.at, &place)) {
                 total += 1;
                 if page.reaches(*position) {
-                    rows.push(kept(*position, stored, place.role));
+                    rows.push(kept(*position, stored));
                 }
             }
         }
@@ -260,11 +276,10 @@ impl Tables {
     }
 }
 
-fn kept(position: Position, stored: &Stored, role: Role) -> Kept {
+fn kept(position: Position, stored: &Stored) -> Kept {
     Kept {
         position,
         at: stored.at,
-        role,
         message: Arc::clone(&stored.message),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use arbitrary::Unstructured;
 use rxml::Parse as _;
 
-use crate::base::random::Rng;
+use crate::base::random::for_seeds;
 use crate::xml::Element;
 use crate::xml::Node;
 use crate::xml::extract;
@@ -86,21 +86,12 @@ const PIECES: &[&str] = &[
     " xmlns:o='http://www.w3.org/2000/xmlns/'",
 ];
 
-/// Documents of each test: the same in every run, so that a failure repeats.
-const SEEDS: u64 = 4_000;
-
-fn for_seeds(mut check: impl FnMut(&mut Unstructured<'_>) -> arbitrary::Result<()>) {
-    for seed in 0..SEEDS {
-        let mut rng = Rng::from_number(seed);
-        let bytes: Vec<u8> = (0..128).flat_map(|_| rng.next().to_be_bytes()).collect();
-        // Where the bytes are used up, the document is as long as it is.
-        check(&mut Unstructured::new(&bytes)).ok();
-    }
-}
+/// Documents of each test.
+const SEEDS: u64 = 16_000;
 
 #[test]
 fn random_pieces_are_judged_alike() {
-    for_seeds(|u| {
+    for_seeds(SEEDS, |u| {
         let mut text = String::new();
         for _ in 0..u.int_in_range(1..=12)? {
             text.push_str(u.choose(PIECES)?);
@@ -112,7 +103,7 @@ fn random_pieces_are_judged_alike() {
 
 #[test]
 fn well_formed_documents_give_equal_trees() {
-    for_seeds(|u| {
+    for_seeds(SEEDS, |u| {
         let mut text = String::new();
         write_element(u, &mut text, 0)?;
         assert!(assert_same_verdict(text.as_bytes()), "{text}");
@@ -122,7 +113,7 @@ fn well_formed_documents_give_equal_trees() {
 
 #[test]
 fn damaged_documents_are_judged_alike() {
-    for_seeds(|u| {
+    for_seeds(SEEDS, |u| {
         let mut text = String::new();
         write_element(u, &mut text, 0)?;
         let mut bytes = text.into_bytes();
@@ -173,21 +164,27 @@ fn assert_same_verdict(inside: &[u8]) -> bool {
         describe(element.root(), &mut text);
         text
     });
-    let theirs = describe_theirs(&document);
+    let theirs = describe_theirs(&without_lone_returns(&document));
     let shown = String::from_utf8_lossy(inside);
     match (&ours, &theirs) {
         (Ok(ours), Some(theirs)) => assert_eq!(ours, theirs, "{shown}"),
         (Err(_), None) => {}
-        (Ok(_), None) if has_lone_return(inside) => {}
         (Err(_), Some(_)) if is_lax_about_declarations(&shown) => {}
         _ => panic!("{shown}\nours: {ours:?}\ntheirs: {theirs:?}"),
     }
     ours.is_ok()
 }
 
-/// rxml refuses a carriage return without line feed, which XML 1.0 section 2.11 makes a line feed.
-fn has_lone_return(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
+/// XML 1.0 section 2.11: a carriage return without line feed is a line feed, before anything else is looked at. rxml
+/// refuses it in text, drops it in attributes and keeps it behind brackets in CDATA, so that it is given the line feed.
+fn without_lone_returns(document: &[u8]) -> Vec<u8> {
+    let mut out = document.to_vec();
+    for at in memchr::memchr_iter(b'\r', document) {
+        if document.get(at + 1) != Some(&b'\n') {
+            out[at] = b'\n';
+        }
+    }
+    out
 }
 
 /// rxml takes a declaration that is repeated in one tag, and prefixes for the name of `xmlns`, both of which

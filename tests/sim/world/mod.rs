@@ -1,5 +1,6 @@
 //! One run from one seed: a server, its disk, its clients and everything that happens to them.
 
+mod act;
 mod calm;
 mod senses;
 
@@ -18,9 +19,6 @@ use crate::checker::Checker;
 use crate::client::Device;
 use crate::client::Down;
 use crate::client::Kind;
-use crate::client::Outgoing;
-use crate::client::ROOM;
-use crate::client::State;
 use crate::client::Up;
 
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
@@ -249,136 +247,6 @@ impl World {
             if !link.is_cut {
                 device.handle_cut();
             }
-        }
-    }
-
-    /// A client does something.
-    fn act(&mut self) {
-        let index = self.rng.index(self.devices.len());
-        match self.devices[index].state {
-            State::Offline => self.connect(index),
-            State::Opening => {}
-            State::Online => {
-                if !self.is_calm && !self.rng.one_in(4) {
-                    self.write_something(index);
-                }
-                let device = &mut self.devices[index];
-                let mut up = device.flush();
-                let pages = if self.is_reading { 3 } else { 40 };
-                let wants_page = !self.is_calm || self.is_reading && !device.is_caught_up;
-                if wants_page && self.rng.one_in(pages) {
-                    self.next_op += 1;
-                    up.extend(device.ask_page(self.next_op, 1 + self.rng.below(20)));
-                }
-                let has_stream = device.stream.as_ref().is_some_and(|one| one.id.is_some());
-                if has_stream && self.rng.one_in(3) {
-                    up.push(Up::AskAck);
-                }
-                if has_stream && device.owes_ack {
-                    device.owes_ack = false;
-                    let h = device.stream.as_ref().map_or(0, |one| one.received);
-                    up.push(Up::Ack { h });
-                }
-                self.send(index, up);
-            }
-        }
-    }
-
-    fn connect(&mut self, index: usize) {
-        let id = self.next_link;
-        self.next_link += 1;
-        let device = &mut self.devices[index];
-        let hello = device.hello();
-        device.link = Some(id);
-        self.note(|| format!("link {id}: {index} says {hello:?}"));
-        let link = Link {
-            device: index,
-            up: VecDeque::from([hello]),
-            down: VecDeque::new(),
-            is_ready: false,
-            is_cut: false,
-            taken: 0,
-        };
-        self.links.insert(id, link);
-    }
-
-    fn send(&mut self, index: usize, up: Vec<Up>) {
-        let session = (index, self.devices[index].session);
-        let is_inside = self.devices[index].inside_from.is_some();
-        let Some(link) = self.devices[index].link else {
-            return;
-        };
-        for one in &up {
-            if let Up::Stanza { text } = one
-                && let Some(body) = between(text, "<body>", "</body>")
-            {
-                self.checker.sent_again(body, session, is_inside);
-            }
-        }
-        if let Some(link) = self.links.get_mut(&link) {
-            link.up.extend(up);
-        }
-    }
-
-    /// The user writes: it goes into the outbox, whatever the state of the connection.
-    fn write_something(&mut self, index: usize) {
-        let number = self.next_op;
-        self.next_op += 1;
-        let from = self.devices[index].jid();
-        let reader = self.rng.index(self.devices.len());
-        let to = if self.rng.one_in(6) {
-            self.devices[reader].jid()
-        } else {
-            self.devices[reader].account.clone()
-        };
-        let is_talker = self.devices[index].is_talker;
-        let outgoing = if is_talker && self.rng.one_in(3) {
-            let body = format!("r{number}");
-            self.checker.said(&body, number, &from);
-            let text = format!(
-                "<message type='groupchat' id='{body}' to='{ROOM}'><body>{body}</body></message>"
-            );
-            Outgoing {
-                body: Some(body),
-                text,
-            }
-        } else if self.rng.one_in(8) {
-            self.store_something(index, number)
-        } else if self.rng.one_in(5) {
-            // Not kept, but it must not overtake what is.
-            let state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
-            Outgoing {
-                body: None,
-                text: format!("<message type='chat' id='v{number}' to='{to}'>{state}</message>"),
-            }
-        } else {
-            let body = format!("m{number}");
-            let session = (index, self.devices[index].session);
-            self.checker.sent(&body, number, &from, &to, session);
-            let text =
-                format!("<message type='chat' id='{body}' to='{to}'><body>{body}</body></message>");
-            Outgoing {
-                body: Some(body),
-                text,
-            }
-        };
-        self.devices[index].outbox.push_back(outgoing);
-    }
-
-    /// Private XML, one element a device.
-    fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
-        let body = format!("s{number}");
-        let device = &self.devices[index];
-        let ns = format!("sim:{}", device.resource);
-        let name = format!("{{{ns}}}note");
-        self.checker.stored(&body, number, &device.account, &name);
-        let note = format!("<note xmlns='{ns}'><body>{body}</body></note>");
-        let text = format!(
-            "<iq type='set' id='{body}'><query xmlns='jabber:iq:private'>{note}</query></iq>"
-        );
-        Outgoing {
-            body: Some(body),
-            text,
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) struct Faults {
 }
 
 /// What may happen to bytes that were safe.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Rot {
     Flip,
@@ -155,6 +156,13 @@ impl Model {
         std::mem::take(&mut self.state().stall_ms)
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+#[cfg(test)]
+impl Model {
     /// Damages bytes behind everybody's back.
     pub(crate) fn rot(&self, name: &str, offset: usize, bytes: usize, rot: Rot) {
         let mut state = self.state();
@@ -198,10 +206,6 @@ impl Model {
             state.names.insert(name.clone(), file);
         }
         state.durable_names = state.names.clone();
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
     }
 }
 

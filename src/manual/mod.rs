@@ -21,6 +21,10 @@ pub(crate) mod moving {}
 #[doc = include_str!("pair.md")]
 pub(crate) mod pair {}
 
+#[cfg(doc)]
+#[doc = include_str!("mirror.md")]
+pub(crate) mod mirror {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {

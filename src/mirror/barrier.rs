@@ -247,6 +247,10 @@ impl Mirror {
         self.put(Output::PeerSessions {
             pieces: pieces.unwrap_or_default(),
         });
+        let has_merged = self.catching_up().is_some_and(|catch_up| catch_up.done > 0);
+        if has_merged {
+            self.healed_at = Some(self.now.wall);
+        }
         if let Some(link) = &mut self.link {
             link.phase = Phase::Paired {
                 last: 0,

@@ -27,8 +27,9 @@ pub(super) struct CatchUp {
     is_reading: bool,
     is_level: bool,
     pub(super) peer_is_level: bool,
-    pub(super) sent: u64,
-    pub(super) received: u64,
+    /// Sent and received, and about how many are to be.
+    pub(super) done: u64,
+    pub(super) total: u64,
     pub(super) barrier: Option<Barrier>,
 }
 
@@ -57,8 +58,11 @@ impl Mirror {
             is_reading: false,
             is_level: false,
             peer_is_level: false,
-            sent: 0,
-            received: 0,
+            done: 0,
+            total: hello
+                .vector
+                .beyond(&self.branches.durable)
+                .saturating_add(self.branches.durable.beyond(&hello.vector)),
             barrier: None,
         });
         let now = self.now.monotonic;
@@ -158,7 +162,7 @@ impl Mirror {
             return Ok(());
         }
         catch_up.peer_has.add(position);
-        catch_up.sent += 1;
+        catch_up.done += 1;
         self.queue(&Frame::Record { record }, Some(index));
         Ok(())
     }
@@ -168,7 +172,7 @@ impl Mirror {
         let catch_up = self.catch_up("RECORD")?;
         let (position, stamp, epoch) = record.head().map_err(|error| Fault::PeerFrame { error })?;
         catch_up.peer_has.add(position);
-        catch_up.received += 1;
+        catch_up.done += 1;
         let is_known = self.branches.whole.covers(position);
         let is_orphan = match &epoch {
             Some(epoch) => !self.branches.holds_parents(epoch),
@@ -209,17 +213,17 @@ impl Mirror {
         self.oldest = oldest;
         self.trimmed = vector;
         let trimmed = self.trimmed.clone();
-        match self.catching_up() {
-            Some(catch_up) if catch_up.cursor < oldest => {
-                catch_up.cursor = oldest;
-                catch_up.is_reading = false;
-                if catch_up.peer_has.covers_all(&trimmed) {
-                    Ok(())
-                } else {
-                    Err(Fault::PeerNeedsCopy)
-                }
-            }
-            _ => Ok(()),
+        let Some(catch_up) = self.catching_up() else {
+            return Ok(());
+        };
+        if catch_up.cursor < oldest {
+            catch_up.cursor = oldest;
+            catch_up.is_reading = false;
+        }
+        if catch_up.peer_has.covers_all(&trimmed) {
+            Ok(())
+        } else {
+            Err(Fault::PeerNeedsCopy)
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::mirror::fault::Fault;
 use crate::mirror::frame::Record;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::pair::PairState;
+use crate::model::pair::PairStatus;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -152,7 +154,8 @@ pub(crate) enum Output {
     Append {
         record: Record,
     },
-    /// Durable records of the log from `from` on, about so many bytes of them, one at least.
+    /// Durable records of the log from `from` on, about so many bytes of them, one at least. What was
+    /// trimmed meanwhile is left out.
     Read {
         from: Index,
         bytes_max: usize,
@@ -230,12 +233,11 @@ pub(crate) enum State {
     Greeting {
         serves: bool,
     },
-    /// Records of this log that were looked at, received ones, and those still to be looked at.
+    /// Records sent and received, and about how many there were to be.
     CatchingUp {
         serves: bool,
-        sent: u64,
-        received: u64,
-        left: u64,
+        done: u64,
+        total: u64,
     },
     Freezing,
     Paired {
@@ -243,10 +245,24 @@ pub(crate) enum State {
     },
 }
 
+impl From<State> for PairState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Waiting { .. } | State::Greeting { serves: false } => Self::Waiting,
+            State::Alone | State::Greeting { serves: true } => Self::Solo,
+            State::CatchingUp { done, total, .. } => Self::CatchingUp { done, total },
+            State::Freezing => Self::CatchingUp { done: 1, total: 1 },
+            State::Paired { leads } => Self::Sync { leads },
+        }
+    }
+}
+
 /// The state, and what is worth knowing beside it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Status {
     pub(crate) state: State,
+    /// For those who ask from outside.
+    pub(crate) pair: PairStatus,
     pub(crate) joining: bool,
     /// Why the last connection ended.
     pub(crate) fault: Option<Fault>,

@@ -211,9 +211,8 @@ impl Mirror {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        if let Some(upto) = link.outbox.handle_taken(taken)? {
-            self.put(Output::PeerHas { upto });
-        }
+        let upto = link.outbox.handle_taken(taken)?;
+        self.release(upto);
         Ok(())
     }
 

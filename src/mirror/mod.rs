@@ -16,7 +16,7 @@
 //!                    Paired: ENTRY / PROPOSE, REJECT, DURABLE; closed -> Waiting
 //! ```
 //!
-//! The rules R1 to R15 are those of `src/manual`; each stands where the code keeps it. The driver
+//! The rules R1 to R15 are those of `manual::mirror`; each stands where the code keeps it. The driver
 //! gives [`Input`]s, drains [`Mirror::poll_output`] after each, and wakes the mirror at
 //! [`Mirror::wake_at`]. What is committed in a pair is said here ([`Output::Commit`]) and nowhere else.
 //!
@@ -57,6 +57,8 @@ use crate::mirror::io::Index;
 use crate::mirror::link::Link;
 use crate::mirror::link::Phase;
 use crate::model::entry::Mode;
+use crate::model::pair::PairState;
+use crate::model::pair::PairStatus;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -98,6 +100,12 @@ pub(crate) struct Mirror {
     committed: Option<Position>,
     /// How far the other disk has come, and in which epoch.
     mark: Option<Position>,
+    /// The other board has everything up to here.
+    peer_has: Index,
+    /// When the state, as outsiders are told of it, began.
+    since: Timestamp,
+    word: &'static str,
+    healed_at: Option<Timestamp>,
     link: Option<Link>,
     dial: Dial,
     fault: Option<Fault>,
@@ -130,6 +138,10 @@ impl Mirror {
             merging: VecDeque::new(),
             committed: None,
             mark: None,
+            peer_has: start.oldest.saturating_sub(1),
+            since: Timestamp::default(),
+            word: "",
+            healed_at: None,
             link: None,
             dial: Dial::new(settings.dials, now),
             fault: None,
@@ -153,6 +165,11 @@ impl Mirror {
             self.lose(fault);
         }
         self.flush();
+        let word = PairState::from(self.state()).word();
+        if word != self.word {
+            self.word = word;
+            self.since = now.wall;
+        }
     }
 
     fn handle(&mut self, input: Input) -> Result<(), Fault> {
@@ -216,9 +233,9 @@ impl Mirror {
         self.link.as_ref().is_some_and(|link| link.outbox.is_full())
     }
 
-    pub(crate) fn status(&self) -> Status {
+    fn state(&self) -> State {
         let serves = matches!(self.role, Role::Solo { .. });
-        let state = match (&self.link, self.role) {
+        match (&self.link, self.role) {
             (_, Role::Sync { leads, .. }) => State::Paired { leads },
             (None, Role::Waiting { solo_at }) => State::Waiting { until: solo_at },
             (None, Role::Solo { .. }) => State::Alone,
@@ -227,15 +244,26 @@ impl Mirror {
                 Phase::CatchingUp { catch_up } if catch_up.barrier.is_some() => State::Freezing,
                 Phase::CatchingUp { catch_up } => State::CatchingUp {
                     serves,
-                    sent: catch_up.sent,
-                    received: catch_up.received,
-                    left: (self.branches.durable_upto + 1).saturating_sub(catch_up.cursor),
+                    done: catch_up.done,
+                    total: catch_up.total.max(catch_up.done),
                 },
             },
-        };
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
         let silence_ms = |link: &Link| self.now.monotonic.since_ms(link.heard_at);
+        let lag_entries = self.branches.durable_upto.saturating_sub(self.peer_has);
+        let is_alone = matches!(self.role, Role::Solo { .. });
         Status {
-            state,
+            state: self.state(),
+            pair: PairStatus {
+                state: self.state().into(),
+                since: self.since,
+                lag_entries,
+                solo_entries: if is_alone { lag_entries } else { 0 },
+                last_heal: self.healed_at,
+            },
             joining: self.joining,
             fault: self.fault,
             clock_ahead_ms: self.clock_ahead_ms,
@@ -248,6 +276,13 @@ impl Mirror {
 
     fn is_mistaken(&self, mistake: Mistake) -> bool {
         self.settings.mistake == Some(mistake)
+    }
+
+    fn release(&mut self, upto: Option<Index>) {
+        if let Some(upto) = upto.filter(|upto| *upto > self.peer_has) {
+            self.peer_has = upto;
+            self.put(Output::PeerHas { upto });
+        }
     }
 
     fn put(&mut self, output: Output) {

@@ -128,9 +128,8 @@ impl Mirror {
             self.mark = Some(mark);
             *ahead_since = ahead_since.map(|_| now);
         }
-        if let Some(upto) = self.branches.confirm(seq) {
-            self.put(Output::PeerHas { upto });
-        }
+        let upto = self.branches.confirm(seq);
+        self.release(upto);
         Ok(())
     }
 

@@ -38,6 +38,15 @@ impl Vector {
         other.iter().all(|position| self.covers(position))
     }
 
+    /// How many numbers this has that `other` lacks; those of volatile entries count, too.
+    pub(crate) fn beyond(&self, other: &Self) -> u64 {
+        let lacking = self.last.iter().map(|(epoch, seq)| {
+            let known = other.seq(*epoch).map_or(0, |last| last + 1);
+            (seq + 1).saturating_sub(known)
+        });
+        lacking.fold(0, u64::saturating_add)
+    }
+
     /// The newest record of each epoch.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Position> {
         self.last
@@ -95,5 +104,6 @@ mod tests {
         let less: Vector = [at(1, 0, 5)].into_iter().collect();
         assert!(more.covers_all(&less));
         assert!(!less.covers_all(&more));
+        assert_eq!((more.beyond(&less), less.beyond(&more)), (2, 0));
     }
 }

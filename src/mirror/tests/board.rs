@@ -26,8 +26,9 @@ pub(super) struct Board {
     pub(super) node: u8,
     pub(super) log: Vec<(Position, Record)>,
     places: BTreeMap<Position, usize>,
-    /// So much of the log was said to be on the other disk.
+    /// So much of the log was said to be on the other disk, and so much is not read any more.
     pub(super) released: usize,
+    pub(super) trimmed: usize,
     pub(super) durable: usize,
     pub(super) join_mark: bool,
     pub(super) running: Option<Running>,
@@ -110,6 +111,7 @@ impl Board {
             durable: log.len(),
             places: log.iter().map(|(position, _)| *position).zip(0..).collect(),
             released: 0,
+            trimmed: 0,
             log,
             join_mark: false,
             running: None,
@@ -131,8 +133,8 @@ impl Board {
             parents: Vector::default(),
             stamp: Hlc::default(),
             durable: u64::try_from(self.durable).unwrap(),
-            trimmed: Vector::default(),
-            oldest: 1,
+            trimmed: self.trimmed_vector(),
+            oldest: u64::try_from(self.trimmed).unwrap() + 1,
         };
         let mut core = Core::default();
         for (position, record) in &self.log {
@@ -150,6 +152,11 @@ impl Board {
         }
         core.stamp = start.stamp;
         (start, core)
+    }
+
+    pub(super) fn trimmed_vector(&self) -> Vector {
+        let trimmed = self.log.iter().take(self.trimmed);
+        trimmed.map(|(position, _)| *position).collect()
     }
 
     /// False if it is there already.

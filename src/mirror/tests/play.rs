@@ -163,7 +163,10 @@ impl World {
                     self.fail("the other's sessions did not come before the epoch");
                 }
             }
-            Output::PeerHas { upto } => self.check_peer_has(n, upto),
+            Output::PeerHas { upto } => {
+                self.check_peer_has(n, upto);
+                return self.trim(n);
+            }
             Output::PeerGone | Output::Notice(_) => {}
         }
         Vec::new()
@@ -203,9 +206,22 @@ impl World {
         }
     }
 
+    fn trim(&mut self, n: usize) -> Vec<Input> {
+        let board = &mut self.boards[n];
+        if !self.trims || board.released < board.trimmed + 3 {
+            return Vec::new();
+        }
+        // Segments go one by one.
+        board.trimmed = board.released - 2;
+        vec![Input::Trimmed {
+            oldest: u64::try_from(board.trimmed).unwrap() + 1,
+            vector: board.trimmed_vector(),
+        }]
+    }
+
     fn read(&self, n: usize, from: u64, bytes_max: usize) -> Input {
         let board = &self.boards[n];
-        let first = usize::try_from(from).unwrap() - 1;
+        let first = (usize::try_from(from).unwrap() - 1).max(board.trimmed);
         let end = if self.mistake == Some(Mistake::UndurableShipped) {
             board.log.len()
         } else {
@@ -213,7 +229,7 @@ impl World {
         };
         let mut records = Vec::new();
         let mut bytes = 0;
-        let mut next = from;
+        let mut next = u64::try_from(first).unwrap() + 1;
         for (_, record) in &board.log[first..end] {
             if bytes > 0 && bytes + record.bytes.len() > bytes_max {
                 break;

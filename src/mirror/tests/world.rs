@@ -59,6 +59,8 @@ pub(super) struct World {
     /// The connection that each mirror was given and has not given up.
     pub(super) open: [Option<u64>; 2],
     pub(super) rejects_one_in: u64,
+    /// What the other board has is not kept.
+    pub(super) trims: bool,
     ops: u64,
 }
 
@@ -98,6 +100,7 @@ impl World {
             gone: [false; 2],
             open: [None; 2],
             rejects_one_in: 16,
+            trims: false,
             ops: 0,
         };
         world.boards[1].join_mark = true;

@@ -7,7 +7,7 @@ use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
-use crate::base::limits::REJECTIONS_MAX;
+use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
-use crate::base::limits::PEER_TICKETS_MAX;
+use crate::base::mirror_limits::PEER_TICKETS_MAX;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Output;

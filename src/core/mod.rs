@@ -48,7 +48,7 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::limits::STANZA_BYTES_MAX;
-use crate::base::limits::ZOMBIE_MS;
+use crate::base::mirror_limits::ZOMBIE_MS;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;

@@ -377,3 +377,29 @@ fn a_device_that_changes_sides_ends_its_earlier_session() {
     assert!(duo.nodes[0].end_of(1).is_some());
     assert!(duo.nodes[1].end_of(2).is_none());
 }
+
+#[test]
+fn a_session_that_was_replaced_does_not_take_its_successor_out_of_a_room() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    join(&mut duo, 0, 1, "ann");
+    open_room(&mut duo, 0, 1);
+    duo.nodes[1].bind(2, "bob", "same");
+    duo.settle();
+    join(&mut duo, 1, 2, "bob");
+    let ask = "<x xmlns='http://jabber.org/protocol/muc'/>";
+    duo.nodes[0].bind(3, "bob", "same");
+    duo.nodes[0].say(
+        3,
+        &format!("<presence to='room@rooms.h/bob'>{ask}</presence>"),
+    );
+    duo.heard(0, 1);
+
+    duo.nodes[1].say(2, "<presence type='unavailable' to='room@rooms.h/bob'/>");
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), [""; 0]);
+    say_in_room(&mut duo, 0, 3, "here");
+    duo.settle();
+    assert_eq!(duo.heard(0, 1), ["room@rooms.h/bob: here"]);
+}

@@ -430,7 +430,9 @@ impl Core {
                 .credit
                 .saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
         }
+        let index = self.tail.number(Some(entry.position));
         self.outputs.push_back(Output::Append {
+            index,
             position: entry.position,
             bytes,
         });

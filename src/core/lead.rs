@@ -123,10 +123,8 @@ impl Core {
 
     /// An epoch of this log: rows of different branches are compared by it.
     pub(super) fn handle_epoch(&mut self, record: EpochRecord) {
-        self.order.stamp = self.order.stamp.max(record.stamp);
         if !self.states.epochs.knows(record.epoch) {
-            self.states.epochs.add(&record);
-            self.fresh_epochs.push(record);
+            self.add_epoch(record);
         }
     }
 

@@ -51,7 +51,6 @@ impl Core {
     pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) -> bool {
         // Proposed there and numbered here as well, because the link broke in between (rule U16).
         let is_repeated = self.peer.has_numbered(entry.op_id);
-        self.order.delivered = self.order.delivered.max(entry.position);
         self.tail.push(Arc::clone(entry));
         let mut is_emptied = false;
         for (sub, op) in numbered(&entry.ops) {
@@ -96,7 +95,7 @@ impl Core {
         let mut after = State::default();
         after.share(record, delivered);
         let epochs = &self.states.epochs;
-        after.apply(at, op, |a, b| epochs.follows(a, b));
+        after.apply(at, op, epochs);
         let after = value(&after);
         (before != after).then(|| Op::row(record.clone(), name.clone(), after))
     }

@@ -27,6 +27,7 @@ use crate::model::entry::Entry;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::numbered;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::route;
 use crate::stanza::Condition;
@@ -172,7 +173,6 @@ impl Core {
     /// Folds a committed entry into the delivered state and sends what follows from it.
     fn deliver(&mut self, entry: &Arc<Entry>) {
         if entry.is_durable() {
-            self.order.delivered = entry.position;
             self.tail.push(Arc::clone(entry));
         }
         for (sub, op) in numbered(&entry.ops) {
@@ -419,15 +419,14 @@ impl Core {
         let number = self.next_query;
         self.next_query = number.saturating_add(1);
         let query = Arc::new(query);
-        let upto = self.order.delivered;
-        let horizon = self.tail.horizon(&query.question, upto);
+        let upto = self.tail.delivered();
+        let horizon = self.tail.horizon(&query.question);
         self.tail.hold(Hold::Query(number));
         self.queries.insert(
             number,
             Asking {
                 session,
                 query: Arc::clone(&query),
-                tables_upto: horizon.upto,
                 upto,
                 is_bind,
             },
@@ -439,11 +438,11 @@ impl Core {
         });
     }
 
-    pub(super) fn handle_answered(&mut self, number: u64, found: Found) {
+    pub(super) fn handle_answered(&mut self, number: u64, found: Found, tables: Index) {
         let Some(asking) = self.queries.remove(&number) else {
             return;
         };
-        let above = (asking.tables_upto, asking.upto);
+        let above = (tables, asking.upto);
         let found = self.tail.unite(&asking.query.question, found, above);
         let rows = match &found {
             Found::Page { rows, .. } => rows.clone(),

@@ -209,6 +209,13 @@ impl Account {
         self.row().map(|row| row.incarnation)
     }
 
+    /// Whether what is for this incarnation is for nobody: it was deleted, perhaps on another branch
+    /// of the log than the one that still wrote to it.
+    pub(crate) fn is_over(&self, incarnation: Incarnation) -> bool {
+        self.row()
+            .is_some_and(|row| row.incarnation != incarnation || row.state == AccountState::Deleted)
+    }
+
     /// The incarnation, unless the account was deleted.
     pub(crate) fn live(&self) -> Option<Incarnation> {
         self.incarnation().filter(|_| self.exists())

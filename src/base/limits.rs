@@ -443,20 +443,6 @@ pub(crate) const EXPIRE_ROWS_MAX: usize = 4_096;
 /// With more of them the older half is forgotten: whoever comes and goes must not fill a record.
 pub(crate) const REMOVED_ROWS_MAX: usize = 256;
 
-/// Tickets of the other node whose numbers the one that numbers remembers.
-///
-/// A proposal that read what an older one changed is rejected once, and evaluated again.
-pub(crate) const PEER_TICKETS_MAX: usize = 16_384;
-
-/// How often one input may be rejected by the node that numbers before its sender is refused.
-///
-/// Each time something it read has changed meanwhile; a sender that loses as often may try again.
-pub(crate) const REJECTIONS_MAX: u8 = 8;
-
-/// How long the sessions of a node that is not heard any more stand for others, in milliseconds.
-///
-/// As long as a client may take to resume: a short outage is seen by nobody.
-pub(crate) const ZOMBIE_MS: u64 = 300_000;
 /// Largest piece of a file of accounts (XEP-0227) that is read at once, in bytes: a tag, a message, a vCard.
 ///
 /// What an account stores in private is bounded by a MiB. A larger piece ends the import before it begins.

@@ -60,3 +60,18 @@ pub(crate) const MIRROR_SLOW_MS: u64 = 5_000;
 /// Between attempts to connect: the first pause, doubled up to the last.
 pub(crate) const MIRROR_DIAL_MS: u64 = 250;
 pub(crate) const MIRROR_DIAL_MS_MAX: u64 = 5_000;
+
+/// Tickets of the other node whose numbers the one that numbers remembers.
+///
+/// A proposal that read what an older one changed is rejected once, and evaluated again.
+pub(crate) const PEER_TICKETS_MAX: usize = 16_384;
+
+/// How often one input may be rejected by the node that numbers before its sender is refused.
+///
+/// Each time something it read has changed meanwhile; a sender that loses as often may try again.
+pub(crate) const REJECTIONS_MAX: u8 = 8;
+
+/// How long the sessions of a node that is not heard any more stand for others, in milliseconds.
+///
+/// As long as a client may take to resume: a short outage is seen by nobody.
+pub(crate) const ZOMBIE_MS: u64 = 300_000;

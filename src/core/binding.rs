@@ -44,7 +44,6 @@ impl Core {
         };
         let queue = Queue::new(self.limits.stanza_bytes);
         let mut session = Session::new(id, jid.clone(), link, queue);
-        session.device.clone_from(&bind.device);
         session.is_binding = bind.catches_up;
         self.sessions.insert(id, session);
         self.links.insert(link, id);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::base::random::Entropy;
 use crate::core::Now;
 use crate::log::Kind;
-use crate::log::Position as LogPosition;
 use crate::model::codec::CodecError;
 use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
@@ -17,13 +16,16 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
 use crate::model::stanza_id::StanzaIds;
+use crate::model::vector::Vector;
 
 /// Names the secret that stanza ids are made with.
 pub(crate) const STANZA_ID_SECRET: &str = "stanza-ids";
@@ -36,24 +38,26 @@ pub(crate) struct Boot {
     node: u8,
     pub(crate) epochs: Epochs,
     /// Epochs that the tables do not know yet.
-    pub(crate) fresh_epochs: Vec<EpochRecord>,
+    pub(crate) fresh_epochs: Vec<(Index, EpochRecord)>,
     /// Entries that the tables do not hold yet.
-    pub(crate) tail: Vec<Arc<Entry>>,
+    pub(crate) tail: Vec<(Index, Arc<Entry>)>,
     pub(crate) stamp: Hlc,
-    /// The newest position of all.
-    tip: Position,
+    /// The newest record of the log.
+    pub(crate) last: Index,
+    /// How far the log goes, what the tables hold included.
+    pub(crate) reach: Vector,
 }
 
 /// A record of the log that this program cannot read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct UnreadableRecord {
-    pub(crate) position: Position,
+    pub(crate) index: Index,
     pub(crate) error: CodecError,
 }
 
 impl Boot {
-    /// What the tables know: their epochs, and how far they go.
-    pub(crate) fn new(node: u8, known: &[EpochRecord], applied_to: Position) -> Self {
+    /// What the tables know: their epochs, how far these go, and how far the log is applied.
+    pub(crate) fn new(node: u8, known: &[EpochRecord], reach: Vector, applied_to: Index) -> Self {
         let mut epochs = Epochs::default();
         let mut stamp = Hlc::default();
         for record in known {
@@ -67,59 +71,60 @@ impl Boot {
             fresh_epochs,
             tail,
             stamp,
-            tip: applied_to,
+            last: applied_to,
+            reach,
         }
     }
 
     /// One record of the log, in order.
     pub(crate) fn read(
         &mut self,
-        position: LogPosition,
+        index: Index,
         kind: Kind,
         bytes: &[u8],
     ) -> Result<(), UnreadableRecord> {
-        let position = Position::from_u128(position);
-        let unreadable = |error| UnreadableRecord { position, error };
+        let unreadable = |error| UnreadableRecord { index, error };
         match kind {
             Kind::Entry => {
                 let entry = Entry::decode(bytes).map_err(unreadable)?;
                 self.stamp = self.stamp.max(entry.stamp);
-                self.tail.push(Arc::new(entry));
+                self.reach.add(entry.position);
+                self.tail.push((index, Arc::new(entry)));
             }
             Kind::Epoch => {
                 let record: EpochRecord = from_bytes(bytes).map_err(unreadable)?;
-                self.stamp = self.stamp.max(record.stamp);
-                self.epochs.add(&record);
-                self.fresh_epochs.push(record);
+                self.add_epoch(index, record);
             }
         }
-        self.tip = self.tip.max(position);
+        self.last = self.last.max(index);
         Ok(())
     }
 
+    fn add_epoch(&mut self, index: Index, record: EpochRecord) {
+        self.stamp = self.stamp.max(record.stamp);
+        self.epochs.add(&record);
+        self.reach.add(Position::new(record.epoch, 0, 0));
+        self.fresh_epochs.push((index, record));
+    }
+
     /// Begins the epoch of this boot. Its record has to be durable before anything of it is sent.
-    pub(crate) fn begin_epoch(&mut self, now: Now, salt: u32) -> (Epoch, LogPosition, Vec<u8>) {
+    pub(crate) fn begin_epoch(&mut self, now: Now, salt: u32) -> (Epoch, Index, Vec<u8>) {
         let epoch = Epoch {
             counter: self.epochs.next_counter(),
             node: self.node,
             salt,
         };
         self.stamp = self.stamp.next(now.wall.unix_ms(), self.node);
-        let parents = if self.tip == Position::ZERO {
-            Vec::new()
-        } else {
-            vec![self.tip]
-        };
         let record = EpochRecord {
             epoch,
             stamp: self.stamp,
             mode: Mode::Single,
-            parents,
+            parents: self.epochs.tips(&self.reach),
         };
-        self.epochs.add(&record);
         let bytes = to_bytes(&record);
-        self.fresh_epochs.push(record);
-        (epoch, Position::new(epoch, 0, 0).to_u128(), bytes)
+        self.last = self.last.next();
+        self.add_epoch(self.last, record);
+        (epoch, self.last, bytes)
     }
 
     /// The domain's secrets, drawn once in its life; `rows`: the node's rows as the tables have
@@ -130,9 +135,9 @@ impl Boot {
         now: Now,
         epoch: Epoch,
         entropy: &mut dyn Entropy,
-    ) -> (Secrets, Option<Arc<Entry>>) {
+    ) -> (Secrets, Option<(Index, Arc<Entry>)>) {
         let mut rows = rows.clone();
-        for entry in &self.tail {
+        for (_, entry) in &self.tail {
             for op in entry.durable_ops() {
                 if let Durable::Row {
                     record: RecordKey::Node,
@@ -140,11 +145,7 @@ impl Boot {
                     row,
                 } = op
                 {
-                    let cell = crate::model::row::Cell {
-                        at: entry.position,
-                        stamp: entry.stamp,
-                        row: row.clone(),
-                    };
+                    let cell = Cell::new(entry.position, entry.stamp, row.clone());
                     rows.put(name.clone(), cell);
                 }
             }
@@ -174,8 +175,10 @@ impl Boot {
             origin: None,
             ops,
         });
-        self.tail.push(Arc::clone(&entry));
-        (secrets, Some(entry))
+        self.last = self.last.next();
+        self.reach.add(entry.position);
+        self.tail.push((self.last, Arc::clone(&entry)));
+        (secrets, Some((self.last, entry)))
     }
 }
 

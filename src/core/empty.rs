@@ -16,6 +16,7 @@ use crate::model::entry::Entry;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
+use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 
@@ -28,8 +29,8 @@ pub(crate) struct Rooms {
 
 impl Rooms {
     /// What the tables do not know yet.
-    pub(crate) fn follow(&mut self, tail: &[Arc<Entry>]) {
-        for op in tail.iter().flat_map(|entry| entry.durable_ops()) {
+    pub(crate) fn follow(&mut self, tail: &[(Index, Arc<Entry>)]) {
+        for op in tail.iter().flat_map(|(_, entry)| entry.durable_ops()) {
             let Durable::Row {
                 record: RecordKey::Room { jid },
                 row: Some(row),

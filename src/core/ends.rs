@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::jid::Jid;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Output;
@@ -14,7 +15,10 @@ use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::state::At;
 use crate::model::entry::Origin;
+use crate::model::op::Op;
+use crate::model::op::Soft;
 use crate::model::position::Position;
+use crate::stanza::outgoing::Outgoing;
 
 impl Core {
     /// The stream is over: the session sleeps if it may, and ends otherwise.
@@ -157,16 +161,24 @@ impl Core {
         };
         let heir = record
             .available()
-            .filter(|(online, here)| online.jid != *from && here.priority >= 0)
+            .filter(|(online, here)| {
+                let is_reachable = self.order.is_paired || online.node == self.node;
+                online.jid != *from && here.priority >= 0 && is_reachable
+            })
             .max_by_key(|(online, here)| (here.priority, online.order))
-            .map(|(online, _)| online.session);
+            .map(|(online, _)| (online.session, online.node));
         let untaken = Arc::clone(&record.untaken);
+        let mut handed = Vec::new();
         for item in items {
             match (&item, heir) {
-                (Item::Kept { position, .. }, Some(heir))
+                (Item::Kept { position, .. }, Some((heir, node)))
                     if untaken.contains(position) && !self.taken.has(&account, *position) =>
                 {
-                    self.push_late(heir, *position);
+                    if node == self.node {
+                        self.push_late(heir, *position);
+                    } else {
+                        handed.push(*position);
+                    }
                 }
                 (Item::Stanza { stanza }, _) => {
                     if let Some((to, bounce)) = crate::route::bounce::undelivered(stanza, from) {
@@ -176,10 +188,15 @@ impl Core {
                 _ => {}
             }
         }
+        if let Some((session, _)) = heir.filter(|_| !handed.is_empty()) {
+            let positions = handed;
+            let ops = vec![Op::soft(Soft::Handed { session, positions })];
+            self.open(Asked::Own { ops }, None, None);
+        }
     }
 
     /// It comes behind what was numbered later, and says so.
-    fn push_late(&mut self, id: SessionId, position: Position) {
+    pub(super) fn push_late(&mut self, id: SessionId, position: Position) {
         let how = How::Late;
         let queued = self
             .sessions
@@ -190,21 +207,20 @@ impl Core {
         }
     }
 
-    fn push_to(&mut self, to: &crate::base::jid::Jid, stanza: crate::stanza::outgoing::Outgoing) {
-        let session = self
-            .states
-            .delivered
-            .accounts
-            .get(&to.to_bare())
-            .and_then(|account| account.online.get(to.resource()?))
-            .map(|online| online.session);
-        if let Some(session) = session {
-            self.push(
-                session,
-                Item::Stanza {
-                    stanza: Arc::new(stanza),
-                },
-            );
+    /// To the session that has the address, here or on the other node.
+    fn push_to(&mut self, to: &Jid, stanza: Outgoing) {
+        let account = self.states.delivered.accounts.get(&to.to_bare());
+        let online = account.and_then(|account| account.online.get(to.resource()?));
+        let Some(online) = online else {
+            return;
+        };
+        let stanza = Arc::new(stanza);
+        if online.node == self.node {
+            self.push(online.session, Item::Stanza { stanza });
+        } else if self.order.is_paired {
+            let to = to.clone();
+            let ops = vec![Op::soft(Soft::Route { stanza, to })];
+            self.open(Asked::Own { ops }, None, None);
         }
     }
 }

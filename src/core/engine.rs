@@ -2,6 +2,11 @@
 //!
 //! The driver steps it with inputs, performs its outputs, and says when the disk has done what was
 //! asked. The simulator drives the same machine over a model disk.
+//!
+//! The log counts records by [`Index`], everybody else names entries by their [`Position`]: both are
+//! known here of what is not durable yet.
+
+use std::collections::VecDeque;
 
 use crate::base::limits::LOG_RETRY_MS;
 use crate::base::time::Monotonic;
@@ -16,18 +21,80 @@ use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Log;
 use crate::log::Request;
+use crate::log::read::ReadStep;
+use crate::log::read::Reader;
+use crate::model::codec::CodecError;
+use crate::model::codec::from_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::position::Epoch;
+use crate::model::position::Index;
 use crate::model::position::Position;
+use crate::model::vector::Vector;
 
 /// A node: its core, and the log under it.
 pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) log: Log,
-    durable: Position,
+    /// In the log and not durable yet, in its order.
+    waiting: VecDeque<Waiting>,
+    /// How far the log goes on the disk, and with what is on the way there.
+    durable: Vector,
+    whole: Vector,
+    /// The newest durable entry of this node's own line, and the newest that is committed.
+    local: Position,
+    committed: Position,
+    commits: Commits,
+    kept: Option<Kept>,
+    /// The tables hold everything at or below.
+    applied: Index,
     /// When the log was last told to look for space on a full disk.
     retried_at: Monotonic,
-    /// How far the other node has come, where there is one: committed is what both have.
-    peer_durable: Option<Position>,
     failed: Option<EngineError>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    index: Index,
+    position: Position,
+    /// Numbered in the line of this node; what is merged is none of it.
+    is_own: bool,
+}
+
+/// What makes an entry of this node's line committed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Commits {
+    /// It is on this disk.
+    Here,
+    /// It is on both disks. Of the other node's marks only those of this epoch count (`mirror` rule
+    /// R11).
+    OnBoth { epoch: Epoch, peer: Position },
+    /// Somebody else says so: [`Engine::commit`].
+    AsTold,
+}
+
+/// Records that are kept because the other node lacks them.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// It has everything at or below.
+    has: Index,
+    bytes_max: u64,
+    /// Keeping more would have filled the disk: it needs a copy of everything.
+    is_given_up: bool,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RecordError {
+    /// The log has no room now.
+    LocalFull,
+    /// The other node sent what cannot be read.
+    PeerUnreadable {
+        error: CodecError,
+    },
+    LocalLog {
+        error: AppendError,
+    },
 }
 
 /// Why a node cannot go on. Whatever was not acknowledged may be lost, nothing else is.
@@ -40,14 +107,23 @@ pub(crate) enum EngineError {
 }
 
 impl Engine {
-    /// `log` holds everything that `start` was made from, durably, and the record of the epoch.
-    pub(crate) fn new(start: Start, log: Log) -> Self {
+    /// `log` holds everything that `start` was made from, durably, and the record of the epoch;
+    /// `reach`: how far it goes.
+    pub(crate) fn new(start: Start, log: Log, reach: Vector) -> Self {
+        let core = Core::new(start);
+        let committed = core.order.committed;
         let mut engine = Self {
-            durable: Position::from_u128(log.durable()),
-            core: Core::new(start),
+            core,
             log,
+            waiting: VecDeque::new(),
+            whole: reach.clone(),
+            durable: reach,
+            local: committed,
+            committed,
+            commits: Commits::Here,
+            kept: None,
+            applied: Index::default(),
             retried_at: Monotonic::default(),
-            peer_durable: None,
             failed: None,
         };
         engine.core.set_credit(engine.log.credit());
@@ -58,7 +134,8 @@ impl Engine {
     /// next.
     pub(crate) fn step(&mut self, now: Now, input: Input) {
         if let Input::Checkpointed { upto } = &input {
-            self.log.release(upto.to_u128());
+            self.applied = self.applied.max(*upto);
+            self.release();
         }
         // Whoever asks for something durable on a full disk makes the log look again.
         if now.monotonic.since_ms(self.retried_at) >= LOG_RETRY_MS && self.log.is_out_of_space() {
@@ -71,15 +148,77 @@ impl Engine {
     /// The next thing to do outside. Appends stay here.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         while let Some(output) = self.core.poll_output() {
-            let Output::Append { position, bytes } = output else {
+            let Output::Append {
+                index,
+                position,
+                bytes,
+            } = output
+            else {
                 return Some(output);
             };
-            if let Err(error) = self.log.append(position.to_u128(), Kind::Entry, &bytes) {
+            if let Err(error) = self.append_own(index, position, &bytes) {
                 self.failed.get_or_insert(EngineError::BugAppend { error });
             }
         }
         self.core.set_credit(self.log.credit());
         None
+    }
+
+    /// An entry of this node's line.
+    pub(crate) fn append_own(
+        &mut self,
+        index: Index,
+        position: Position,
+        bytes: &[u8],
+    ) -> Result<(), AppendError> {
+        self.log.append(index.0, Kind::Entry, bytes)?;
+        self.wait(index, position, true);
+        Ok(())
+    }
+
+    /// The record of an epoch, or an entry of another branch; `None`: it is here already. An entry is
+    /// given to the core by [`Input::Merged`] when it is durable.
+    pub(crate) fn append_foreign(
+        &mut self,
+        kind: Kind,
+        bytes: &[u8],
+    ) -> Result<Option<Index>, RecordError> {
+        let unreadable = |error| RecordError::PeerUnreadable { error };
+        if crate::log::credit::cost(bytes.len()) > self.log.credit() {
+            return Err(RecordError::LocalFull);
+        }
+        let (index, position) = match kind {
+            Kind::Epoch => {
+                let record: EpochRecord = from_bytes(bytes).map_err(unreadable)?;
+                let position = Position::new(record.epoch, 0, 0);
+                if self.whole.covers(position) {
+                    return Ok(None);
+                }
+                (self.core.add_epoch(record), position)
+            }
+            Kind::Entry => {
+                let entry = Entry::decode(bytes).map_err(unreadable)?;
+                if self.whole.covers(entry.position) {
+                    return Ok(None);
+                }
+                (self.core.number_foreign(&entry), entry.position)
+            }
+        };
+        self.log
+            .append(index.0, kind, bytes)
+            .map_err(|error| RecordError::LocalLog { error })?;
+        self.core.set_credit(self.log.credit());
+        self.wait(index, position, false);
+        Ok(Some(index))
+    }
+
+    fn wait(&mut self, index: Index, position: Position, is_own: bool) {
+        self.whole.add(position);
+        self.waiting.push_back(Waiting {
+            index,
+            position,
+            is_own,
+        });
     }
 
     /// The next request for the log's disk; at most one is under way.
@@ -99,22 +238,114 @@ impl Engine {
             return;
         }
         self.core.set_credit(self.log.credit());
-        self.commit(now);
+        let upto = self.durable_upto();
+        while let Some(front) = self.waiting.front().filter(|front| front.index <= upto) {
+            self.durable.add(front.position);
+            if front.is_own {
+                self.local = self.local.max(front.position);
+            }
+            self.waiting.pop_front();
+        }
+        self.commit_own(now);
+    }
+
+    /// Who says what is committed from here on.
+    pub(crate) fn set_commits(&mut self, now: Now, commits: Commits) {
+        self.commits = commits;
+        self.commit_own(now);
     }
 
     /// The other node has everything up to here on its disk.
     pub(crate) fn handle_peer_durable(&mut self, now: Now, upto: Position) {
-        self.peer_durable = self.peer_durable.max(Some(upto));
-        self.commit(now);
+        if let Commits::OnBoth { epoch, peer } = &mut self.commits
+            && *epoch == upto.epoch()
+        {
+            *peer = upto.max(*peer);
+            self.commit_own(now);
+        }
     }
 
-    fn commit(&mut self, now: Now) {
-        let local = Position::from_u128(self.log.durable());
-        let durable = self.peer_durable.map_or(local, |peer| peer.min(local));
-        if durable > self.durable {
-            self.durable = durable;
-            self.core.step(now, Input::Durable { upto: durable });
+    fn commit_own(&mut self, now: Now) {
+        match self.commits {
+            Commits::Here => self.commit(now, self.local),
+            Commits::OnBoth { peer, .. } => self.commit(now, peer.min(self.local)),
+            Commits::AsTold => {}
         }
+    }
+
+    /// Everything of this node's line up to here is committed.
+    pub(crate) fn commit(&mut self, now: Now, upto: Position) {
+        if upto > self.committed {
+            self.committed = upto;
+            self.core.step(now, Input::Durable { upto });
+        }
+    }
+
+    /// Up to here the log is on the disk.
+    pub(crate) fn durable_upto(&self) -> Index {
+        Index(self.log.durable())
+    }
+
+    /// How far the log goes on the disk.
+    pub(crate) fn vector(&self) -> &Vector {
+        &self.durable
+    }
+
+    /// The newest record of the log, durable or not.
+    pub(crate) fn tip(&self) -> Index {
+        Index(self.log.appended())
+    }
+
+    /// What an EPOCH record that is appended now stands on (`mirror` rule R13).
+    pub(crate) fn tips(&self) -> Vec<Position> {
+        self.core.epochs().tips(&self.whole)
+    }
+
+    /// Reads the log back; see [`Reader`].
+    pub(crate) fn read(&self, reader: &mut Reader, bytes_max: usize) -> ReadStep {
+        reader.poll_output(&self.log, bytes_max)
+    }
+
+    /// From here on the log keeps what the other node lacks, as long as that is not more than
+    /// `bytes_max`.
+    pub(crate) fn keep_for_peer(&mut self, has: Index, bytes_max: u64) {
+        self.kept = Some(Kept {
+            has,
+            bytes_max,
+            is_given_up: Index(self.log.oldest()) > has.next(),
+        });
+        self.release();
+    }
+
+    /// There is no other node any more.
+    pub(crate) fn keep_for_nobody(&mut self) {
+        self.kept = None;
+        self.release();
+    }
+
+    /// The other node has everything up to here on its disk.
+    pub(crate) fn handle_peer_has(&mut self, upto: Index) {
+        if let Some(kept) = &mut self.kept {
+            kept.has = kept.has.max(upto);
+            self.release();
+        }
+    }
+
+    /// The log does not hold any more what the other node lacks.
+    pub(crate) fn peer_needs_copy(&self) -> bool {
+        self.kept.is_some_and(|kept| kept.is_given_up)
+    }
+
+    fn release(&mut self) {
+        let mut upto = self.applied;
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_given_up) {
+            if self.log.kept_bytes() > kept.bytes_max && kept.has < upto {
+                kept.is_given_up = true;
+            } else {
+                upto = upto.min(kept.has);
+            }
+        }
+        self.log.release(upto.0);
     }
 
     /// Why the node has to end, if it has to. Nothing may be sent after this.

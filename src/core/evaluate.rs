@@ -7,7 +7,7 @@ use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
-use crate::base::limits::REJECTIONS_MAX;
+use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
@@ -106,6 +106,7 @@ impl Core {
         }
         let facts = Facts {
             node: self.node,
+            is_alone: !self.order.is_paired,
             now: self.now.wall,
             random: open.random,
             derived: open.derived.clone(),
@@ -214,10 +215,7 @@ impl Core {
             return Err(StanzaError::new(Condition::ResourceConstraint).into());
         }
         let mut proposal = Proposal::nothing();
-        let is_same = |one: &Online| {
-            let session = self.sessions.get(&one.session);
-            bind.device.is_some() && session.is_some_and(|session| session.device == bind.device)
-        };
+        let is_same = |one: &Online| bind.device.is_some() && one.device == bind.device;
         for one in account.online.values() {
             if one.jid == jid || is_same(one) {
                 proposal = proposal.and(route::evaluate_end(view, &one.jid, one.session)?);
@@ -232,6 +230,7 @@ impl Core {
             jid: jid.clone(),
             session,
             node: self.node,
+            device: bind.device.clone(),
             since: view.now(),
         });
         if bind.carbons {
@@ -312,7 +311,12 @@ impl Core {
         })
     }
 
-    fn set_proposal(&mut self, ticket: Ticket, proposal: Proposal) {
+    fn set_proposal(&mut self, ticket: Ticket, mut proposal: Proposal) {
+        if !self.order.is_leading() {
+            let source = self.order.open.get(&ticket).and_then(|open| open.source);
+            let session = source.and_then(|id| self.sessions.get(&id));
+            proposal.by = session.map(|session| (session.jid.clone(), session.id));
+        }
         if let Some(open) = self.order.open.get_mut(&ticket) {
             open.proposal = Some(Arc::new(proposal));
         }
@@ -426,7 +430,9 @@ impl Core {
                 .credit
                 .saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
         }
+        let index = self.tail.number(Some(entry.position));
         self.outputs.push_back(Output::Append {
+            index,
             position: entry.position,
             bytes,
         });

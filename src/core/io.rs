@@ -29,6 +29,7 @@ use crate::model::op::KickReason;
 use crate::model::op::Op;
 use crate::model::peer::PeerSession;
 use crate::model::position::Epoch;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 pub(crate) use crate::model::record::Record;
@@ -140,6 +141,8 @@ pub(crate) enum Input {
     Answered {
         query: u64,
         found: Found,
+        /// The tables knew everything at or below.
+        upto: Index,
     },
     Fetched {
         session: SessionId,
@@ -149,7 +152,7 @@ pub(crate) enum Input {
     NotCheckpointed,
     /// The tables hold everything at or below.
     Checkpointed {
-        upto: Position,
+        upto: Index,
     },
 
     /// From the sequencer elsewhere: an entry has its number.
@@ -164,7 +167,8 @@ pub(crate) enum Input {
     },
 
     /// This node numbers no more. What it has proposed and nobody has numbered goes out again, in
-    /// order, in generation 0: each time, so that the first may stop it and a second begin an epoch.
+    /// order, in generation 0: a first one stops it, and what it proposes from then on counts for
+    /// nothing; a second one begins an epoch.
     Follow,
     /// This node numbers from here on, in an epoch of its own that begins; `paired`: what it
     /// numbers is for the other node too.
@@ -203,6 +207,7 @@ pub(crate) enum Input {
 pub(crate) enum Output {
     /// To the log; `Durable` tells when it is safe.
     Append {
+        index: Index,
         position: Position,
         bytes: Vec<u8>,
     },
@@ -246,9 +251,9 @@ pub(crate) enum Output {
     },
     /// Delivered entries for the tables, in order.
     Checkpoint {
-        entries: Vec<Arc<Entry>>,
+        entries: Vec<(Index, Arc<Entry>)>,
         epochs: Vec<EpochRecord>,
-        upto: Position,
+        upto: Index,
     },
 
     Credentials {

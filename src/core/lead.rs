@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
-use crate::base::limits::PEER_TICKETS_MAX;
+use crate::base::mirror_limits::PEER_TICKETS_MAX;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Output;
@@ -123,10 +123,8 @@ impl Core {
 
     /// An epoch of this log: rows of different branches are compared by it.
     pub(super) fn handle_epoch(&mut self, record: EpochRecord) {
-        self.order.stamp = self.order.stamp.max(record.stamp);
         if !self.states.epochs.knows(record.epoch) {
-            self.states.epochs.add(&record);
-            self.fresh_epochs.push(record);
+            self.add_epoch(record);
         }
     }
 
@@ -145,7 +143,7 @@ impl Core {
             let Some(next) = self.peer.waiting.pop_front() else {
                 return;
             };
-            if !is_current || !self.order.is_leading() {
+            if !is_current || !self.order.is_leading() || !self.order.is_paired {
                 continue;
             }
             if self.goes_with_all(&next.proposal) {
@@ -193,7 +191,7 @@ impl Core {
         let facts = Facts::default();
         let mut view = View::new(&self.states.delivered, &self.settings, &facts);
         view.over = Some(&self.states.over);
-        fits(&view, &proposal.ops)
+        fits(&view, proposal)
     }
 
     fn number_for_peer(&mut self, proposed: Proposed) {

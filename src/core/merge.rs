@@ -26,6 +26,7 @@ use crate::model::op::numbered;
 use crate::model::room::Affiliation;
 use crate::model::room::Removed;
 use crate::model::room::RoomChange;
+use crate::model::room::RoomRow;
 use crate::model::room::Why;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -45,12 +46,13 @@ impl Core {
         self.release();
     }
 
-    /// Folds an entry of another branch into the delivered state; sends what is new here.
-    pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) {
+    /// Folds an entry of another branch into the delivered state; sends what is new here. Returns
+    /// whether more than its ops has changed.
+    pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) -> bool {
         // Proposed there and numbered here as well, because the link broke in between (rule U16).
         let is_repeated = self.peer.has_numbered(entry.op_id);
-        self.order.delivered = self.order.delivered.max(entry.position);
         self.tail.push(Arc::clone(entry));
+        let mut is_emptied = false;
         for (sub, op) in numbered(&entry.ops) {
             let at = At {
                 position: entry.position.with_sub(sub),
@@ -67,6 +69,7 @@ impl Core {
             }
             match self.outcome(at, op) {
                 Some(outcome) => {
+                    is_emptied |= self.empty_room(at, &outcome);
                     let sends = self.sends_of(at, &outcome);
                     self.states.fold(at, op);
                     self.dispatch(late(sends));
@@ -75,6 +78,7 @@ impl Core {
                 None => self.states.fold(at, op),
             }
         }
+        is_emptied
     }
 
     /// What the op comes to here; `None`: nothing, because what is here wins.
@@ -91,9 +95,43 @@ impl Core {
         let mut after = State::default();
         after.share(record, delivered);
         let epochs = &self.states.epochs;
-        after.apply(at, op, |a, b| epochs.follows(a, b));
+        after.apply(at, op, epochs);
         let after = value(&after);
         (before != after).then(|| Op::row(record.clone(), name.clone(), after))
+    }
+
+    /// A room that ended over there, or is another one, has nobody inside any more.
+    fn empty_room(&mut self, at: At, op: &Op) -> bool {
+        let Op::Durable {
+            op:
+                Durable::Row {
+                    record: RecordKey::Room { jid },
+                    row: Some(Row::Room { row }),
+                    ..
+                },
+        } = op
+        else {
+            return false;
+        };
+        let Some(room) = self.states.delivered.rooms.get(jid) else {
+            return false;
+        };
+        let stays = |old: RoomRow| !row.destroyed && old.incarnation == row.incarnation;
+        if room.nicks.is_empty() || room.row().is_some_and(stays) {
+            return false;
+        }
+        let destroy = RoomChange::Destroy {
+            inside: room.nicks.keys().cloned().collect(),
+            notice: Arc::from(&b"<destroy/>"[..]),
+        };
+        let op = Op::soft(Soft::Room {
+            room: jid.clone(),
+            change: Arc::new(destroy),
+        });
+        let sends = self.sends_of(at, &op);
+        self.states.fold(at, &op);
+        self.dispatch(sends);
+        true
     }
 
     /// What goes with such a change where it is made, and was volatile there.

@@ -48,7 +48,7 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::limits::STANZA_BYTES_MAX;
-use crate::base::limits::ZOMBIE_MS;
+use crate::base::mirror_limits::ZOMBIE_MS;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
@@ -73,6 +73,7 @@ use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::op::Durable;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -140,9 +141,11 @@ pub(crate) struct Start {
     /// Random, drawn at this boot.
     pub(crate) salt: u32,
     /// Epochs that the tables do not know yet.
-    pub(crate) fresh_epochs: Vec<EpochRecord>,
+    pub(crate) fresh_epochs: Vec<(Index, EpochRecord)>,
     /// Entries of the log that the tables do not hold yet, in order.
-    pub(crate) tail: Vec<Arc<Entry>>,
+    pub(crate) tail: Vec<(Index, Arc<Entry>)>,
+    /// The newest record of the log.
+    pub(crate) last: Index,
     /// The rooms that the tables list.
     pub(crate) rooms: Rooms,
     pub(crate) ids: StanzaIds,
@@ -174,7 +177,7 @@ pub(crate) struct Core {
     next_query: u64,
     credit: u64,
     /// Epochs that the tables do not know, and how many of them are on the way there.
-    fresh_epochs: Vec<EpochRecord>,
+    fresh_epochs: Vec<(Index, EpochRecord)>,
     epochs_written: usize,
     outputs: VecDeque<Output>,
     /// Sessions that got something in this step.
@@ -196,9 +199,8 @@ pub(crate) struct Core {
 struct Asking {
     session: SessionId,
     query: Arc<Query>,
-    /// Up to here the tables answer, from there on the tail.
-    tables_upto: Position,
-    upto: Position,
+    /// What was delivered when it was asked.
+    upto: Index,
     /// The answer goes into what the stream is told of its bind.
     is_bind: bool,
 }
@@ -209,9 +211,8 @@ impl Core {
         let mut order = Order::new(start.sequencer, start.stamp, source);
         // All that stands before the epoch of this boot is on disk.
         let epoch = start.epochs.newest().unwrap_or_default();
-        let last = start.tail.last().map(|entry| entry.position);
+        let last = start.tail.last().map(|(_, entry)| entry.position);
         order.committed = Position::new(epoch, 0, 0).max(last.unwrap_or_default());
-        order.delivered = order.committed;
         let mut states = States::default();
         states.epochs = start.epochs;
         let mut rooms = start.rooms;
@@ -230,7 +231,7 @@ impl Core {
             states,
             peer: Peer::default(),
             residence: Residence::default(),
-            tail: Tail::new(start.now.monotonic),
+            tail: Tail::new(start.now.monotonic, start.last),
             taken: Taken::default(),
             holdings: Holdings::default(),
             sessions: BTreeMap::new(),
@@ -250,8 +251,8 @@ impl Core {
             releasing: false,
             limits: start.limits,
         };
-        for entry in start.tail {
-            core.tail.recover(entry);
+        for (index, entry) in start.tail {
+            core.tail.recover(index, entry);
         }
         core
     }
@@ -296,7 +297,7 @@ impl Core {
             Input::Durable { upto } => self.handle_durable(upto),
             Input::Loaded { key, record } => self.handle_loaded(&key, record),
             Input::Derived { ticket, keys } => self.handle_derived(ticket, keys),
-            Input::Answered { query, found } => self.handle_answered(query, found),
+            Input::Answered { query, found, upto } => self.handle_answered(query, found, upto),
             Input::Fetched { session, rows } => self.handle_fetched(session, rows),
             Input::NotCheckpointed => self.tail.not_checkpointed(),
             Input::Checkpointed { upto } => {
@@ -343,6 +344,26 @@ impl Core {
             ..policies
         });
         self.limits = limits;
+    }
+
+    /// The log takes an entry of another branch, which will be delivered.
+    pub(crate) fn number_foreign(&mut self, entry: &Entry) -> Index {
+        self.order.stamp = self.order.stamp.max(entry.stamp);
+        self.tail.number(Some(entry.position))
+    }
+
+    /// The log takes the record of an epoch, before anything of it.
+    pub(crate) fn add_epoch(&mut self, record: EpochRecord) -> Index {
+        let index = self.tail.number(None);
+        self.order.stamp = self.order.stamp.max(record.stamp);
+        self.states.epochs.add(&record);
+        self.fresh_epochs.push((index, record));
+        index
+    }
+
+    /// Which epoch stands on which.
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.states.epochs
     }
 
     /// Bytes that the log takes for sure.
@@ -395,7 +416,9 @@ impl Core {
             self.limits.tail_bytes,
             self.limits.checkpoint_ms,
         ) {
-            let epochs = self.fresh_epochs.clone();
+            let epochs = self.fresh_epochs.iter();
+            let epochs = epochs.take_while(|(index, _)| *index < upto);
+            let epochs: Vec<EpochRecord> = epochs.map(|(_, record)| record.clone()).collect();
             self.epochs_written = epochs.len();
             self.outputs.push_back(Output::Checkpoint {
                 entries,
@@ -421,18 +444,15 @@ impl Core {
     }
 
     /// Has the tables take everything that is committed; says up to where they have to go.
-    pub(crate) fn ask_checkpoint(&mut self, now: Now) -> Position {
+    pub(crate) fn ask_checkpoint(&mut self, now: Now) -> Index {
         self.now = now;
         self.tail.ask_checkpoint();
         self.settle_step();
-        self.tail
-            .entries()
-            .last()
-            .map_or(Position::ZERO, |entry| entry.position)
+        self.tail.delivered()
     }
 
     /// The tables hold everything at or below.
-    pub(crate) fn applied(&self) -> Position {
+    pub(crate) fn applied(&self) -> Index {
         self.tail.applied()
     }
 

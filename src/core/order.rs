@@ -169,8 +169,6 @@ pub(crate) struct Order {
     pub(crate) line: VecDeque<Place>,
     /// Everything at or below is on disk (on both disks, in a pair).
     pub(crate) committed: Position,
-    /// The newest durable entry that is delivered: what a query may see.
-    pub(crate) delivered: Position,
     next_ticket: Ticket,
     /// Source of op ids made here: `(node, boot salt)`.
     op_source: u128,
@@ -187,7 +185,6 @@ impl Order {
             proposed: VecDeque::new(),
             line: VecDeque::new(),
             committed: Position::ZERO,
-            delivered: Position::ZERO,
             next_ticket: Ticket(1),
             op_source,
             next_op: 1,

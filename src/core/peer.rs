@@ -88,6 +88,7 @@ impl Core {
             jid: online.jid.clone(),
             session: online.session,
             node: online.node,
+            device: online.device.clone(),
             since: online.since,
             order: online.order,
             presence: online.presence.clone(),
@@ -149,6 +150,26 @@ impl Core {
         for session in sessions {
             let steps = self.steps_to(&session);
             self.take_over(Some(&session), &steps);
+            self.date(&session);
+        }
+    }
+
+    /// What is as it was may have been said again: only the order of devices changes by that.
+    fn date(&mut self, session: &PeerSession) {
+        let delivered = &mut self.states.delivered;
+        let account = delivered.account_mut(&session.jid.bare());
+        let online = account.and_then(|account| account.online.get_mut(session.jid.resource()));
+        let Some(online) = online.filter(|online| online.session == session.session) else {
+            return;
+        };
+        online.order = session.order;
+        for occupancy in &session.rooms {
+            let room = delivered.room_mut(&occupancy.room);
+            let occupant = room.and_then(|room| room.occupants.get_mut(&occupancy.nick));
+            let device = occupant.and_then(|one| Arc::make_mut(one).devices.get_mut(&session.jid));
+            if let Some(device) = device.filter(|device| device.session == session.session) {
+                device.said = occupancy.said;
+            }
         }
     }
 
@@ -227,12 +248,18 @@ impl Core {
             return vec![join];
         };
         let nick = &occupancy.nick;
+        let inside = device_in(room, &session.jid);
+        let moved = inside.as_ref().filter(|(old, ..)| old != nick);
+        let mut ops: Vec<Op> = moved
+            .map(|(old, ..)| leave(&occupancy.room, Arc::clone(old), &session.jid))
+            .into_iter()
+            .collect();
         if let Some(there) = room.occupants.get(nick)
             && there.user != session.jid.bare()
         {
             if self.node < session.node {
                 // The same decision over there: the nickname stays with the node of the lower number.
-                return Vec::new();
+                return ops;
             }
             let removed = vec![Removed {
                 nick: Arc::clone(nick),
@@ -242,17 +269,16 @@ impl Core {
                 codes: TECHNICAL.to_vec(),
                 ..Why::default()
             };
-            let remove = RoomChange::Remove { removed, why };
-            return vec![change(&occupancy.room, remove), join];
+            ops.push(change(&occupancy.room, RoomChange::Remove { removed, why }));
         }
-        match device_in(room, &session.jid) {
-            Some((old, ..)) if old != *nick => {
-                vec![leave(&occupancy.room, old, &session.jid), join]
-            }
-            Some((_, there, device)) if device.session == session.session => {
+        match inside {
+            Some((old, there, device)) if old == *nick && device.session == session.session => {
                 shown_anew(session, occupancy, there.role, device)
             }
-            Some(_) | None => vec![join],
+            Some(_) | None => {
+                ops.push(join);
+                ops
+            }
         }
     }
 
@@ -353,6 +379,7 @@ fn session_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
             jid: jid(),
             session: session.session,
             node: session.node,
+            device: session.device.clone(),
             since: session.since,
         }));
     }
@@ -379,6 +406,14 @@ fn session_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
             ops.push(Op::soft(Soft::Wants { jid, want, on }));
         }
     }
+    ops.extend(presence_ops(known, session));
+    ops
+}
+
+/// Its presence for all, and to single addresses.
+fn presence_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let jid = || session.jid.clone();
     let was = known.and_then(|one| one.presence.as_ref());
     let is = session.presence.as_ref();
     let is_same = match (was, is) {
@@ -396,7 +431,10 @@ fn session_ops(known: Option<&Online>, session: &PeerSession) -> Vec<Op> {
         }));
     }
     let none = BTreeSet::new();
-    let old = known.map_or(&none, |one| &one.directed);
+    // Who becomes unavailable takes all of it back.
+    let is_gone = !is_same && is.is_none();
+    let kept = known.filter(|_| !is_gone);
+    let old = kept.map_or(&none, |one| &one.directed);
     let both = old.symmetric_difference(&session.directed);
     for to in both {
         let available = session.directed.contains(to);

@@ -27,6 +27,7 @@ use crate::model::entry::Entry;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::numbered;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::route;
 use crate::stanza::Condition;
@@ -156,8 +157,11 @@ impl Core {
                     }
                 }
                 Some(Place::Merged { entry, records }) => {
-                    self.deliver_merged(&entry);
+                    let is_more = self.deliver_merged(&entry);
                     self.states.unpend(&records);
+                    if is_more {
+                        self.rebuild_pending();
+                    }
                     self.follow_count(&entry);
                 }
                 Some(Place::Answer { ticket }) => self.finish(ticket),
@@ -169,7 +173,6 @@ impl Core {
     /// Folds a committed entry into the delivered state and sends what follows from it.
     fn deliver(&mut self, entry: &Arc<Entry>) {
         if entry.is_durable() {
-            self.order.delivered = entry.position;
             self.tail.push(Arc::clone(entry));
         }
         for (sub, op) in numbered(&entry.ops) {
@@ -203,6 +206,8 @@ impl Core {
     pub(super) fn sends_of(&self, at: At, op: &Op) -> Sends {
         let facts = Facts {
             now: self.now.wall,
+            node: self.node,
+            is_alone: !self.order.is_paired,
             ..Facts::default()
         };
         let view = View::new(&self.states.delivered, &self.settings, &facts);
@@ -230,10 +235,13 @@ impl Core {
                 op: Soft::Unbind { session, .. },
             } => self.drop_session(*session),
             Op::Soft {
-                op: Soft::Bind { .. },
+                op: Soft::Handed { session, positions },
+            } => {
+                for position in positions {
+                    self.push_late(*session, *position);
+                }
             }
-            | Op::Soft { .. }
-            | Op::Durable { .. } => {}
+            Op::Soft { .. } | Op::Durable { .. } => {}
         }
     }
 
@@ -411,15 +419,14 @@ impl Core {
         let number = self.next_query;
         self.next_query = number.saturating_add(1);
         let query = Arc::new(query);
-        let upto = self.order.delivered;
-        let horizon = self.tail.horizon(&query.question, upto);
+        let upto = self.tail.delivered();
+        let horizon = self.tail.horizon(&query.question);
         self.tail.hold(Hold::Query(number));
         self.queries.insert(
             number,
             Asking {
                 session,
                 query: Arc::clone(&query),
-                tables_upto: horizon.upto,
                 upto,
                 is_bind,
             },
@@ -431,11 +438,11 @@ impl Core {
         });
     }
 
-    pub(super) fn handle_answered(&mut self, number: u64, found: Found) {
+    pub(super) fn handle_answered(&mut self, number: u64, found: Found, tables: Index) {
         let Some(asking) = self.queries.remove(&number) else {
             return;
         };
-        let above = (asking.tables_upto, asking.upto);
+        let above = (tables, asking.upto);
         let found = self.tail.unite(&asking.query.question, found, above);
         let rows = match &found {
             Found::Page { rows, .. } => rows.clone(),

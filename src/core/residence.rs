@@ -90,7 +90,7 @@ impl Core {
                     stamp: entry.stamp,
                 };
                 let op = crate::core::taken::stream_row(origin, entry.stamp);
-                only.apply(at, &op, |a, b| epochs.follows(a, b));
+                only.apply(at, &op, epochs);
             }
             for (sub, op) in numbered(&entry.ops) {
                 if op.is_durable() {
@@ -98,7 +98,7 @@ impl Core {
                         position: entry.position.with_sub(sub),
                         stamp: entry.stamp,
                     };
-                    only.apply(at, op, |a, b| epochs.follows(a, b));
+                    only.apply(at, op, epochs);
                 }
             }
         }

@@ -32,8 +32,6 @@ pub(crate) const ACK_WAIT_MS: u64 = 1_000;
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) jid: FullJid,
-    /// The installation of the client, if it named itself.
-    pub(crate) device: Option<Box<str>>,
     /// The stream does not know of the session yet (XEP-0386): nothing may be written.
     pub(crate) is_binding: bool,
     pub(crate) link: Option<LinkId>,
@@ -116,7 +114,6 @@ impl Session {
         Self {
             id,
             jid,
-            device: None,
             is_binding: false,
             link: Some(link),
             management: None,

@@ -35,15 +35,7 @@ pub(crate) struct States {
 
 /// The version of a row that an own proposal has changed, until the proposal is numbered.
 pub(crate) fn provisional(ticket: Ticket) -> Position {
-    Position::new(
-        Epoch {
-            counter: u32::MAX,
-            node: 0,
-            salt: 0,
-        },
-        ticket.0,
-        0,
-    )
+    Position::new(Epoch::OWN, ticket.0, 0)
 }
 
 /// Whether the version is of something that was proposed and not numbered.
@@ -95,7 +87,7 @@ impl States {
             };
             if !self.is_older_than_own(at.position, op) {
                 let epochs = &self.epochs;
-                self.over.apply(at, op, |a, b| epochs.follows(a, b));
+                self.over.apply(at, op, epochs);
             }
         }
     }
@@ -129,11 +121,7 @@ impl States {
             };
             let cell = self.over.rows(record).and_then(|rows| rows.cell(name));
             if let Some(cell) = cell.filter(|cell| cell.at == before.with_sub(sub)) {
-                let cell = Cell {
-                    at: position.with_sub(sub),
-                    stamp,
-                    row: cell.row.clone(),
-                };
+                let cell = Cell::new(position.with_sub(sub), stamp, cell.row.clone());
                 self.over.put(record, name, cell);
             }
         }
@@ -142,7 +130,7 @@ impl States {
     /// Folds one op of a committed entry into the delivered state.
     pub(crate) fn fold(&mut self, at: At, op: &Op) {
         let epochs = &self.epochs;
-        self.delivered.apply(at, op, |a, b| epochs.follows(a, b));
+        self.delivered.apply(at, op, epochs);
     }
 
     /// Ops that change these records are delivered: what nothing pends on is equal below and leaves the top.

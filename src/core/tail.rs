@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::VecDeque;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -26,6 +26,7 @@ use crate::model::message::Place;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::numbered;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row as StateRow;
@@ -38,25 +39,32 @@ const CHECKPOINT_PAUSE_MS: u64 = 100;
 /// Memory that an entry takes beyond its payload, roughly.
 const ENTRY_BYTES: usize = 512;
 
+/// An entry and its place in the log.
+pub(crate) type Indexed = (Index, Arc<Entry>);
+
 #[derive(Debug)]
 pub(crate) struct Tail {
-    entries: VecDeque<Arc<Entry>>,
+    /// By their place in the log.
+    entries: BTreeMap<Index, Arc<Entry>>,
+    /// Given to the log and not delivered yet.
+    expected: BTreeMap<Index, Position>,
+    /// The newest record of the log, and the newest entry that was delivered.
+    last: Index,
+    delivered: Index,
     /// Kept messages by key, for reading and writing them out.
     rows: BTreeMap<Position, Row>,
     /// The same by archive.
     archives: BTreeSet<(Incarnation, Position)>,
     bytes: usize,
     /// A checkpoint is under way up to here.
-    writing: Option<Position>,
+    writing: Option<Index>,
     /// The tables hold everything at or below.
-    applied: Position,
+    applied: Index,
     last_checkpoint: Monotonic,
     /// What a start has read back goes into the tables at once, so that the log's space comes free
     /// however often the process dies.
     is_overdue: bool,
-    /// Reads under way, and what the tables held when they began: what came into the tables since
-    /// may be missing in what is read, so it stays here.
-    held: BTreeMap<Hold, Position>,
+    held: BTreeMap<Hold, Held>,
 }
 
 /// A read of the tables that is under way.
@@ -66,22 +74,37 @@ pub(crate) enum Hold {
     Load(RecordKey),
 }
 
+/// What a read under way may lack of the tables, and what they must not tell it.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// What the tables held when it began: what came into them since may be missing in what is
+    /// read, so it stays here.
+    from: Index,
+    /// What is above was delivered after the question, so it does not come into the tables yet.
+    upto: Option<Index>,
+}
+
 #[derive(Debug)]
 struct Row {
+    index: Index,
     at: Timestamp,
     message: Arc<Message>,
     places: Arc<[Place]>,
 }
 
 impl Tail {
-    pub(crate) fn new(now: Monotonic) -> Self {
+    /// `last`: the newest record of the log.
+    pub(crate) fn new(now: Monotonic, last: Index) -> Self {
         Self {
-            entries: VecDeque::new(),
+            entries: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            last,
+            delivered: Index::default(),
             rows: BTreeMap::new(),
             archives: BTreeSet::new(),
             bytes: 0,
             writing: None,
-            applied: Position::ZERO,
+            applied: Index::default(),
             last_checkpoint: now,
             is_overdue: false,
             held: BTreeMap::new(),
@@ -93,12 +116,34 @@ impl Tail {
     }
 
     /// Read back from the log at the start.
-    pub(crate) fn recover(&mut self, entry: Arc<Entry>) {
-        self.push(entry);
+    pub(crate) fn recover(&mut self, index: Index, entry: Arc<Entry>) {
+        self.insert(index, entry);
         self.is_overdue = true;
     }
 
+    /// The place in the log for an entry that will be delivered, or for a record that is none.
+    pub(crate) fn number(&mut self, entry: Option<Position>) -> Index {
+        self.last = self.last.next();
+        if let Some(position) = entry {
+            self.expected.insert(self.last, position);
+        }
+        self.last
+    }
+
+    /// A delivered entry.
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
+        let mut expected = self.expected.iter();
+        let found = expected.find(|(_, position)| **position == entry.position);
+        let index = match found {
+            Some((index, _)) => *index,
+            None => self.number(None),
+        };
+        self.expected.remove(&index);
+        self.insert(index, entry);
+    }
+
+    fn insert(&mut self, index: Index, entry: Arc<Entry>) {
+        self.delivered = self.delivered.max(index);
         self.bytes = self.bytes.saturating_add(weight(&entry));
         for (sub, op) in numbered(&entry.ops) {
             if let Op::Durable {
@@ -106,6 +151,7 @@ impl Tail {
             } = op
             {
                 let row = Row {
+                    index,
                     at: Timestamp::from_unix_ms(entry.stamp.unix_ms()),
                     message: Arc::clone(message),
                     places: places.as_slice().into(),
@@ -116,7 +162,7 @@ impl Tail {
                 self.rows.insert(position, row);
             }
         }
-        self.entries.push_back(entry);
+        self.entries.insert(index, entry);
     }
 
     /// A kept message, if it is still in memory.
@@ -126,11 +172,16 @@ impl Tail {
 
     /// The entries that a loaded record has to be brought up to date with.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter()
+        self.entries.values()
+    }
+
+    /// The newest entry that is delivered: what a query may see.
+    pub(crate) fn delivered(&self) -> Index {
+        self.delivered
     }
 
     pub(crate) fn timeout(&self, after_ms: u64) -> Option<Monotonic> {
-        let idle = self.entries.is_empty() || self.writing.is_some();
+        let idle = self.writing.is_some() || self.ready().next().is_none();
         let after_ms = if self.is_overdue { 0 } else { after_ms };
         (!idle).then(|| self.last_checkpoint.plus_ms(after_ms))
     }
@@ -141,8 +192,21 @@ impl Tail {
     }
 
     /// The tables hold everything at or below.
-    pub(crate) fn applied(&self) -> Position {
+    pub(crate) fn applied(&self) -> Index {
         self.applied
+    }
+
+    /// What the tables may take: a stretch of the log without a gap, and nothing that was delivered
+    /// after a question that they have not answered yet.
+    fn ready(&self) -> impl Iterator<Item = (&Index, &Arc<Entry>)> {
+        let gap = self.expected.keys().next().copied();
+        let asked = self.held.values().filter_map(|held| held.upto).min();
+        let is_ready = move |index: Index| {
+            gap.is_none_or(|gap| index < gap) && asked.is_none_or(|asked| index <= asked)
+        };
+        self.entries
+            .range((Bound::Excluded(self.applied), Bound::Unbounded))
+            .take_while(move |(index, _)| is_ready(**index))
     }
 
     /// Hands over what the tables should take now, if it is time.
@@ -151,7 +215,7 @@ impl Tail {
         now: Monotonic,
         bytes_max: usize,
         after_ms: u64,
-    ) -> Option<(Vec<Arc<Entry>>, Position)> {
+    ) -> Option<(Vec<Indexed>, Index)> {
         let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
         let is_full = self.bytes >= bytes_max && pause <= now;
         let is_late = self.last_checkpoint.plus_ms(after_ms) <= now;
@@ -159,15 +223,14 @@ impl Tail {
         if !due || self.writing.is_some() {
             return None;
         }
+        let fresh = self
+            .ready()
+            .map(|(index, entry)| (*index, Arc::clone(entry)));
+        let fresh: Vec<Indexed> = fresh.collect();
         self.last_checkpoint = now;
+        let (upto, _) = fresh.last()?;
+        let upto = *upto;
         self.is_overdue = false;
-        let fresh: Vec<Arc<Entry>> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.position > self.applied)
-            .cloned()
-            .collect();
-        let upto = fresh.last()?.position;
         self.writing = Some(upto);
         Some((fresh, upto))
     }
@@ -177,7 +240,7 @@ impl Tail {
         self.writing = None;
     }
 
-    pub(crate) fn checkpointed(&mut self, upto: Position) {
+    pub(crate) fn checkpointed(&mut self, upto: Index) {
         self.writing = None;
         self.applied = self.applied.max(upto);
         self.cut();
@@ -185,7 +248,9 @@ impl Tail {
 
     /// A read begins; its snapshot may be older than the next checkpoint.
     pub(crate) fn hold(&mut self, read: Hold) {
-        self.held.insert(read, self.applied);
+        let upto = matches!(read, Hold::Query(_)).then_some(self.delivered);
+        let from = self.applied;
+        self.held.insert(read, Held { from, upto });
     }
 
     pub(crate) fn let_go(&mut self, read: &Hold) {
@@ -194,13 +259,14 @@ impl Tail {
     }
 
     fn cut(&mut self) {
-        let oldest = self.held.values().min().copied();
+        let oldest = self.held.values().map(|held| held.from).min();
         let upto = oldest.map_or(self.applied, |held| held.min(self.applied));
-        while let Some(entry) = self.entries.front() {
-            if entry.position > upto {
+        while let Some(front) = self.entries.first_entry() {
+            if *front.key() > upto {
                 return;
             }
-            self.bytes = self.bytes.saturating_sub(weight(entry));
+            let entry = front.remove();
+            self.bytes = self.bytes.saturating_sub(weight(&entry));
             let (first, last) = (entry.position, entry.position.last_sub());
             while let Some((position, row)) = self.rows.range(first..=last).next() {
                 let position = *position;
@@ -209,31 +275,38 @@ impl Tail {
                 }
                 self.rows.remove(&position);
             }
-            self.entries.pop_front();
         }
     }
 
-    /// Where the tables shall end for a question that is asked now, and what they cannot know. The
-    /// tail has everything above as long as it is held.
-    pub(crate) fn horizon(&self, question: &Question, delivered: Position) -> Horizon {
-        let below = |entry: &Arc<Entry>| entry.position.to_u128().saturating_sub(1);
-        let front = self.entries.front().map(below);
-        let known = front.map_or(Position::MAX, Position::from_u128);
-        let upto = known.max(self.applied.last_sub()).min(delivered.last_sub());
-        let is_list = matches!(question, Question::Accounts { .. } | Question::Rooms { .. });
-        let changed = if is_list {
-            self.changed_since(upto)
-        } else {
-            Vec::new()
-        };
-        Horizon { upto, changed }
+    /// What the tables cannot know of a question that is asked now, and the tail does as long as it
+    /// is held.
+    pub(crate) fn horizon(&self, question: &Question) -> Horizon {
+        match question {
+            Question::Archive { page, .. } | Question::RoomHistory { page, .. } => Horizon {
+                elsewhere: page
+                    .named()
+                    .filter(|position| self.is_here(page.incarnation, *position))
+                    .collect(),
+                changed: Vec::new(),
+            },
+            Question::ArchiveEnds { .. } => Horizon::none(),
+            Question::Accounts { .. } | Question::Rooms { .. } => Horizon {
+                elsewhere: Vec::new(),
+                changed: self.changed(),
+            },
+        }
+    }
+
+    fn is_here(&self, archive: Incarnation, position: Position) -> bool {
+        let places = self.rows.get(&position).into_iter();
+        let mut places = places.flat_map(|row| row.places.iter());
+        places.any(|place| place.archived && place.incarnation == archive)
     }
 
     /// Accounts and rooms that began, ended or changed their place in lists.
-    fn changed_since(&self, upto: Position) -> Vec<Listed> {
+    fn changed(&self) -> Vec<Listed> {
         let mut changed: BTreeMap<&RecordKey, Listed> = BTreeMap::new();
-        let entries = self.entries.iter().filter(|entry| entry.position > upto);
-        for op in entries.flat_map(|entry| entry.durable_ops()) {
+        for op in self.entries().flat_map(|entry| entry.durable_ops()) {
             let Durable::Row { record, name, row } = op else {
                 continue;
             };
@@ -266,13 +339,13 @@ impl Tail {
         changed.into_values().collect()
     }
 
-    /// Unites what the tables found with what stands in the tail above `from`, where they ended,
-    /// up to `upto`.
+    /// Unites what the tables found with what stands in the tail above `from`, up to which the
+    /// tables know, up to `upto`. Merged entries stand anywhere in an archive.
     pub(crate) fn unite(
         &self,
         question: &Question,
         found: Found,
-        (from, upto): (Position, Position),
+        (from, upto): (Index, Index),
     ) -> Found {
         match (question, found) {
             (
@@ -305,15 +378,15 @@ impl Tail {
                 found
             }
             (Question::ArchiveEnds { incarnation, .. }, Found::Ends { first, last }) => {
-                let mut newer = self
+                let newer = self
                     .places_of(*incarnation, from, upto)
                     .filter(|(_, _, place)| place.archived)
                     .map(|(position, row, _)| (position, row.at));
-                let next = newer.next();
-                let newest = newer.next_back().or(next);
+                let ends = newer.chain(first).chain(last);
+                let ends: BTreeSet<(Position, Timestamp)> = ends.collect();
                 Found::Ends {
-                    first: first.or(next),
-                    last: newest.or(last),
+                    first: ends.first().copied(),
+                    last: ends.last().copied(),
                 }
             }
             (_, found) => found,
@@ -323,70 +396,53 @@ impl Tail {
     fn places_of(
         &self,
         archive: Incarnation,
-        after: Position,
-        upto: Position,
-    ) -> impl DoubleEndedIterator<Item = (Position, &Row, &Place)> + Clone {
-        use std::ops::Bound;
-        let range = (
-            Bound::Excluded((archive, after)),
-            Bound::Included((archive, upto.last_sub().max(after))),
-        );
+        after: Index,
+        upto: Index,
+    ) -> impl Iterator<Item = (Position, &Row, &Place)> {
+        let range = (archive, Position::ZERO)..=(archive, Position::MAX);
         self.archives.range(range).filter_map(move |(_, position)| {
             let row = self.rows.get(position)?;
             let mut places = row.places.iter();
             let place = places.find(|place| place.incarnation == archive)?;
-            Some((*position, row, place))
+            (row.index > after && row.index <= upto).then_some((*position, row, place))
         })
     }
 
     fn unite_page(
         &self,
         page: &ArchivePage,
-        (mut rows, complete, total): (Vec<Kept>, bool, Option<u64>),
-        (from, upto): (Position, Position),
+        (mut rows, mut complete, total): (Vec<Kept>, bool, Option<u64>),
+        (from, upto): (Index, Index),
     ) -> Found {
-        let is_here = |position: Position| {
-            let places = self.rows.get(&position).into_iter();
-            let mut places = places.flat_map(|row| row.places.iter());
-            position <= upto.last_sub()
-                && places.any(|place| place.archived && place.incarnation == page.incarnation)
-        };
-        if page
-            .named()
-            .any(|position| position > from && !is_here(position))
-        {
-            return Found::NoSuchItem;
+        let mut more = 0_u64;
+        for (position, row, place) in self.places_of(page.incarnation, from, upto) {
+            if !page.matches(position, row.at, place) {
+                continue;
+            }
+            more = more.saturating_add(1);
+            if page.reaches(position) {
+                rows.push(Kept {
+                    position,
+                    at: row.at,
+                    message: Arc::clone(&row.message),
+                });
+            }
         }
-        let matching = self
-            .places_of(page.incarnation, from, upto)
-            .filter(|(position, row, place)| page.matches(*position, row.at, place));
-        let more = u64::try_from(matching.clone().count()).unwrap_or(u64::MAX);
-        let total = total.map(|total| total.saturating_add(more));
-        let mut newer = matching
-            .filter(|(position, _, _)| page.reaches(*position))
-            .map(|(position, row, _)| Kept {
-                position,
-                at: row.at,
-                message: Arc::clone(&row.message),
-            });
-        let mut complete = complete;
+        rows.sort_by_key(|row| row.position);
+        let surplus = rows.len().saturating_sub(page.count_max);
         if page.backwards {
-            rows.extend(newer);
-            let surplus = rows.len().saturating_sub(page.count_max);
             rows.drain(..surplus);
-            complete &= surplus == 0;
-        } else if complete {
-            let room = page.count_max.saturating_sub(rows.len());
-            rows.extend(newer.clone().take(room));
-            complete = newer.nth(room).is_none();
+        } else {
+            rows.truncate(page.count_max);
         }
+        complete &= surplus == 0;
         if page.flipped {
             rows.reverse();
         }
         Found::Page {
             rows,
             complete,
-            total,
+            total: total.map(|total| total.saturating_add(more)),
         }
     }
 }

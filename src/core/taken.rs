@@ -96,17 +96,19 @@ impl Core {
             let Some(taken) = self.taken.accounts.get(&jid) else {
                 continue;
             };
-            let upto = account
-                .untaken
-                .iter()
+            let gapless = account.untaken.iter();
+            let mut gapless = gapless
                 .take_while(|position| taken.contains(position))
-                .last();
-            let Some(upto) = upto else { continue };
+                .peekable();
+            if gapless.peek().is_none() {
+                continue;
+            }
             let mut frontier = match account.rows.row(&RowName::Frontier) {
                 Some(Row::Frontier { frontier }) => frontier.as_ref().clone(),
                 _ => Frontier::default(),
             };
-            frontier.advance(*upto);
+            // Of each branch of the log, as far as it was taken.
+            gapless.for_each(|position| frontier.advance(*position));
             frontier.compact(|a, b| self.states.epochs.follows(a, b));
             let row = Row::Frontier {
                 frontier: Arc::new(frontier),

@@ -3,6 +3,7 @@
 //! Guards are versions of rows; sessions and occupants have none. Where another node evaluated,
 //! what its ops take for granted of them is looked at here.
 
+use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
@@ -37,22 +38,30 @@ pub(crate) fn records_read(proposal: &Proposal) -> Vec<RecordKey> {
 }
 
 /// Whether all ops of one proposal do.
-pub(crate) fn fits(view: &View<'_>, ops: &[Op]) -> bool {
-    ops.iter().all(|op| match op {
-        Op::Soft { op } => soft_fits(view, ops, op),
-        Op::Durable {
-            op: Durable::Message { message, .. },
-        } => speaker_fits(view, message),
-        Op::Durable {
-            op:
-                Durable::Row {
-                    record: RecordKey::Room { jid },
-                    row: Some(Row::Room { row }),
-                    ..
-                },
-        } => !row.destroyed || is_emptied(view, ops, jid),
-        Op::Durable { .. } => true,
-    })
+pub(crate) fn fits(view: &View<'_>, proposal: &Proposal) -> bool {
+    let ops = proposal.ops.as_slice();
+    let is_there = |(jid, session): &(FullJid, SessionId)| {
+        let online = view.online(jid.as_jid());
+        online.is_some_and(|online| online.session == *session)
+    };
+    // What a session said last is kept; in presence and rooms its address may be another's now.
+    let is_said = ops.iter().all(Op::is_durable) || proposal.by.as_ref().is_none_or(is_there);
+    is_said
+        && ops.iter().all(|op| match op {
+            Op::Soft { op } => soft_fits(view, ops, op),
+            Op::Durable {
+                op: Durable::Message { message, .. },
+            } => speaker_fits(view, message),
+            Op::Durable {
+                op:
+                    Durable::Row {
+                        record: RecordKey::Room { jid },
+                        row: Some(Row::Room { row }),
+                        ..
+                    },
+            } => !row.destroyed || is_emptied(view, ops, jid),
+            Op::Durable { .. } => true,
+        })
 }
 
 fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
@@ -74,11 +83,28 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
         Soft::Room { room, change } => view
             .resident_room(room)
             .is_some_and(|record| change_fits(room, record, change)),
-        // A session that is gone already has nothing more to lose.
-        Soft::Unbind { .. } | Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {
+        Soft::Unbind { jid, session, .. } => leaves_rooms(view, ops, jid, *session),
+        Soft::Handed { .. } | Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {
             true
         }
     }
+}
+
+/// Who ends a session takes it out of every room that it is in. One that is gone has none.
+fn leaves_rooms(view: &View<'_>, ops: &[Op], jid: &FullJid, session: SessionId) -> bool {
+    let online = view.online(jid.as_jid());
+    let mut rooms = online
+        .filter(|online| online.session == session)
+        .into_iter()
+        .flat_map(|online| &online.rooms);
+    rooms.all(|room| {
+        ops.iter().any(|op| match op {
+            Op::Soft {
+                op: Soft::Room { room: one, change },
+            } if one == room => change.moves().contains(&(jid.clone(), false)),
+            _ => false,
+        })
+    })
 }
 
 fn change_fits(jid: &BareJid, room: &Room, change: &RoomChange) -> bool {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::base::ids::SessionId;
+use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
 use crate::effect::query::Query;
 use crate::model::codec::Code;
@@ -39,6 +41,8 @@ pub(crate) struct Proposal {
     pub(crate) answers: Vec<Arc<Outgoing>>,
     /// To be looked up off the core when the ops are committed; its answer follows `answers`.
     pub(crate) query: Option<Query>,
+    /// The session that asked, where another node numbers: it may be gone by then.
+    pub(crate) by: Option<(FullJid, SessionId)>,
 }
 
 /// What whoever numbers it has to know. Its answers stay where they are given.
@@ -46,12 +50,14 @@ impl Code for Proposal {
     fn encode(&self, out: &mut Vec<u8>) {
         self.guards.encode(out);
         self.ops.encode(out);
+        self.by.encode(out);
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             guards: Vec::decode(input)?,
             ops: Vec::decode(input)?,
+            by: Option::decode(input)?,
             ..Self::default()
         })
     }
@@ -109,6 +115,7 @@ impl Proposal {
         self.ops.extend(other.ops);
         self.answers.extend(other.answers);
         self.query = self.query.or(other.query);
+        self.by = self.by.or(other.by);
         self
     }
 

@@ -74,11 +74,11 @@ pub(crate) struct Listed {
     pub(crate) disabled: Option<bool>,
 }
 
-/// Where the tables end for a question, and what they cannot know.
-#[derive(Clone, Debug)]
+/// What the tables cannot know when a question is asked: it stands in the tail.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Horizon {
-    /// What is above is answered from the tail.
-    pub(crate) upto: Position,
+    /// Named items that are there, so that the tables need not have them.
+    pub(crate) elsewhere: Vec<Position>,
     /// For lists.
     pub(crate) changed: Vec<Listed>,
 }
@@ -86,10 +86,7 @@ pub(crate) struct Horizon {
 impl Horizon {
     /// Without a tail: the tables alone.
     pub(crate) fn none() -> Self {
-        Self {
-            upto: Position::MAX,
-            changed: Vec::new(),
-        }
+        Self::default()
     }
 }
 

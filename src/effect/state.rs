@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::model::account::Account;
 use crate::model::account::Online;
+use crate::model::epochs::Epochs;
+use crate::model::merge;
+use crate::model::merge::Merged;
 use crate::model::message::Owner;
 use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
-use crate::model::op::Want;
-use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::room::Room;
@@ -23,6 +25,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::row::Write;
 
 /// Where and when an op stands: its entry's position with the op's number in it, and its stamp.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,35 +123,110 @@ impl State {
         }
     }
 
-    /// Applies one op to the records that are here; `follows(a, b)`: epoch `b` stands on `a`.
-    pub(crate) fn apply(&mut self, at: At, op: &Op, follows: impl Fn(Epoch, Epoch) -> bool) {
+    /// Writes a row, by its rule where other branches have written it as well.
+    fn write(&mut self, key: &RecordKey, name: &RowName, new: Write, epochs: &Epochs) {
+        let Some(rows) = self.rows_mut(key) else {
+            return;
+        };
+        let swept = rows.cell(&RowName::Swept);
+        if swept.is_some_and(|swept| merge::is_swept(name, swept, new.at, epochs)) {
+            return;
+        }
+        let Some(merged) = merge::merge(name, rows.cell(name), new, epochs) else {
+            return;
+        };
+        let begun = incarnation(rows);
+        self.count_room((key, name, merged.cell.row.as_ref()));
+        self.put_merged(key, name, merged);
+        if let (RecordKey::Account { jid }, RowName::Account) = (key, name) {
+            self.follow_incarnation(jid, begun);
+        }
+    }
+
+    fn put_merged(&mut self, key: &RecordKey, name: &RowName, merged: Merged) {
+        let is_contested = merged.is_contested();
+        self.put(key, name, merged.cell);
+        let Some(journal) = self.node.as_mut().filter(|_| is_contested) else {
+            return;
+        };
+        let journal = Arc::make_mut(journal);
+        for at in merged.found {
+            journal.forget(&RowName::Lost { at });
+        }
+        for lost in &merged.lost {
+            let (name, cell) = merge::journal_row(key, name, lost);
+            journal.put(name, cell);
+        }
+    }
+
+    /// A removed row that nobody has to know about any more.
+    fn forget_row(&mut self, at: At, key: &RecordKey, name: &RowName, epochs: &Epochs) {
+        let Some(rows) = self.rows_mut(key) else {
+            return;
+        };
+        let cell = rows.cell(name);
+        match cell.map(|cell| merge::forget(name, cell, at.position, epochs)) {
+            Some(Some(left)) => self.put_merged(key, name, left),
+            Some(None) => rows.forget(name),
+            None => {}
+        }
+    }
+
+    /// What waited for another incarnation of the name is not for this one.
+    fn follow_incarnation(&mut self, jid: &BareJid, begun: Option<Incarnation>) {
+        if let Some(account) = self.account_mut(jid)
+            && begun.is_some_and(|begun| account.incarnation() != Some(begun))
+        {
+            account.untaken = Arc::default();
+            account.unarchived = Arc::default();
+        }
+    }
+
+    fn sweep_journal(&mut self, at: At, record: &RecordKey, epochs: &Epochs) {
+        let is_taken = |cell: &Cell| merge::is_lost_with(record, cell, at.position, epochs);
+        let rows = self.node.iter().flat_map(|rows| rows.iter());
+        let lost =
+            rows.filter(|(name, cell)| matches!(name, RowName::Lost { .. }) && is_taken(cell));
+        let lost: Vec<RowName> = lost.map(|(name, _)| name.clone()).collect();
+        if let Some(journal) = self.node.as_mut().filter(|_| !lost.is_empty()) {
+            let journal = Arc::make_mut(journal);
+            for name in lost {
+                journal.forget(&name);
+            }
+        }
+    }
+
+    /// Applies one op to the records that are here.
+    pub(crate) fn apply(&mut self, at: At, op: &Op, epochs: &Epochs) {
         match op {
-            Op::Durable { op } => self.apply_durable(at, op, follows),
+            Op::Durable { op } => self.apply_durable(at, op, epochs),
             Op::Soft { op } => self.apply_soft(at, op),
         }
     }
 
-    fn apply_durable(&mut self, at: At, op: &Durable, follows: impl Fn(Epoch, Epoch) -> bool) {
+    fn apply_durable(&mut self, at: At, op: &Durable, epochs: &Epochs) {
         match op {
             Durable::Row { record, name, row } => {
                 if let (RecordKey::Account { jid }, Some(Row::Frontier { frontier })) =
                     (record, row)
                     && let Some(account) = self.account_mut(jid)
                 {
-                    account.keep_untaken(|position| !frontier.covers(position, &follows));
+                    account.keep_untaken(|position| {
+                        !frontier.covers(position, |a, b| epochs.follows(a, b))
+                    });
                 }
-                self.count_room((record, name, row.as_ref()));
-                let cell = Cell {
+                let new = Write {
                     at: at.position,
                     stamp: at.stamp,
                     row: row.clone(),
                 };
-                self.put(record, name, cell);
+                self.write(record, name, new, epochs);
             }
             Durable::Message { places, .. } => {
                 for place in places.iter().filter(|place| place.role == Role::Received) {
                     if let Owner::Account { jid } = &place.owner
                         && let Some(account) = self.account_mut(jid)
+                        && !account.is_over(place.incarnation)
                     {
                         account.add_untaken(at.position, place.archived);
                     }
@@ -167,16 +245,23 @@ impl State {
                 ..
             } => {}
             Durable::Forget { record, names } => {
-                if let Some(rows) = self.rows_mut(record) {
-                    for name in names {
-                        rows.forget_removed(name);
-                    }
+                for name in names {
+                    self.forget_row(at, record, name, epochs);
                 }
             }
             Durable::Sweep { record } => {
                 if let Some(rows) = self.rows_mut(record) {
-                    rows.sweep();
+                    rows.keep(|name, cell| merge::sweep(name, cell, at.position, epochs));
                 }
+                if merge::may_be_beside(epochs, at.position) {
+                    let new = Write {
+                        at: at.position,
+                        stamp: at.stamp,
+                        row: None,
+                    };
+                    self.write(record, &RowName::Swept, new, epochs);
+                }
+                self.sweep_journal(at, record, epochs);
                 if let RecordKey::Account { jid } = record
                     && let Some(account) = self.account_mut(jid)
                 {
@@ -208,11 +293,13 @@ impl State {
                 jid,
                 session,
                 node,
+                device,
                 since,
             } => {
                 let online = Online {
                     session: *session,
                     node: *node,
+                    device: device.clone(),
                     jid: jid.clone(),
                     presence: None,
                     carbons: false,
@@ -259,15 +346,14 @@ impl State {
             }
             Soft::Wants { jid, want, on } => {
                 if let Some(online) = self.online_mut(jid) {
-                    match want {
-                        Want::Carbons => online.carbons = *on,
-                        Want::Roster => online.interested = *on,
-                        Want::Blocks => online.watches_blocks = *on,
-                    }
+                    *online.switch(*want) = *on;
                 }
             }
             Soft::Room { room, change } => self.apply_change(at, room, change),
-            Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {}
+            Soft::Route { .. }
+            | Soft::Kick { .. }
+            | Soft::Announce { .. }
+            | Soft::Handed { .. } => {}
         }
     }
 
@@ -293,6 +379,13 @@ impl State {
         self.account_mut(&jid.bare())?
             .online
             .get_mut(jid.resource())
+    }
+}
+
+fn incarnation(rows: &Rows) -> Option<Incarnation> {
+    match rows.row(&RowName::Account) {
+        Some(Row::Account { row }) => Some(row.incarnation),
+        _ => None,
     }
 }
 
@@ -330,7 +423,7 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             Soft::Kick { account, .. } => keys.push(RecordKey::Account {
                 jid: account.clone(),
             }),
-            Soft::Route { .. } | Soft::Announce { .. } => {}
+            Soft::Route { .. } | Soft::Announce { .. } | Soft::Handed { .. } => {}
         },
     }
 }

@@ -26,6 +26,8 @@ use crate::model::row::Rows;
 pub(crate) struct Facts {
     /// The node that evaluates or delivers.
     pub(crate) node: u8,
+    /// Sessions of other nodes cannot be reached.
+    pub(crate) is_alone: bool,
     pub(crate) now: Timestamp,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],

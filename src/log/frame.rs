@@ -3,7 +3,7 @@
 //! ```text
 //! segment   sector 0: header | batch | batch | batch | zeros, or what an earlier use left behind
 //! batch     header, 48 bytes | records | zeros up to the next sector
-//! record    position, 16 bytes | kind, 1 byte | length, 3 bytes | bytes
+//! record    position, 8 bytes | kind, 1 byte | length, 3 bytes | bytes
 //! ```
 //!
 //! A batch is what one sync makes durable: all or nothing, under one checksum. It starts on a fresh
@@ -21,12 +21,12 @@ use crate::log::Position;
 /// What a device writes whole or not at all, or so it says; a batch starts at a multiple of it.
 pub(crate) const SECTOR_BYTES: usize = 512;
 pub(crate) const BATCH_HEADER_BYTES: usize = 48;
-pub(crate) const RECORD_HEADER_BYTES: usize = 20;
+pub(crate) const RECORD_HEADER_BYTES: usize = 12;
 
 pub(crate) const BATCH_MAGIC: u32 = 0x6d6b_4c42;
 pub(crate) const SEGMENT_MAGIC: u32 = 0x6d6b_4c53;
 /// What this version of the program writes and the only one that it reads.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 // The length of a record has 24 bits.
 const _: () = assert!(LOG_RECORD_BYTES_MAX < 1 << 24);
@@ -97,7 +97,7 @@ impl SegmentHeader {
         put(&mut sector, 32, &start.first.to_be_bytes());
         put(&mut sector, 40, &start.parent.to_be_bytes());
         put(&mut sector, 48, &start.base.to_be_bytes());
-        put(&mut sector, 64, &start.bytes.to_be_bytes());
+        put(&mut sector, 56, &start.bytes.to_be_bytes());
         let sum = crc32c::crc32c(sector.get(8..).unwrap_or_default());
         put(&mut sector, 4, &sum.to_be_bytes());
         sector
@@ -122,8 +122,8 @@ impl SegmentHeader {
             sequence: u64_at(sector, 24)?,
             first: u64_at(sector, 32)?,
             parent: u32_at(sector, 40)?,
-            base: u128::from_be_bytes(array_at(sector, 48)?),
-            bytes: u64_at(sector, 64)?,
+            base: u64_at(sector, 48)?,
+            bytes: u64_at(sector, 56)?,
         };
         let usage = match start.sequence {
             0 => Usage::Spare,
@@ -222,8 +222,8 @@ impl<'a> Record<'a> {
 
     /// Takes one record off the front of `body`.
     pub(crate) fn parse(body: &mut &'a [u8]) -> Option<Self> {
-        let position = u128::from_be_bytes(array_at(body, 0)?);
-        let word = u32_at(body, 16)?;
+        let position = u64_at(body, 0)?;
+        let word = u32_at(body, 8)?;
         let kind = match word >> 24 {
             1 => Kind::Entry,
             2 => Kind::Epoch,

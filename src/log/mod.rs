@@ -24,6 +24,7 @@ pub(crate) mod credit;
 pub(crate) mod frame;
 pub(crate) mod fuzz;
 pub(crate) mod plan;
+pub(crate) mod read;
 pub(crate) mod recover;
 mod search;
 mod segments;
@@ -43,10 +44,11 @@ use crate::log::frame::SegmentHeader;
 use crate::log::frame::Start;
 use crate::log::frame::Usage;
 use crate::log::plan::Recovered;
+use crate::log::segments::Part;
 use crate::log::segments::Segments;
 
-/// The place of a record in the order of all: epoch and sequence number, compared as one number.
-pub(crate) type Position = u128;
+/// The place of a record in this log: it only grows, whatever stands in the record.
+pub(crate) type Position = u64;
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -200,7 +202,7 @@ impl Log {
             appended: recovered.tip,
             written: recovered.tip,
             durable: recovered.tip,
-            released: applied_to,
+            released: recovered.keep_from,
             is_fill_next: false,
             poisoned: None,
             totals: Totals::default(),
@@ -213,7 +215,7 @@ impl Log {
             log.pending_cost = batch.cost();
             log.pending.push_back(batch);
         }
-        log.segments.recycle(applied_to);
+        log.segments.recycle(recovered.keep_from);
         log
     }
 
@@ -284,27 +286,25 @@ impl Log {
             .map_or(0, |current| current.room());
         let opens_segment = padded_bytes > room;
         if opens_segment {
-            self.segments.activate(self.written)?;
+            self.segments.activate(Start {
+                first: self.number,
+                parent: self.parent,
+                base: self.written,
+                ..Start::default()
+            })?;
         }
         let batch = self.pending.pop_front()?;
         let current = self.segments.current_mut()?;
         let head = opens_segment.then(|| {
-            let start = Start {
-                sequence: current.sequence,
-                first: self.number,
-                parent: self.parent,
-                base: self.written,
-                bytes: current.file.bytes,
-            };
             SegmentHeader {
                 log: self.id,
-                usage: Usage::Active(start),
+                usage: Usage::Active(current.start),
             }
             .write()
         });
         let offset = if opens_segment { 0 } else { current.offset };
         current.offset += padded_bytes;
-        let (segment, sequence) = (current.file.id, current.sequence);
+        let (segment, sequence) = (current.file.id, current.start.sequence);
         let link = Link {
             log: self.id,
             sequence,
@@ -425,6 +425,27 @@ impl Log {
     /// The disk has failed and the process must end: what was not durable may or may not be.
     pub(crate) fn poisoned(&self) -> Option<Failure> {
         self.poisoned
+    }
+
+    /// The newest record that was appended.
+    pub(crate) fn appended(&self) -> Position {
+        self.appended
+    }
+
+    /// The first record that can be read back; one above the newest if there is none.
+    pub(crate) fn oldest(&self) -> Position {
+        let oldest = self.segments.oldest();
+        oldest.unwrap_or_else(|| self.appended.saturating_add(1))
+    }
+
+    /// Where a record is, if it is kept.
+    fn part_of(&self, position: Position) -> Option<Part> {
+        self.segments.part_of(position)
+    }
+
+    /// What keeping records costs, in bytes of files that are not written any more.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.segments.full_bytes()
     }
 
     /// Memory held by what is appended and not yet on its way.

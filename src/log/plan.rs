@@ -16,6 +16,8 @@ pub(crate) struct Recovered {
     pub(crate) log: u64,
     /// What the tables held when it was read.
     pub(crate) applied_to: Position,
+    /// What is above is kept although it is applied.
+    pub(crate) keep_from: Position,
     /// Position of the last record.
     pub(crate) tip: Position,
     /// Number of the next batch and the hash of the last one.
@@ -66,6 +68,19 @@ pub(crate) fn walks(active: &[(usize, Start)]) -> Vec<Walk> {
     walks
 }
 
+/// The first of the uses of segments, in `active` in their order, from which on none is missing.
+pub(crate) fn unbroken_from(active: &[(usize, Start)]) -> u64 {
+    let mut sequences = active.iter().rev().map(|(_, start)| start.sequence);
+    let mut first = sequences.next().unwrap_or(0);
+    for sequence in sequences {
+        if sequence.saturating_add(1) != first {
+            break;
+        }
+        first = sequence;
+    }
+    first
+}
+
 /// The files that hold records, oldest first, and the others.
 pub(crate) fn sort_files(
     files: &[File],
@@ -79,7 +94,8 @@ pub(crate) fn sort_files(
         .chain([tip]);
     let full = walks.iter().zip(lasts).filter_map(|(walk, last)| {
         let file = files.get(walk.file)?.spare;
-        Some(Full { file, last })
+        let start = walk.start;
+        Some(Full { file, last, start })
     });
     let is_free = |index: &usize| walks.iter().all(|walk| walk.file != *index);
     let free = files.iter().enumerate().filter(|(index, _)| is_free(index));

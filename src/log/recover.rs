@@ -37,6 +37,7 @@ use crate::log::plan::Recovered;
 use crate::log::plan::Walk;
 use crate::log::plan::next_sequence;
 use crate::log::plan::sort_files;
+use crate::log::plan::unbroken_from;
 use crate::log::plan::walks;
 use crate::log::search::Search;
 use crate::log::search::Then;
@@ -96,6 +97,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Recovery {
     applied_to: Position,
+    /// What is above is kept, applied or not, as far as it is there: a peer may lack it.
+    keep_from: Position,
     /// Of the headers read so far; what a new log will have.
     log: Option<u64>,
     fresh_log: u64,
@@ -124,6 +127,7 @@ impl Recovery {
         });
         Self {
             applied_to,
+            keep_from: applied_to,
             log: None,
             fresh_log,
             files: files.collect(),
@@ -135,6 +139,12 @@ impl Recovery {
             window: Window::default(),
             asked: None,
         }
+    }
+
+    /// Segments with records above `from` are kept.
+    pub(crate) fn keeping(mut self, from: Position) -> Self {
+        self.keep_from = from.min(self.applied_to);
+        self
     }
 
     /// Goes on as far as it can, giving the records above `applied_to` to `sink` in order.
@@ -181,6 +191,7 @@ impl Recovery {
         Recovered {
             log: self.log.unwrap_or(self.fresh_log),
             applied_to: self.applied_to,
+            keep_from: self.keep_from,
             tip: self.chain.tip,
             number: self.chain.number,
             hash: self.chain.hash,
@@ -302,7 +313,13 @@ impl Recovery {
             let first = walks.first().map_or(0, |walk| walk.file);
             return self.damaged(first, 0);
         };
-        let kept = oldest.min(newest.saturating_sub(1));
+        // One that was used again leaves a gap, and what is before that is of no use to anybody.
+        let unbroken = unbroken_from(&self.active);
+        let is_whole = |walk: &Walk| walk.start.sequence >= unbroken;
+        let is_kept = |walk: &Walk| walk.start.base <= self.keep_from;
+        let whole = walks.iter().position(is_whole).unwrap_or(oldest);
+        let wanted = walks.iter().rposition(is_kept).unwrap_or(0).max(whole);
+        let kept = oldest.min(newest.saturating_sub(1)).min(wanted);
         walks.drain(..kept);
         if let Some(Walk { start, .. }) = walks.get(oldest - kept) {
             self.chain = Chain::new(start.first, start.parent, start.base);

@@ -13,6 +13,7 @@ use crate::log::Position;
 use crate::log::SegmentId;
 use crate::log::credit::Sizes;
 use crate::log::frame::SECTOR_BYTES;
+use crate::log::frame::Start;
 use crate::log::frame::wide;
 
 /// A file that holds no record that anybody needs.
@@ -28,13 +29,21 @@ pub(crate) struct Full {
     pub(crate) file: Spare,
     /// Position of its last record.
     pub(crate) last: Position,
+    pub(crate) start: Start,
+}
+
+/// A file with records, and how it continues the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) file: Spare,
+    pub(crate) start: Start,
 }
 
 /// The file that is written, and where the next batch goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Current {
     pub(crate) file: Spare,
-    pub(crate) sequence: u64,
+    pub(crate) start: Start,
     pub(crate) offset: u64,
 }
 
@@ -131,35 +140,66 @@ impl Segments {
         self.is_begun = true;
     }
 
-    /// Goes on to the next ready file; `last` is the position of the last record written so far.
-    pub(crate) fn activate(&mut self, last: Position) -> Option<&mut Current> {
+    /// Goes on to the next ready file, which continues the log after its last record as `start` says;
+    /// the number of its use is given here.
+    pub(crate) fn activate(&mut self, start: Start) -> Option<&mut Current> {
         let file = self.spares.pop_front()?;
-        if let Some(current) = self.current.take() {
-            self.full.push_back(Full {
-                file: current.file,
-                last,
-            });
-        }
+        self.fill_up(start.base);
         let sequence = self.next_sequence;
         self.next_sequence = self.next_sequence.saturating_add(1);
         Some(self.current.insert(Current {
             file,
-            sequence,
+            start: Start {
+                sequence,
+                bytes: file.bytes,
+                ..start
+            },
             offset: wide(SECTOR_BYTES),
         }))
+    }
+
+    fn fill_up(&mut self, last: Position) {
+        if let Some(Current { file, start, .. }) = self.current.take() {
+            self.full.push_back(Full { file, last, start });
+        }
+    }
+
+    /// Everything that holds records, oldest first.
+    fn parts(&self) -> impl DoubleEndedIterator<Item = Part> {
+        let full = self.full.iter();
+        let full = full.map(|Full { file, start, .. }| Part {
+            file: *file,
+            start: *start,
+        });
+        let current = self.current.iter().map(|Current { file, start, .. }| Part {
+            file: *file,
+            start: *start,
+        });
+        full.chain(current)
+    }
+
+    /// Where a record is, if it is kept.
+    pub(crate) fn part_of(&self, position: Position) -> Option<Part> {
+        self.parts().rev().find(|part| part.start.base < position)
+    }
+
+    /// The first record that is kept, or will be.
+    pub(crate) fn oldest(&self) -> Option<Position> {
+        let oldest = self.parts().next();
+        oldest.map(|part| part.start.base.saturating_add(1))
+    }
+
+    /// Bytes of the files that nothing is written into any more.
+    pub(crate) fn full_bytes(&self) -> u64 {
+        self.full.iter().map(|full| full.file.bytes).sum()
     }
 
     /// Gives up the rest of the file that is written, all of which has been applied, when the spare for the
     /// next start is all that is ready. That spare may be used then: this file will take its place.
     pub(crate) fn retire(&mut self, last: Position) {
         let is_stuck = |current: &Current| current.room() < self.sizes.cost_max;
-        if self.spares.len() == 1
-            && let Some(current) = self.current.take_if(|current| is_stuck(current))
-        {
-            self.full.push_back(Full {
-                file: current.file,
-                last,
-            });
+        if self.spares.len() == 1 && self.current.as_ref().is_some_and(is_stuck) {
+            self.fill_up(last);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::mirror::Mirror;
 use crate::mirror::Output;
 use crate::mirror::Settings;
 use crate::mirror::Start;
+use crate::mirror::State;
 use crate::mirror::fault::Refusal;
 use crate::mirror::frame::Class;
 use crate::mirror::frame::Frame;
@@ -58,6 +59,9 @@ pub(crate) fn stranger(program: &[u8]) -> Result<(), &'static str> {
     let mut board = Board::new(choice & 1, choice & 2 == 2);
     board.step(Input::Tick)?;
     board.connect()?;
+    if choice & 4 == 4 {
+        board.pair_up()?;
+    }
     for _ in 0..STEPS_MAX {
         let Ok(what) = program.byte() else {
             break;
@@ -117,6 +121,46 @@ impl Board {
         self.step(Input::Connected { wire })
     }
 
+    /// What an honest board would say until an epoch of both has begun.
+    fn pair_up(&mut self) -> Result<(), &'static str> {
+        let hello = Arc::new(self.hello(0, Position::ZERO));
+        self.hears(&Frame::Hello { hello })?;
+        self.hears(&Frame::Level)?;
+        let leads = self.node == 0 && !self.mirror.status().joining;
+        if leads {
+            self.hears(&Frame::Frozen)?;
+        } else {
+            self.hears(&Frame::Freeze)?;
+            let epoch = Epoch {
+                counter: 1,
+                node: 1 - self.node,
+                salt: 4,
+            };
+            let record = Arc::new(self.epoch_record(epoch, 2));
+            self.hears(&Frame::Begin { record })?;
+        }
+        self.sync()?;
+        match self.mirror.status().state {
+            State::Paired { .. } => Ok(()),
+            _ => Err("two honest boards did not meet"),
+        }
+    }
+
+    fn hears(&mut self, frame: &Frame) -> Result<(), &'static str> {
+        let (wire, bytes) = (self.wire, frame.write());
+        self.step(Input::Received { wire, bytes })
+    }
+
+    fn sync(&mut self) -> Result<(), &'static str> {
+        let upto = u64::try_from(self.log.len()).unwrap_or(0);
+        for record in &self.log {
+            if let Ok((position, _, _)) = record.head() {
+                self.durable.add(position);
+            }
+        }
+        self.step(Input::Durable { upto })
+    }
+
     fn turn(&mut self, what: u8, program: &mut Reader<'_>) -> Result<(), &'static str> {
         let small = program.byte().unwrap_or(0);
         let bytes = match what % 20 {
@@ -129,15 +173,7 @@ impl Board {
                 return self.step(Input::Tick);
             }
             2 if !self.is_open => return self.connect(),
-            3 => {
-                let upto = u64::try_from(self.log.len()).unwrap_or(0);
-                for record in &self.log {
-                    if let Ok((position, _, _)) = record.head() {
-                        self.durable.add(position);
-                    }
-                }
-                return self.step(Input::Durable { upto });
-            }
+            3 => return self.sync(),
             4 => {
                 return self.step(Input::Propose {
                     ticket: Ticket(u64::from(small)),

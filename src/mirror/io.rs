@@ -160,7 +160,8 @@ pub(crate) enum Output {
         from: Index,
         bytes_max: usize,
     },
-    /// The other board has everything up to here on its disk: what is before it need not be kept.
+    /// The other board has everything up to here on its disk, which may be more than this disk has:
+    /// what is durable, in the tables and before it need not be kept.
     PeerHas {
         upto: Index,
     },

@@ -18,6 +18,7 @@ use crate::model::codec::coded;
 use crate::model::codec::read_bytes;
 use crate::model::codec::write_bytes;
 use crate::model::contact::Contact;
+use crate::model::op::Want;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::Row;
@@ -150,6 +151,8 @@ pub(crate) struct Online {
         reason = "the pair ends the sessions of a node that is gone"
     )]
     pub(crate) node: u8,
+    /// The installation of the client, if it named itself (XEP-0388).
+    pub(crate) device: Option<Box<str>>,
     pub(crate) jid: FullJid,
     /// Set while the resource is available (RFC 6121 section 4).
     pub(crate) presence: Option<Present>,
@@ -165,6 +168,17 @@ pub(crate) struct Online {
     pub(crate) since: Timestamp,
     /// When it last became available or changed its presence: "most recent" in RFC 6121 8.5.
     pub(crate) order: Position,
+}
+
+impl Online {
+    /// What delivery looks at, as the session asked for it.
+    pub(crate) fn switch(&mut self, want: Want) -> &mut bool {
+        match want {
+            Want::Carbons => &mut self.carbons,
+            Want::Roster => &mut self.interested,
+            Want::Blocks => &mut self.watches_blocks,
+        }
+    }
 }
 
 /// An available resource's presence.
@@ -193,6 +207,13 @@ impl Account {
 
     pub(crate) fn incarnation(&self) -> Option<Incarnation> {
         self.row().map(|row| row.incarnation)
+    }
+
+    /// Whether what is for this incarnation is for nobody: it was deleted, perhaps on another branch
+    /// of the log than the one that still wrote to it.
+    pub(crate) fn is_over(&self, incarnation: Incarnation) -> bool {
+        self.row()
+            .is_some_and(|row| row.incarnation != incarnation || row.state == AccountState::Deleted)
     }
 
     /// The incarnation, unless the account was deleted.

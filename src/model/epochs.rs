@@ -1,30 +1,97 @@
 //! The tree of epochs: which stretch of the log stands on which.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
 use crate::model::position::Epoch;
+use crate::model::position::Position;
+use crate::model::vector::Vector;
+
+/// Up to which number another epoch's entries are in the past of one.
+type Past = BTreeMap<Epoch, u64>;
 
 /// Every epoch of this log with its parents, as its EPOCH records tell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Epochs {
-    parents: BTreeMap<Epoch, BTreeSet<Epoch>>,
+    known: BTreeMap<Epoch, Known>,
+    /// All that is in the past of the epochs that no other stands on: one, or two after a cut.
+    tips: BTreeMap<Epoch, Past>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    mode: Mode,
+    parents: Past,
+}
+
+/// How two entries stand to each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Relation {
+    /// The second is in the past of the first.
+    Earlier,
+    Same,
+    /// The first is in the past of the second.
+    Later,
+    /// Neither knew of the other: they stand on two branches.
+    Beside,
+}
+
+impl From<Ordering> for Relation {
+    /// Of the second to the first.
+    fn from(order: Ordering) -> Self {
+        match order {
+            Ordering::Less => Self::Later,
+            Ordering::Equal => Self::Same,
+            Ordering::Greater => Self::Earlier,
+        }
+    }
 }
 
 impl Epochs {
+    /// Parents come before their children.
     pub(crate) fn add(&mut self, record: &EpochRecord) {
-        let parents = record.parents.iter().map(|parent| parent.epoch()).collect();
-        self.parents.insert(record.epoch, parents);
+        if self.knows(record.epoch) {
+            return;
+        }
+        let mut parents = Past::new();
+        for parent in &record.parents {
+            raise(&mut parents, parent.epoch(), parent.seq());
+        }
+        let mut past = Past::new();
+        for parent in parents.keys() {
+            // Usually it was the tip, and what it knew goes over to its child.
+            let own = self.tips.remove(parent);
+            let mut own = own.unwrap_or_else(|| self.walk(*parent));
+            if own.len() > past.len() {
+                std::mem::swap(&mut own, &mut past);
+            }
+            for (epoch, seq) in own {
+                raise(&mut past, epoch, seq);
+            }
+        }
+        for (epoch, seq) in &parents {
+            raise(&mut past, *epoch, *seq);
+        }
+        let mode = record.mode;
+        self.known.insert(record.epoch, Known { mode, parents });
+        self.tips.insert(record.epoch, past);
     }
 
     pub(crate) fn knows(&self, epoch: Epoch) -> bool {
-        self.parents.contains_key(&epoch)
+        self.known.contains_key(&epoch)
+    }
+
+    /// Who serves in the epoch.
+    pub(crate) fn mode(&self, epoch: Epoch) -> Option<Mode> {
+        self.known.get(&epoch).map(|known| known.mode)
     }
 
     /// One more than the largest counter in the log (`mirror` rule R1).
     pub(crate) fn next_counter(&self) -> u32 {
-        self.parents
+        self.known
             .keys()
             .next_back()
             .map_or(1, |epoch| epoch.counter.saturating_add(1))
@@ -32,34 +99,96 @@ impl Epochs {
 
     /// The epoch of this log with the largest counter.
     pub(crate) fn newest(&self) -> Option<Epoch> {
-        self.parents.keys().next_back().copied()
+        self.known.keys().next_back().copied()
     }
 
-    /// Whether `later` stands on `earlier`, directly or not.
-    pub(crate) fn follows(&self, earlier: Epoch, later: Epoch) -> bool {
+    /// Whether everything of other epochs in a log that goes so far is in the past of this one.
+    pub(crate) fn stands_on_all(&self, epoch: Epoch, reach: &Vector) -> bool {
+        let mut others = reach.iter().filter(|end| end.epoch() != epoch);
+        self.knows(epoch) && others.all(|end| self.follows(end, epoch))
+    }
+
+    /// Whether `later` stands on the entry at `earlier`, directly or not. What was proposed here and
+    /// is not numbered stands on everything.
+    pub(crate) fn follows(&self, earlier: Position, later: Epoch) -> bool {
+        let (epoch, seq) = (earlier.epoch(), earlier.seq());
+        if later.is_own() {
+            return !epoch.is_own();
+        }
+        if let Some(past) = self.tips.get(&later) {
+            return past.get(&epoch).is_some_and(|known| *known >= seq);
+        }
         let mut open = vec![later];
         let mut seen = BTreeSet::new();
-        while let Some(epoch) = open.pop() {
-            for parent in self.parents.get(&epoch).into_iter().flatten() {
-                if *parent == earlier {
+        while let Some(next) = open.pop() {
+            for (parent, known) in self.known.get(&next).iter().flat_map(|next| &next.parents) {
+                if *parent == epoch && *known >= seq {
                     return true;
                 }
-                // A parent has the smaller counter, so what is below `earlier` cannot lead to it.
-                if parent.counter > earlier.counter && seen.insert(*parent) {
+                // A parent has the smaller counter, so what is below `epoch` cannot lead to it.
+                if parent.counter > epoch.counter && seen.insert(*parent) {
                     open.push(*parent);
                 }
             }
         }
         false
     }
+
+    /// How the entry at `new` stands to the one at `old`. Where an epoch is not known, the number
+    /// alone tells.
+    pub(crate) fn relation(&self, old: Position, new: Position) -> Relation {
+        let (before, after) = (old.epoch(), new.epoch());
+        let is_known = |epoch: Epoch| epoch.is_own() || self.knows(epoch);
+        if before == after || !is_known(before) || !is_known(after) {
+            return old.cmp(&new).into();
+        }
+        if self.follows(old, after) {
+            Relation::Later
+        } else if self.follows(new, before) {
+            Relation::Earlier
+        } else {
+            Relation::Beside
+        }
+    }
+
+    /// The newest positions that nothing in a log stands on: what an EPOCH record names as its
+    /// parents (`mirror` rule R13). `reach`: how far the log goes.
+    pub(crate) fn tips(&self, reach: &Vector) -> Vec<Position> {
+        let mut tips: Vec<Position> = Vec::new();
+        let ends: Vec<Position> = reach.iter().collect();
+        for end in ends.into_iter().rev() {
+            if !tips.iter().any(|tip| self.follows(end, tip.epoch())) {
+                tips.push(end);
+            }
+        }
+        tips
+    }
+
+    /// All that is in the past of an epoch that others stand on already.
+    fn walk(&self, epoch: Epoch) -> Past {
+        let mut past = Past::new();
+        let mut open = vec![epoch];
+        while let Some(next) = open.pop() {
+            for (parent, seq) in self.known.get(&next).iter().flat_map(|next| &next.parents) {
+                if !past.contains_key(parent) {
+                    open.push(*parent);
+                }
+                raise(&mut past, *parent, *seq);
+            }
+        }
+        past
+    }
+}
+
+fn raise(past: &mut Past, epoch: Epoch, seq: u64) {
+    let known = past.entry(epoch).or_default();
+    *known = seq.max(*known);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::Mode;
     use crate::model::position::Hlc;
-    use crate::model::position::Position;
 
     fn epoch(counter: u32, node: u8) -> Epoch {
         Epoch {
@@ -69,35 +198,96 @@ mod tests {
         }
     }
 
-    fn tree(edges: &[(Epoch, &[Epoch])]) -> Epochs {
+    fn at(epoch: Epoch, seq: u64) -> Position {
+        Position::new(epoch, seq, 0)
+    }
+
+    fn tree(edges: &[(Epoch, &[Position])]) -> Epochs {
         let mut epochs = Epochs::default();
         for (epoch, parents) in edges {
             epochs.add(&EpochRecord {
                 epoch: *epoch,
                 stamp: Hlc::default(),
                 mode: Mode::Single,
-                parents: parents
-                    .iter()
-                    .map(|parent| Position::new(*parent, 3, 0))
-                    .collect(),
+                parents: parents.to_vec(),
             });
         }
         epochs
     }
 
+    const fn named(counter: u32, node: u8) -> Epoch {
+        Epoch {
+            counter,
+            node,
+            salt: 1,
+        }
+    }
+
+    const ONE: Epoch = named(1, 0);
+    const LEFT: Epoch = named(2, 0);
+    const RIGHT: Epoch = named(2, 1);
+    const HEAL: Epoch = named(3, 0);
+
+    /// The right side had not heard of the last two entries of the epoch that both had.
+    fn healed() -> Epochs {
+        tree(&[
+            (ONE, &[]),
+            (LEFT, &[at(ONE, 9)]),
+            (RIGHT, &[at(ONE, 7)]),
+            (HEAL, &[at(LEFT, 4), at(RIGHT, 5)]),
+        ])
+    }
+
     #[test]
     fn branches_follow_what_they_stand_on_and_not_each_other() {
-        let (one, left, right, heal) = (epoch(1, 0), epoch(2, 0), epoch(2, 1), epoch(3, 0));
-        let epochs = tree(&[
-            (one, &[]),
-            (left, &[one]),
-            (right, &[one]),
-            (heal, &[left, right]),
-        ]);
-        assert!(epochs.follows(one, heal));
-        assert!(epochs.follows(right, heal));
-        assert!(!epochs.follows(left, right));
-        assert!(!epochs.follows(heal, one));
+        let epochs = healed();
+        assert!(epochs.follows(at(ONE, 9), HEAL));
+        assert!(epochs.follows(at(RIGHT, 5), HEAL));
+        assert!(!epochs.follows(at(LEFT, 1), RIGHT));
+        assert!(!epochs.follows(at(HEAL, 0), ONE));
         assert_eq!(epochs.next_counter(), 4);
+    }
+
+    #[test]
+    fn what_a_branch_had_not_heard_of_is_beside_it() {
+        let epochs = healed();
+        assert_eq!(epochs.relation(at(ONE, 7), at(RIGHT, 1)), Relation::Later);
+        assert_eq!(epochs.relation(at(ONE, 8), at(RIGHT, 1)), Relation::Beside);
+        assert_eq!(epochs.relation(at(LEFT, 1), at(ONE, 8)), Relation::Earlier);
+    }
+
+    #[test]
+    fn the_tips_of_a_log_are_what_nothing_in_it_stands_on() {
+        let epochs = healed();
+        let reach = |ends: &[Position]| ends.iter().copied().collect::<Vector>();
+        let ends = [at(ONE, 9), at(LEFT, 4), at(RIGHT, 5)];
+        assert_eq!(epochs.tips(&reach(&ends)), [at(RIGHT, 5), at(LEFT, 4)]);
+        assert_eq!(
+            epochs.tips(&reach(&[at(ONE, 9), at(RIGHT, 5)])),
+            [at(RIGHT, 5), at(ONE, 9)]
+        );
+        assert_eq!(
+            epochs.tips(&reach(&[at(ONE, 9), at(RIGHT, 5), at(HEAL, 0)])),
+            [at(HEAL, 0)]
+        );
+    }
+
+    #[test]
+    fn a_thousand_starts_of_one_board_are_followed_at_once() {
+        let mut epochs = Epochs::default();
+        let mut parents = Vec::new();
+        for counter in 1..=1_000 {
+            let record = EpochRecord {
+                epoch: epoch(counter, 0),
+                stamp: Hlc::default(),
+                mode: Mode::Single,
+                parents: parents.clone(),
+            };
+            epochs.add(&record);
+            parents = vec![at(record.epoch, 3)];
+        }
+        let newest = epoch(1_000, 0);
+        assert!(epochs.follows(at(epoch(1, 0), 3), newest));
+        assert!(!epochs.follows(at(epoch(1, 0), 4), newest));
     }
 }

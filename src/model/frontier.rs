@@ -25,25 +25,33 @@ impl Frontier {
         *mark = to.max(*mark);
     }
 
-    /// Whether `position` was taken, where `follows(a, b)` says that epoch `b` stands on epoch `a`.
+    /// The element-wise larger of both.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        for position in other.branches.values() {
+            self.advance(*position);
+        }
+    }
+
+    /// Whether `position` was taken, where `follows(a, b)` says that epoch `b` stands on the entry at `a`.
     pub(crate) fn covers(
         &self,
         position: Position,
-        follows: impl Fn(Epoch, Epoch) -> bool,
+        follows: impl Fn(Position, Epoch) -> bool,
     ) -> bool {
         let epoch = position.epoch();
         self.branches.iter().any(|(branch, mark)| {
-            (*branch == epoch && position <= *mark) || (*branch != epoch && follows(epoch, *branch))
+            (*branch == epoch && position <= *mark)
+                || (*branch != epoch && follows(position, *branch))
         })
     }
 
     /// Drops the branches that `newer` stands on: they are covered by it.
-    pub(crate) fn compact(&mut self, follows: impl Fn(Epoch, Epoch) -> bool) {
+    pub(crate) fn compact(&mut self, follows: impl Fn(Position, Epoch) -> bool) {
         let Some(newest) = self.branches.keys().next_back().copied() else {
             return;
         };
         self.branches
-            .retain(|branch, _| *branch == newest || !follows(*branch, newest));
+            .retain(|branch, mark| *branch == newest || !follows(*mark, newest));
     }
 }
 
@@ -80,7 +88,7 @@ mod tests {
         let mut frontier = Frontier::default();
         frontier.advance(Position::new(epoch(1, 0), 4, 0));
         frontier.advance(Position::new(epoch(2, 0), 1, 0));
-        let follows = |a: Epoch, b: Epoch| a.counter < b.counter;
+        let follows = |a: Position, b: Epoch| a.epoch().counter < b.counter;
         frontier.compact(follows);
         assert!(frontier.covers(Position::new(epoch(1, 0), 400, 0), follows));
     }

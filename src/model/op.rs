@@ -75,6 +75,8 @@ pub(crate) enum Soft {
         jid: FullJid,
         session: SessionId,
         node: u8,
+        /// The installation of the client, if it named itself.
+        device: Option<Box<str>>,
         since: Timestamp,
     },
     /// The session is gone, and so is all that it owned; `status` as in its last presence.
@@ -113,10 +115,15 @@ pub(crate) enum Soft {
     },
     /// Everybody who is available gets this (XEP-0133 section 4.23).
     Announce { stanza: Arc<Outgoing> },
+    /// Kept messages that a session got first and did not take, for another of the account.
+    Handed {
+        session: SessionId,
+        positions: Vec<Position>,
+    },
 }
 
 coded!(enum Soft {
-    1 => Bind { jid, session, node, since },
+    1 => Bind { jid, session, node, device, since },
     2 => Unbind { jid, session, status },
     3 => Presence { jid, presence, said },
     4 => Directed { jid, to, available, said },
@@ -125,6 +132,7 @@ coded!(enum Soft {
     7 => Room { room, change },
     8 => Kick { account, whom, why },
     9 => Announce { stanza },
+    10 => Handed { session, positions },
 });
 
 /// Which sessions of an account end.

@@ -22,6 +22,7 @@ pub(crate) struct PeerSession {
     pub(crate) jid: FullJid,
     pub(crate) session: SessionId,
     pub(crate) node: u8,
+    pub(crate) device: Option<Box<str>>,
     pub(crate) since: Timestamp,
     /// When it last became available or changed its presence.
     pub(crate) order: Position,
@@ -36,7 +37,7 @@ pub(crate) struct PeerSession {
 }
 
 coded!(struct PeerSession {
-    jid, session, node, since, order, presence, carbons, interested, watches_blocks, directed,
+    jid, session, node, device, since, order, presence, carbons, interested, watches_blocks, directed,
     rooms, counted,
 });
 

@@ -19,7 +19,34 @@ pub(crate) struct Epoch {
     pub(crate) salt: u32,
 }
 
-/// A place in the log: `epoch counter u32 | node u8 | salt u32 | seq u48 | sub u8`.
+impl Epoch {
+    /// What a proposal of this node stands in until it is numbered.
+    pub(crate) const OWN: Self = Self {
+        counter: u32::MAX,
+        node: 0,
+        salt: 0,
+    };
+
+    pub(crate) fn is_own(self) -> bool {
+        self.counter == Self::OWN.counter
+    }
+}
+
+/// The place of a record in the log of one node, counted from 1.
+///
+/// After two branches were merged the logs of two nodes hold the same entries in different order, so
+/// positions do not grow along a log; indexes do. What is done with a log's beginning (applied,
+/// kept in memory, given away) goes by index.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Index(pub(crate) u64);
+
+impl Index {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A place in the order of all: `epoch counter u32 | node u8 | salt u32 | seq u48 | sub u8`.
 ///
 /// `seq` 0 of an epoch is its EPOCH record; entries count from 1. `sub` tells the ops of one entry
 /// apart. The numeric order is the order of the log within an epoch, and the fixed order between
@@ -121,6 +148,16 @@ impl Code for Position {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self::from_bytes(input.array()?))
+    }
+}
+
+impl Code for Index {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self(u64::decode(input)?))
     }
 }
 

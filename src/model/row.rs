@@ -82,6 +82,11 @@ pub(crate) enum RowName {
     Text { name: Box<str> },
     /// A room that the user has made, for counting.
     Created { room: BareJid },
+    /// A value that another one has won over when two branches were merged (the conflict journal),
+    /// by the position of the entry that wrote it.
+    Lost { at: Position },
+    /// Up to where the record was swept, where another branch may not know yet.
+    Swept,
 }
 
 coded!(enum RowName {
@@ -103,7 +108,48 @@ coded!(enum RowName {
     16 => Secret { purpose },
     17 => Text { name },
     18 => Created { room },
+    19 => Lost { at },
+    20 => Swept,
 });
+
+/// What holds when two branches of the log changed one row (both were served alone).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Merge {
+    /// The later stamp.
+    Register,
+    /// A value wins over its removal.
+    AddWins,
+    /// The more restrictive value, removal of a right included.
+    RestrictWins,
+    /// The larger value, element by element.
+    Max,
+    /// The first creation known to both; the other is renamed.
+    Unique,
+}
+
+impl RowName {
+    /// The merge rule of the row.
+    pub(crate) fn merge(&self) -> Merge {
+        match self {
+            Self::Account | Self::Room => Merge::Unique,
+            Self::Blocked { .. } | Self::Created { .. } => Merge::AddWins,
+            Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
+            Self::Frontier | Self::Stream { .. } => Merge::Max,
+            Self::Credentials
+            | Self::LastSeen
+            | Self::Preferences
+            | Self::VCard
+            | Self::Contact { .. }
+            | Self::Private { .. }
+            | Self::RoomConfig
+            | Self::Subject
+            | Self::Secret { .. }
+            | Self::Text { .. }
+            | Self::Lost { .. }
+            | Self::Swept => Merge::Register,
+        }
+    }
+}
 
 /// The value of a row.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -175,9 +221,34 @@ pub(crate) struct Cell {
     pub(crate) at: Position,
     pub(crate) stamp: Hlc,
     pub(crate) row: Option<Row>,
+    /// Where branches of the log have changed the row: the last value of each, in order of their
+    /// positions. The cell is what they make together. Usually empty.
+    pub(crate) beside: Vec<Write>,
 }
 
-coded!(struct Cell { at, stamp, row });
+coded!(struct Cell { at, stamp, row, beside });
+
+impl Cell {
+    pub(crate) fn new(at: Position, stamp: Hlc, row: Option<Row>) -> Self {
+        let beside = Vec::new();
+        Self {
+            at,
+            stamp,
+            row,
+            beside,
+        }
+    }
+}
+
+/// What one entry wrote into a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Write {
+    pub(crate) at: Position,
+    pub(crate) stamp: Hlc,
+    pub(crate) row: Option<Row>,
+}
+
+coded!(struct Write { at, stamp, row });
 
 /// All rows of a record.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -221,22 +292,20 @@ impl Rows {
         self.cells.insert(name, cell);
     }
 
-    /// Forgets everything but that the record was.
-    pub(crate) fn sweep(&mut self) {
-        self.cells
-            .retain(|name, _| matches!(name, RowName::Account | RowName::Room));
+    /// Goes through all rows: `left` says what is left of each.
+    pub(crate) fn keep(&mut self, left: impl Fn(&RowName, &Cell) -> Option<Cell>) {
+        self.cells.retain(|name, cell| match left(name, cell) {
+            Some(kept) => {
+                *cell = kept;
+                true
+            }
+            None => false,
+        });
     }
 
     /// Forgets a row that nobody needs to know about any more.
     pub(crate) fn forget(&mut self, name: &RowName) {
         self.cells.remove(name);
-    }
-
-    /// Forgets that there was a row, unless it is there again.
-    pub(crate) fn forget_removed(&mut self, name: &RowName) {
-        if self.row(name).is_none() {
-            self.forget(name);
-        }
     }
 
     /// The older half of the rows that were removed, where there are too many of those that `is_ours`

@@ -46,10 +46,12 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
     }
     let online = visit.view.account(&visit.user)?;
     let online = online.online.get(visit.request.from.resource());
+    // Another session may have taken the address, and this one not know of it yet.
+    let online = online.filter(|online| online.session == visit.request.session);
+    let online = online.ok_or(Stop::Ignore)?;
     let limit = visit.view.settings.limits.rooms_joined_max;
-    let is_in_too_many = online.is_some_and(|online| {
-        online.rooms.len() >= limit.min(ROOMS_JOINED_MAX) && !online.rooms.contains(&visit.jid)
-    });
+    let is_in_too_many =
+        online.rooms.len() >= limit.min(ROOMS_JOINED_MAX) && !online.rooms.contains(&visit.jid);
     if is_in_too_many {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }

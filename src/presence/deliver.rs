@@ -84,7 +84,8 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
         | Soft::Route { .. }
         | Soft::Room { .. }
         | Soft::Kick { .. }
-        | Soft::Announce { .. } => {}
+        | Soft::Announce { .. }
+        | Soft::Handed { .. } => {}
     }
 }
 

@@ -109,7 +109,8 @@ pub(crate) fn deliver_stanza(view: &View<'_>, stanza: &Arc<Outgoing>, to: &Jid, 
         Kind::Iq(_) => {
             let online = to
                 .resource()
-                .and_then(|resource| account.online.get(resource));
+                .and_then(|resource| account.online.get(resource))
+                .filter(|online| !view.facts.is_alone || online.node == view.facts.node);
             match online {
                 Some(online) => sends.stanza(online.session, stanza),
                 None => undeliverable(view, stanza, to, sends),

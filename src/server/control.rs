@@ -380,7 +380,7 @@ async fn told(
 /// A page of accounts with their state, from the tables.
 fn accounts(store: &Store, question: &Question) -> Result<Vec<(BareJid, AccountRow)>, StoreError> {
     let mut rows = Vec::new();
-    let Found::List { jids, .. } = store.ask(question, &Horizon::none())? else {
+    let (Found::List { jids, .. }, _) = store.ask(question, &Horizon::none())? else {
         return Ok(rows);
     };
     for jid in jids {

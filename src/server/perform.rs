@@ -86,8 +86,8 @@ impl Node {
                     asked,
                     horizon,
                 } => {
-                    let found = store.ask(&asked.question, &horizon)?;
-                    Ok(Some(Input::Answered { query, found }))
+                    let (found, upto) = store.ask(&asked.question, &horizon)?;
+                    Ok(Some(Input::Answered { query, found, upto }))
                 }
                 Output::Fetch { session, positions } => {
                     let rows = store.fetch(&positions)?;

@@ -367,7 +367,7 @@ fn say_if_empty(node: &Node) -> Result<(), RunError> {
     let found = node.store.ask(&question, &Horizon::none());
     let is_empty = matches!(
         found.map_err(store_error)?,
-        Found::List { total: 0, .. } if node.engine.borrow().core.tail_accounts().is_empty()
+        (Found::List { total: 0, .. }, _) if node.engine.borrow().core.tail_accounts().is_empty()
     );
     if is_empty {
         observe::emit(&Event::NobodyYet);

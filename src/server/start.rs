@@ -27,6 +27,7 @@ use crate::log::Request;
 use crate::log::Settings as LogSettings;
 use crate::log::plan::Recovered;
 use crate::model::entry::Entry;
+use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
 use crate::net::clock::Clock;
@@ -63,9 +64,9 @@ impl std::fmt::Display for StartError {
             Self::Store(error) => error.fmt(out),
             Self::Unreadable(record) => write!(
                 out,
-                "the log has a record at {:?} that this version cannot read; \
+                "the log has a record at {} that this version cannot read; \
                  start the version that wrote it, or restore a backup",
-                record.position
+                record.index.0
             ),
         }
     }
@@ -94,9 +95,10 @@ pub(crate) fn start(
     let mut entropy = SystemEntropy::new();
     let applied_to = store.applied_to().map_err(StartError::Store)?;
     let known = store.epochs().map_err(StartError::Store)?;
+    let reach = store.reach().map_err(StartError::Store)?;
     let mut files = LogFiles::new(disk);
-    let mut boot = Boot::new(NODE, &known, applied_to);
-    let recovered = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+    let mut boot = Boot::new(NODE, &known, reach, applied_to);
+    let recovered = recover(&mut files, &mut boot, applied_to, entropy.u64())?;
     let tail_bytes = u64::try_from(limits.tail_bytes).unwrap_or(u64::MAX);
     let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
@@ -137,13 +139,13 @@ pub(crate) fn start(
 pub(super) fn recover(
     files: &mut LogFiles,
     boot: &mut Boot,
-    applied_to: u128,
+    applied_to: Index,
     fresh_log: u64,
 ) -> Result<Recovered, StartError> {
     let mut unreadable = None;
     let recovered = files
-        .recover(applied_to, fresh_log, &mut |record| {
-            if let Err(error) = boot.read(record.position, record.kind, record.bytes) {
+        .recover(applied_to.0, fresh_log, &mut |record| {
+            if let Err(error) = boot.read(Index(record.position), record.kind, record.bytes) {
                 unreadable.get_or_insert(error);
             }
         })
@@ -180,17 +182,17 @@ fn begin(
     mut with: Beginning,
 ) -> Result<(Engine, Secrets), StartError> {
     drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
-    let (epoch, position, bytes) = boot.begin_epoch(with.now, with.salt);
-    append(&mut log, position, Kind::Epoch, &bytes)?;
+    let (epoch, index, bytes) = boot.begin_epoch(with.now, with.salt);
+    append(&mut log, index, Kind::Epoch, &bytes)?;
     let (secrets, entry) = boot.secrets(&with.rows, with.now, epoch, &mut with.entropy);
-    let (mut seq, mut newest) = (0, position);
-    if let Some(entry) = entry {
-        (seq, newest) = (entry.position.seq(), entry.position.to_u128());
+    let mut seq = 0;
+    if let Some((index, entry)) = entry {
+        seq = entry.position.seq();
         let mut bytes = Vec::new();
         Entry::encode(&entry, &mut bytes);
-        append(&mut log, entry.position.to_u128(), Kind::Entry, &bytes)?;
+        append(&mut log, index, Kind::Entry, &bytes)?;
     }
-    settle(files, &mut log, newest)?;
+    settle(files, &mut log, boot.last)?;
     let start = Start {
         node: NODE,
         sequencer: Sequencer::Here { epoch, seq },
@@ -199,6 +201,7 @@ fn begin(
         stamp: boot.stamp,
         salt: with.salt,
         tail: boot.tail,
+        last: boot.last,
         rooms: with.rooms,
         ids: secrets.ids.clone(),
         settings: with.policies,
@@ -206,24 +209,24 @@ fn begin(
         entropy: Box::new(with.entropy),
         now: with.now,
     };
-    Ok((Engine::new(start, log), secrets))
+    Ok((Engine::new(start, log, boot.reach), secrets))
 }
 
 pub(super) fn append(
     log: &mut Log,
-    position: u128,
+    index: Index,
     kind: Kind,
     bytes: &[u8],
 ) -> Result<(), StartError> {
     // The only thing that can be missing is space.
-    log.append(position, kind, bytes)
+    log.append(index.0, kind, bytes)
         .map_err(|_| StartError::Disk(DiskError::NoSpace))
 }
 
 /// Performs what the log asks for until everything up to `upto` is durable. Segments are made ready
 /// later: nobody waits for them yet.
-pub(super) fn settle(files: &mut LogFiles, log: &mut Log, upto: u128) -> Result<(), StartError> {
-    drive(files, log, |log| log.durable() >= upto)
+pub(super) fn settle(files: &mut LogFiles, log: &mut Log, upto: Index) -> Result<(), StartError> {
+    drive(files, log, |log| log.durable() >= upto.0)
 }
 
 pub(super) fn drive(

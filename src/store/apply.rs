@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::ids::Incarnation;
 use crate::base::time::Timestamp;
 use crate::effect::state::record_of;
 use crate::model::account::AccountState;
@@ -10,6 +11,8 @@ use crate::model::account::StreamRow;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
 use crate::model::epochs::Epochs;
+use crate::model::merge;
+use crate::model::merge::Merged;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
@@ -17,6 +20,7 @@ use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::numbered;
+use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::room::RoomConfig;
@@ -24,14 +28,13 @@ use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::model::row::Write;
+use crate::model::vector::Vector;
 use crate::store::changes::Changes;
 use crate::store::changes::NewMessage;
+use crate::store::changes::incarnation_of;
 use crate::store::changes::work_key_of_archive;
-use crate::store::changes::work_key_of_record;
 use crate::store::error::StoreError;
-use crate::store::key::is_tombstone;
-use crate::store::key::prefix_end;
-use crate::store::key::record_prefix;
 use crate::store::schema;
 use crate::store::schema::PlaceValue;
 
@@ -46,17 +49,40 @@ struct At {
 pub(super) struct Apply<'a, 't> {
     pub(super) changes: &'a mut Changes<'t>,
     pub(super) epochs: &'a Epochs,
+    /// How far entries were applied before this checkpoint, and by it.
+    reach: &'a Vector,
+    fresh: Vector,
+    /// Nothing that was applied stands beside the entry, so what it writes is what holds.
+    is_ahead: bool,
+    epoch: Epoch,
 }
 
-/// Whether an entry was applied before: it is below the mark, on the branch that the mark stands on.
-pub(super) fn is_applied(entry: &Entry, applied_to: Position, epochs: &Epochs) -> bool {
-    let (own, mark) = (entry.position.epoch(), applied_to.epoch());
-    entry.position <= applied_to.last_sub()
-        && (own == mark || !epochs.knows(mark) || epochs.follows(own, mark))
-}
+impl<'a, 't> Apply<'a, 't> {
+    pub(super) fn new(changes: &'a mut Changes<'t>, epochs: &'a Epochs, reach: &'a Vector) -> Self {
+        Self {
+            changes,
+            epochs,
+            reach,
+            fresh: Vector::default(),
+            is_ahead: false,
+            epoch: Epoch::default(),
+        }
+    }
 
-impl Apply<'_, '_> {
+    /// How far the entries go that were applied.
+    pub(super) fn into_fresh(self) -> Vector {
+        self.fresh
+    }
+
     pub(super) fn apply(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let epoch = entry.position.epoch();
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            let stands_on = |reach| self.epochs.stands_on_all(epoch, reach);
+            self.is_ahead = stands_on(self.reach) && stands_on(&self.fresh);
+        }
+        self.fresh.add(entry.position);
+        self.changes.reach(entry.position)?;
         if let Some(origin) = &entry.origin {
             let at = At {
                 position: entry.position,
@@ -81,7 +107,7 @@ impl Apply<'_, '_> {
             Durable::Message { message, places } => self.apply_message(at, message, places),
             Durable::Expire { owner, upto } => self.apply_expire(owner, *upto),
             Durable::Sweep { record } => self.apply_sweep(at, record),
-            Durable::Forget { record, names } => self.apply_forget(record, names),
+            Durable::Forget { record, names } => self.apply_forget(at, record, names),
         }
     }
 
@@ -92,28 +118,69 @@ impl Apply<'_, '_> {
             jid: origin.jid.bare(),
         };
         let name = RowName::Stream { key: origin.key };
-        if let Some(Row::Stream { stream }) =
-            self.changes.cell(&record, &name)?.and_then(|cell| cell.row)
-            && is_ahead(stream.h, origin.h)
-        {
-            return Ok(());
-        }
         let stream = Arc::new(StreamRow {
             h: origin.h,
             iq: origin.iq.clone(),
             at: Timestamp::from_unix_ms(at.stamp.unix_ms()),
         });
-        self.put(at, &record, &name, Some(Row::Stream { stream }));
+        self.merge(at, &record, &name, Some(Row::Stream { stream }))?;
         Ok(())
     }
 
-    fn put(&mut self, at: At, record: &RecordKey, name: &RowName, row: Option<Row>) {
-        let cell = Cell {
+    /// Writes a row; gives the row that is shown now, if that is another.
+    fn put(
+        &mut self,
+        at: At,
+        record: &RecordKey,
+        name: &RowName,
+        row: Option<Row>,
+    ) -> Result<Option<Cell>, StoreError> {
+        if !self.is_ahead {
+            return self.merge(at, record, name, row);
+        }
+        let cell = Cell::new(at.position, at.stamp, row);
+        self.changes.put_row(record, name, &cell);
+        Ok(Some(cell))
+    }
+
+    /// By the rule of the row, where another branch may have written it as well.
+    fn merge(
+        &mut self,
+        at: At,
+        record: &RecordKey,
+        name: &RowName,
+        row: Option<Row>,
+    ) -> Result<Option<Cell>, StoreError> {
+        let swept = self.changes.cell(record, &RowName::Swept)?;
+        if swept.is_some_and(|swept| merge::is_swept(name, &swept, at.position, self.epochs)) {
+            if let Some(archive) = row.as_ref().and_then(incarnation_of) {
+                self.end_archive(record, archive)?;
+            }
+            return Ok(None);
+        }
+        let old = self.changes.cell(record, name)?;
+        let new = Write {
             at: at.position,
             stamp: at.stamp,
             row,
         };
-        self.changes.put_row(record, name, &cell);
+        let Some(merged) = merge::merge(name, old.as_ref(), new, self.epochs) else {
+            return Ok(None);
+        };
+        self.put_merged(record, name, &merged);
+        Ok(Some(merged.cell))
+    }
+
+    fn put_merged(&mut self, record: &RecordKey, name: &RowName, merged: &Merged) {
+        self.changes.put_row(record, name, &merged.cell);
+        for at in &merged.found {
+            let name = RowName::Lost { at: *at };
+            self.changes.forget_row(&RecordKey::Node, &name);
+        }
+        for lost in &merged.lost {
+            let (name, cell) = merge::journal_row(record, name, lost);
+            self.changes.put_row(&RecordKey::Node, &name, &cell);
+        }
     }
 
     fn apply_row(
@@ -123,7 +190,15 @@ impl Apply<'_, '_> {
         name: &RowName,
         row: Option<&Row>,
     ) -> Result<(), StoreError> {
-        self.put(at, record, name, row.cloned());
+        if let (RecordKey::Account { .. }, Some(Row::Frontier { frontier })) = (record, row) {
+            self.take(record, |position| {
+                frontier.covers(position, |a, b| self.epochs.follows(a, b))
+            })?;
+        }
+        let Some(cell) = self.put(at, record, name, row.cloned())? else {
+            return Ok(());
+        };
+        let row = cell.row.as_ref();
         match (record, name) {
             (RecordKey::Account { jid }, RowName::Account) => {
                 let flags = match row {
@@ -151,13 +226,6 @@ impl Apply<'_, '_> {
                 let flags = self.flags_of_room(record)?;
                 self.changes.list_room(jid.as_str(), Some(flags));
             }
-            (RecordKey::Account { .. }, RowName::Frontier) => {
-                if let Some(Row::Frontier { frontier }) = row {
-                    self.take(record, |position| {
-                        frontier.covers(position, |a, b| self.epochs.follows(a, b))
-                    })?;
-                }
-            }
             _ => {}
         }
         Ok(())
@@ -180,17 +248,16 @@ impl Apply<'_, '_> {
         record: &RecordKey,
         covers: impl Fn(Position) -> bool,
     ) -> Result<(), StoreError> {
-        let Some(archive) = self.changes.incarnation(record)? else {
-            return Ok(());
-        };
-        let untaken: BTreeMap<Position, bool> = self.changes.untaken(archive)?;
-        for (position, archived) in untaken {
-            if !covers(position) {
-                continue;
-            }
-            self.changes.set_untaken(archive, position, None);
-            if !archived {
-                self.changes.remove_place(archive, position)?;
+        for archive in self.changes.incarnations(record)? {
+            let untaken: BTreeMap<Position, bool> = self.changes.untaken(archive)?;
+            for (position, archived) in untaken {
+                if !covers(position) {
+                    continue;
+                }
+                self.changes.set_untaken(archive, position, None);
+                if !archived {
+                    self.changes.remove_place(archive, position)?;
+                }
             }
         }
         Ok(())
@@ -211,7 +278,8 @@ impl Apply<'_, '_> {
             let archive = self
                 .changes
                 .archive_mut(place.incarnation, Some(&place.owner))?;
-            if archive.is_none_or(|archive| archive.is_gone()) {
+            // What another branch has kept may have expired here.
+            if archive.is_none_or(|archive| at.position <= archive.cleared) {
                 continue;
             }
             let value = PlaceValue::new(place, at.stamp, message);
@@ -235,59 +303,90 @@ impl Apply<'_, '_> {
     }
 
     fn apply_expire(&mut self, owner: &Owner, upto: Position) -> Result<(), StoreError> {
-        let Some(archive) = self.changes.incarnation(&record_of(owner))? else {
-            return Ok(());
-        };
-        if let Some(sums) = self.changes.archive_mut(archive, None)?
-            && upto > sums.cleared
-        {
-            sums.cleared = upto;
-            sums.clearing = true;
-            self.changes
-                .work
-                .insert(work_key_of_archive(archive), Some(Vec::new()));
+        for archive in self.changes.incarnations(&record_of(owner))? {
+            if let Some(sums) = self.changes.archive_mut(archive, None)?
+                && upto > sums.cleared
+            {
+                sums.cleared = upto;
+                sums.clearing = true;
+                self.changes
+                    .work
+                    .insert(work_key_of_archive(archive), Some(Vec::new()));
+            }
         }
         Ok(())
     }
 
-    fn apply_forget(&mut self, record: &RecordKey, names: &[RowName]) -> Result<(), StoreError> {
+    fn apply_forget(
+        &mut self,
+        at: At,
+        record: &RecordKey,
+        names: &[RowName],
+    ) -> Result<(), StoreError> {
         for name in names {
-            let cell = self.changes.cell(record, name)?;
-            if cell.is_some_and(|cell| cell.row.is_none()) {
-                self.changes.forget_row(record, name);
+            let Some(cell) = self.changes.cell(record, name)? else {
+                continue;
+            };
+            match merge::forget(name, &cell, at.position, self.epochs) {
+                Some(left) => self.put_merged(record, name, &left),
+                None => self.changes.forget_row(record, name),
             }
         }
         Ok(())
     }
 
-    /// From here on nothing of the record is there for a reader but that it was; what the tables
-    /// hold of it is removed step by step.
+    /// Nothing of the record stays but that it was; its archive goes step by step.
     fn apply_sweep(&mut self, at: At, record: &RecordKey) -> Result<(), StoreError> {
-        let prefix = record_prefix(record);
-        let range = prefix.clone()..prefix_end(&prefix);
-        for rows in [&mut self.changes.rows, &mut self.changes.marks] {
-            let fresh: Vec<Vec<u8>> = rows
-                .range(range.clone())
-                .filter(|(key, value)| {
-                    value.is_some() && !key.strip_prefix(&prefix[..]).is_some_and(is_tombstone)
-                })
-                .map(|(key, _)| key.clone())
-                .collect();
-            for key in fresh {
-                rows.remove(&key);
+        let name = match record {
+            RecordKey::Node => None,
+            RecordKey::Account { .. } => Some(RowName::Account),
+            RecordKey::Room { .. } => Some(RowName::Room),
+        };
+        let begun = match &name {
+            Some(name) => self.changes.cell(record, name)?,
+            None => None,
+        };
+        for archive in begun.iter().flat_map(|cell| {
+            let ended = merge::ended_by(cell, at.position, self.epochs);
+            ended.into_iter().filter_map(|row| incarnation_of(&row))
+        }) {
+            self.end_archive(record, archive)?;
+        }
+        for name in self.changes.names(record)? {
+            if self.is_ahead && !merge::outlives_sweep(&name) {
+                self.changes.forget_row(record, &name);
+                continue;
+            }
+            let Some(cell) = self.changes.cell(record, &name)? else {
+                continue;
+            };
+            match merge::sweep(&name, &cell, at.position, self.epochs) {
+                Some(left) => self.changes.put_row(record, &name, &left),
+                None => self.changes.forget_row(record, &name),
             }
         }
-        self.changes.work.insert(
-            work_key_of_record(&prefix),
-            Some(schema::to_value(&at.position)),
-        );
+        if merge::may_be_beside(self.epochs, at.position) {
+            self.merge(at, record, &RowName::Swept, None)?;
+        }
+        for name in self.changes.names(&RecordKey::Node)? {
+            let is_lost = matches!(name, RowName::Lost { .. });
+            let cell = self.changes.cell(&RecordKey::Node, &name)?;
+            if is_lost
+                && let Some(cell) = cell
+                && merge::is_lost_with(record, &cell, at.position, self.epochs)
+            {
+                self.changes.forget_row(&RecordKey::Node, &name);
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on nothing of the archive is there for a reader, nor comes into it.
+    fn end_archive(&mut self, record: &RecordKey, archive: Incarnation) -> Result<(), StoreError> {
         let owner = match record {
             RecordKey::Node => return Ok(()),
             RecordKey::Account { jid } => Owner::Account { jid: jid.clone() },
             RecordKey::Room { jid } => Owner::Room { jid: jid.clone() },
-        };
-        let Some(archive) = self.changes.incarnation(record)? else {
-            return Ok(());
         };
         if let Some(sums) = self.changes.archive_mut(archive, Some(&owner))? {
             sums.cleared = Position::MAX;
@@ -298,10 +397,4 @@ impl Apply<'_, '_> {
             .insert(work_key_of_archive(archive), Some(Vec::new()));
         Ok(())
     }
-}
-
-/// Whether the count `a` is ahead of `b` on the circle of 2^32.
-fn is_ahead(a: u32, b: u32) -> bool {
-    let distance = a.wrapping_sub(b);
-    distance != 0 && distance < 1 << 31
 }

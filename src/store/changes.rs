@@ -3,6 +3,7 @@
 //! A read looks at what is collected, then at the tables as they were.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use redb::ReadableTable as _;
@@ -10,9 +11,12 @@ use redb::Table;
 use redb::WriteTransaction;
 
 use crate::base::ids::Incarnation;
+use crate::model::codec::to_bytes;
+use crate::model::entry::EpochRecord;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Role;
+use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::row::Cell;
@@ -23,12 +27,15 @@ use crate::store::error::StoreError;
 use crate::store::key::PlaceKey;
 use crate::store::key::place_key;
 use crate::store::key::place_position;
+use crate::store::key::prefix_end;
+use crate::store::key::read_name;
 use crate::store::key::record_prefix;
 use crate::store::key::row_key;
 use crate::store::schema;
 use crate::store::schema::Archive;
 use crate::store::schema::PlaceValue;
 use crate::store::schema::Span;
+use crate::store::schema::Stretch;
 
 type BytesTable<'t> = Table<'t, &'static [u8], &'static [u8]>;
 
@@ -81,11 +88,11 @@ pub(super) struct NewMessage {
 pub(super) struct Changes<'t> {
     pub(super) tables: Tables<'t>,
     /// The tables hold nothing of what is above.
-    pub(super) applied_to: Position,
+    newest: Position,
     pub(super) rows: Rows,
     pub(super) marks: Rows,
     pub(super) work: Rows,
-    pub(super) epochs: BTreeMap<Vec<u8>, Vec<u8>>,
+    epochs: BTreeMap<Epoch, Stretch>,
     messages: BTreeMap<Position, Option<NewMessage>>,
     places: BTreeMap<PlaceKey, Option<PlaceValue>>,
     untaken: BTreeMap<PlaceKey, Option<bool>>,
@@ -96,10 +103,10 @@ pub(super) struct Changes<'t> {
 }
 
 impl<'t> Changes<'t> {
-    pub(super) fn new(tables: Tables<'t>, applied_to: Position) -> Self {
+    pub(super) fn new(tables: Tables<'t>, newest: Position) -> Self {
         Self {
             tables,
-            applied_to,
+            newest,
             rows: Rows::new(),
             marks: Rows::new(),
             work: Rows::new(),
@@ -132,7 +139,29 @@ impl<'t> Changes<'t> {
         rows.insert(row_key(record, name), None);
     }
 
-    /// The row as it stands, unless a sweep has taken it.
+    pub(super) fn begin_epoch(&mut self, record: &EpochRecord) {
+        let record = record.clone();
+        self.epochs
+            .entry(record.epoch)
+            .or_insert(Stretch { record, end: 0 });
+    }
+
+    /// An entry is applied.
+    pub(super) fn reach(&mut self, position: Position) -> Result<(), StoreError> {
+        let epoch = position.epoch();
+        if !self.epochs.contains_key(&epoch)
+            && let Some(value) = self.tables.epochs.get(to_bytes(&epoch).as_slice())?
+        {
+            let stretch = schema::from_value(value.value())?;
+            self.epochs.insert(epoch, stretch);
+        }
+        if let Some(stretch) = self.epochs.get_mut(&epoch) {
+            stretch.end = position.seq().max(stretch.end);
+        }
+        Ok(())
+    }
+
+    /// The row as it stands.
     pub(super) fn cell(
         &self,
         record: &RecordKey,
@@ -152,47 +181,46 @@ impl<'t> Changes<'t> {
                 None => None,
             },
         };
-        let Some(cell) = cell else { return Ok(None) };
-        if matches!(name, RowName::Account | RowName::Room) {
-            return Ok(Some(cell));
-        }
-        let swept = self.swept(record)?;
-        Ok((cell.at > swept).then_some(cell))
+        Ok(cell)
     }
 
-    /// Up to where a sweep has taken the record's rows, while they are being removed.
-    fn swept(&self, record: &RecordKey) -> Result<Position, StoreError> {
-        let key = work_key_of_record(&record_prefix(record));
-        let value = match self.work.get(&key) {
-            Some(value) => value.clone(),
-            None => self
-                .tables
-                .work
-                .get(key.as_slice())?
-                .map(|value| value.value().to_vec()),
-        };
-        match value {
-            Some(value) => schema::from_value(&value),
-            None => Ok(Position::ZERO),
+    /// The names of all rows of a record. It is bounded by its own limits.
+    pub(super) fn names(&self, record: &RecordKey) -> Result<Vec<RowName>, StoreError> {
+        let prefix = record_prefix(record);
+        let end = prefix_end(&prefix);
+        let range = prefix.as_slice()..end.as_slice();
+        let name = |key: &[u8]| read_name(key.strip_prefix(&prefix[..]).unwrap_or_default());
+        let mut names = BTreeSet::new();
+        for table in [&self.tables.rows, &self.tables.marks] {
+            for row in table.range::<&[u8]>(range.clone())? {
+                names.insert(name(row?.0.value())?);
+            }
         }
+        for rows in [&self.rows, &self.marks] {
+            for (key, _) in rows.range(prefix.clone()..end.clone()) {
+                names.insert(name(key)?);
+            }
+        }
+        Ok(names.into_iter().collect())
     }
 
-    /// The present incarnation of an account or room, also of one that has ended.
-    pub(super) fn incarnation(
+    /// The present incarnation of an account or room, also of one that has ended; all of them where
+    /// two branches have made one each.
+    pub(super) fn incarnations(
         &self,
         record: &RecordKey,
-    ) -> Result<Option<Incarnation>, StoreError> {
+    ) -> Result<BTreeSet<Incarnation>, StoreError> {
         let name = match record {
-            RecordKey::Node => return Ok(None),
+            RecordKey::Node => return Ok(BTreeSet::new()),
             RecordKey::Account { .. } => RowName::Account,
             RecordKey::Room { .. } => RowName::Room,
         };
-        let row = self.cell(record, &name)?.and_then(|cell| cell.row);
-        Ok(match row {
-            Some(Row::Account { row }) => Some(row.incarnation),
-            Some(Row::Room { row }) => Some(row.incarnation),
-            _ => None,
-        })
+        let Some(cell) = self.cell(record, &name)? else {
+            return Ok(BTreeSet::new());
+        };
+        let beside = cell.beside.iter().map(|write| &write.row);
+        let rows = beside.chain([&cell.row]).flatten();
+        Ok(rows.filter_map(incarnation_of).collect())
     }
 
     /// The archive, to be changed; made if it is new and `owner` is known.
@@ -345,7 +373,7 @@ impl<'t> Changes<'t> {
 
     /// Whether the tables cannot hold anything of this position yet.
     fn is_fresh(&self, position: Position) -> bool {
-        position > self.applied_to.last_sub()
+        position > self.newest.last_sub()
     }
 
     /// Writes everything, table by table, in the order of the keys.
@@ -353,7 +381,8 @@ impl<'t> Changes<'t> {
         write_rows(&mut self.tables.rows, &self.rows)?;
         write_rows(&mut self.tables.marks, &self.marks)?;
         write_rows(&mut self.tables.work, &self.work)?;
-        for (key, value) in &self.epochs {
+        for (epoch, stretch) in &self.epochs {
+            let (key, value) = (to_bytes(epoch), schema::to_value(stretch));
             self.tables
                 .epochs
                 .insert(key.as_slice(), value.as_slice())?;
@@ -415,11 +444,12 @@ impl<'t> Changes<'t> {
     }
 }
 
-/// Key of the removal of a record's rows.
-pub(super) fn work_key_of_record(prefix: &[u8]) -> Vec<u8> {
-    let mut key = vec![2];
-    key.extend_from_slice(prefix);
-    key
+pub(super) fn incarnation_of(row: &Row) -> Option<Incarnation> {
+    match row {
+        Row::Account { row } => Some(row.incarnation),
+        Row::Room { row } => Some(row.incarnation),
+        _ => None,
+    }
 }
 
 /// Key of the removal of what an archive has cleared.

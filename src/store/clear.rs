@@ -1,4 +1,4 @@
-//! Removal in bounded steps: of what archives have cleared, of swept records, of old streams.
+//! Removal in bounded steps: of what archives have cleared, of old streams.
 //!
 //! A reader does not see any of it from the moment it was cleared. Each checkpoint removes a number
 //! of rows; what is left is remembered in the table `work`, so that a restart goes on with it.
@@ -16,10 +16,8 @@ use crate::model::row::Row;
 use crate::store::changes::Changes;
 use crate::store::error::StoreError;
 use crate::store::key::PlaceKey;
-use crate::store::key::is_tombstone;
 use crate::store::key::place_key;
 use crate::store::key::place_position;
-use crate::store::key::prefix_end;
 use crate::store::schema;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "work" };
@@ -28,11 +26,10 @@ const UNREADABLE: StoreError = StoreError::Corrupt { place: "work" };
 pub(super) fn clear(changes: &mut Changes<'_>, rows_max: usize) -> Result<(), StoreError> {
     let mut jobs = Vec::new();
     for job in changes.tables.work.iter()?.take(rows_max) {
-        let (key, value) = job?;
-        jobs.push((key.value().to_vec(), value.value().to_vec()));
+        jobs.push(job?.0.value().to_vec());
     }
     let mut left = rows_max;
-    for (key, value) in jobs {
+    for key in jobs {
         if left == 0 {
             break;
         }
@@ -41,11 +38,6 @@ pub(super) fn clear(changes: &mut Changes<'_>, rows_max: usize) -> Result<(), St
                 let archive = archive.try_into().map_err(|_| UNREADABLE)?;
                 let archive = Incarnation(u64::from_be_bytes(archive));
                 clear_archive(changes, archive, &mut left)?
-            }
-            Some((2, prefix)) => {
-                let upto = schema::from_value(&value)?;
-                clear_record(changes, prefix, upto, &mut left)?;
-                true
             }
             _ => return Err(UNREADABLE),
         };
@@ -102,31 +94,6 @@ fn clear_archive(
         sums.clearing = false;
     }
     Ok(true)
-}
-
-/// A record is bounded by its own limits, so it goes in one piece.
-fn clear_record(
-    changes: &mut Changes<'_>,
-    prefix: &[u8],
-    upto: Position,
-    left: &mut usize,
-) -> Result<(), StoreError> {
-    let end = prefix_end(prefix);
-    let tables = [
-        (&changes.tables.rows, &mut changes.rows),
-        (&changes.tables.marks, &mut changes.marks),
-    ];
-    for (table, rows) in tables {
-        for row in table.range(prefix..end.as_slice())? {
-            let (key, value) = row?;
-            let is_kept = key.value().strip_prefix(prefix).is_some_and(is_tombstone);
-            if !is_kept && schema::cell_position(value.value())? <= upto {
-                rows.insert(key.value().to_vec(), None);
-                *left = left.saturating_sub(1);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether a stream's count is too old for anybody to ask for it, when the log's time is `now`.

@@ -77,6 +77,12 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Secret { purpose } => (16, purpose),
         RowName::Text { name } => (17, name),
         RowName::Created { room } => (18, room.as_str()),
+        RowName::Lost { at } => {
+            key.push(19);
+            key.extend_from_slice(&at.to_bytes());
+            return;
+        }
+        RowName::Swept => (20, ""),
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
@@ -89,6 +95,11 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         let key = rest.try_into().map_err(|_| UNREADABLE)?;
         let key = SmKey(u128::from_be_bytes(key));
         return Ok(RowName::Stream { key });
+    }
+    if *tag == 19 {
+        let at = rest.try_into().map_err(|_| UNREADABLE)?;
+        let at = Position::from_bytes(at);
+        return Ok(RowName::Lost { at });
     }
     let rest = std::str::from_utf8(rest).map_err(|_| UNREADABLE)?;
     let name = match tag {
@@ -115,6 +126,7 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         },
         17 => RowName::Text { name: rest.into() },
         18 => RowName::Created { room: bare(rest)? },
+        20 => RowName::Swept,
         _ => return Err(UNREADABLE),
     };
     Ok(name)
@@ -122,11 +134,6 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
 
 pub(super) fn bare(text: &str) -> Result<BareJid, StoreError> {
     BareJid::parse(text).map_err(|_| UNREADABLE)
-}
-
-/// Whether this row of the record outlives its end, so that a name is never taken for a new one.
-pub(super) fn is_tombstone(name: &[u8]) -> bool {
-    matches!(name, [1 | 12])
 }
 
 pub(super) fn place_key(archive: Incarnation, position: Position) -> PlaceKey {

@@ -14,11 +14,9 @@ use crate::model::record::Record;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
-use crate::store::changes::work_key_of_record;
 use crate::store::clear::is_old_stream;
 use crate::store::error::StoreError;
 use crate::store::key::PlaceKey;
-use crate::store::key::is_tombstone;
 use crate::store::key::place_key;
 use crate::store::key::place_position;
 use crate::store::key::prefix_end;
@@ -56,11 +54,6 @@ pub(super) fn load(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Record
 fn load_rows(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Rows, StoreError> {
     let prefix = record_prefix(key);
     let end = prefix_end(&prefix);
-    let work = snapshot.open_table(schema::WORK)?;
-    let swept = match work.get(work_key_of_record(&prefix).as_slice())? {
-        Some(value) => schema::from_value(value.value())?,
-        None => Position::ZERO,
-    };
     let now = read_meta(&snapshot.open_table(schema::META)?)?.stamp;
     let now = Timestamp::from_unix_ms(now.unix_ms());
     let mut rows = Rows::default();
@@ -70,8 +63,7 @@ fn load_rows(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Rows, StoreE
             let (key, value) = row?;
             let name = key.value().strip_prefix(&prefix[..]).unwrap_or_default();
             let cell = schema::read_cell(value.value())?;
-            let is_gone = cell.at <= swept && !is_tombstone(name);
-            if is_gone || is_old_stream(&cell, now) {
+            if is_old_stream(&cell, now) {
                 continue;
             }
             rows.put(read_name(name)?, cell);

@@ -10,6 +10,7 @@ mod apply;
 pub(crate) mod backup;
 mod changes;
 mod clear;
+mod digest;
 pub(crate) mod disk;
 pub(crate) mod error;
 mod key;
@@ -21,6 +22,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::io::Write;
@@ -46,15 +48,15 @@ use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Question;
-use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
+use crate::model::vector::Vector;
 use crate::store::apply::Apply;
-use crate::store::apply::is_applied;
 use crate::store::backup::BackupError;
 use crate::store::changes::Changes;
 use crate::store::changes::Tables;
@@ -66,6 +68,7 @@ pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
 pub(crate) use crate::store::retention::RetentionLimits;
 use crate::store::schema::Meta;
+use crate::store::schema::Stretch;
 
 /// The file of the tables.
 const FILE_NAME: &str = "tables";
@@ -86,6 +89,8 @@ pub(crate) struct Store {
 #[derive(Debug, Default)]
 struct Book {
     epochs: Epochs,
+    /// How far entries are applied.
+    reach: Vector,
     /// Where the search for old streams goes on.
     looked_to: Vec<u8>,
 }
@@ -102,12 +107,14 @@ impl Store {
             database: RwLock::new(database),
             book: Mutex::new(Book::default()),
         };
+        let reach = store.reach()?;
         let mut epochs = Epochs::default();
         for record in store.epochs()? {
             epochs.add(&record);
         }
         if let Ok(book) = store.book.get_mut() {
             book.epochs = epochs;
+            book.reach = reach;
         }
         Ok(store)
     }
@@ -116,9 +123,9 @@ impl Store {
     /// here. Entries that were applied before are left out.
     pub(crate) fn checkpoint(
         &self,
-        entries: &[Arc<Entry>],
+        entries: &[(Index, Arc<Entry>)],
         epochs: &[EpochRecord],
-        upto: Position,
+        upto: Index,
     ) -> Result<(), StoreError> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.write_checkpoint(&mut book, entries, epochs, upto);
@@ -132,20 +139,22 @@ impl Store {
     fn write_checkpoint(
         &self,
         book: &mut Book,
-        entries: &[Arc<Entry>],
+        entries: &[(Index, Arc<Entry>)],
         epochs: &[EpochRecord],
-        upto: Position,
+        upto: Index,
     ) -> Result<(), StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let transaction = begin_write(&database)?;
         let tables = Tables::open(&transaction)?;
         let mut meta = read_meta(&tables.meta)?;
-        let mut known = book.epochs.clone();
-        let mut changes = Changes::new(tables, meta.applied_to);
-        for record in epochs {
-            known.add(record);
-            let key = to_bytes(&record.epoch);
-            changes.epochs.insert(key, schema::to_value(record));
+        let mut changes = Changes::new(tables, meta.newest);
+        let mut known = Cow::Borrowed(&book.epochs);
+        for record in epochs
+            .iter()
+            .filter(|record| !book.epochs.knows(record.epoch))
+        {
+            known.to_mut().add(record);
+            changes.begin_epoch(record);
         }
         // Where archives are full, each message that comes in pushes others out.
         let clears_max = self
@@ -155,27 +164,35 @@ impl Store {
         let now = Timestamp::from_unix_ms(meta.stamp.unix_ms());
         let looks = CHECKPOINT_LOOKS.saturating_add(entries.len());
         let looked_to = clear::drop_old_streams(&mut changes, &book.looked_to, now, looks)?;
-        let mut apply = Apply {
-            changes: &mut changes,
-            epochs: &known,
-        };
-        for entry in entries {
-            if !is_applied(entry, meta.applied_to, &known) {
+        let mut apply = Apply::new(&mut changes, &known, &book.reach);
+        for (index, entry) in entries {
+            if *index > meta.applied_to {
                 apply.apply(entry)?;
+                meta.newest = meta.newest.max(entry.position);
                 meta.stamp = meta.stamp.max(entry.stamp);
             }
         }
+        let fresh = apply.into_fresh();
         meta.applied_to = meta.applied_to.max(upto);
         changes.tables.meta.insert(0, meta.to_value().as_slice())?;
         changes.write()?;
         transaction.commit()?;
-        book.epochs = known;
+        let known = match known {
+            Cow::Owned(known) => Some(known),
+            Cow::Borrowed(_) => None,
+        };
+        if let Some(known) = known {
+            book.epochs = known;
+        }
+        for end in fresh.iter() {
+            book.reach.add(end);
+        }
         book.looked_to = looked_to;
         Ok(())
     }
 
     /// The tables hold everything at or below.
-    pub(crate) fn applied_to(&self) -> Result<Position, StoreError> {
+    pub(crate) fn applied_to(&self) -> Result<Index, StoreError> {
         self.read("reading how far the tables go", |snapshot| {
             let table = snapshot.open_table(schema::META)?;
             Ok(read_meta(&table)?.applied_to)
@@ -185,11 +202,19 @@ impl Store {
     /// All epochs that the tables know, in their order.
     pub(crate) fn epochs(&self) -> Result<Vec<EpochRecord>, StoreError> {
         self.read("reading the epochs", |snapshot| {
-            let mut records = Vec::new();
-            for row in snapshot.open_table(schema::EPOCHS)?.iter()? {
-                records.push(schema::from_value(row?.1.value())?);
+            let stretches = stretches(snapshot)?.into_iter();
+            Ok(stretches.map(|stretch| stretch.record).collect())
+        })
+    }
+
+    /// How far the entries of each epoch are applied.
+    pub(crate) fn reach(&self) -> Result<Vector, StoreError> {
+        self.read("reading how far the epochs go", |snapshot| {
+            let mut reach = Vector::default();
+            for Stretch { record, end } in stretches(snapshot)? {
+                reach.add(Position::new(record.epoch, end, 0));
             }
-            Ok(records)
+            Ok(reach)
         })
     }
 
@@ -210,11 +235,23 @@ impl Store {
         })
     }
 
-    /// What is asked, up to the horizon. See `query` for the time that it takes.
-    pub(crate) fn ask(&self, question: &Question, horizon: &Horizon) -> Result<Found, StoreError> {
+    /// What is asked, and up to where the tables know. See `query` for the time that it takes.
+    pub(crate) fn ask(
+        &self,
+        question: &Question,
+        horizon: &Horizon,
+    ) -> Result<(Found, Index), StoreError> {
         self.read("answering a query", |snapshot| {
-            query::ask(snapshot, question, horizon)
+            let found = query::ask(snapshot, question, horizon)?;
+            let upto = read_meta(&snapshot.open_table(schema::META)?)?.applied_to;
+            Ok((found, upto))
         })
+    }
+
+    /// A hash over everything that holds, as of the newest checkpoint: equal tables of two nodes, however
+    /// they came to be and whatever of them is removed already, have equal digests.
+    pub(crate) fn digest(&self) -> Result<[u8; 32], StoreError> {
+        self.read("summing the tables", digest::digest)
     }
 
     /// Writes everything as of the newest checkpoint; `tell(done, total)` in rows.
@@ -350,6 +387,14 @@ fn begin_write(database: &Database) -> Result<WriteTransaction, StoreError> {
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_quick_repair(true);
     Ok(transaction)
+}
+
+fn stretches(snapshot: &ReadTransaction) -> Result<Vec<Stretch>, StoreError> {
+    let mut stretches = Vec::new();
+    for row in snapshot.open_table(schema::EPOCHS)?.iter()? {
+        stretches.push(schema::from_value(row?.1.value())?);
+    }
+    Ok(stretches)
 }
 
 fn read_meta(table: &impl redb::ReadableTable<u8, &'static [u8]>) -> Result<Meta, StoreError> {

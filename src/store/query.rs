@@ -34,7 +34,6 @@ use crate::store::key::place_key;
 use crate::store::key::place_position;
 use crate::store::list;
 use crate::store::load::read_archive;
-use crate::store::read_meta;
 use crate::store::schema;
 use crate::store::schema::PlaceValue;
 use crate::store::schema::Span;
@@ -47,7 +46,7 @@ pub(super) fn ask(
     horizon: &Horizon,
 ) -> Result<Found, StoreError> {
     match question {
-        Question::Archive { page, .. } => find_page(snapshot, page, horizon.upto),
+        Question::Archive { page, .. } => find_page(snapshot, page, &horizon.elsewhere),
         Question::RoomHistory {
             page,
             since,
@@ -56,15 +55,13 @@ pub(super) fn ask(
         } => {
             let mut page = page.clone();
             page.start = page.start.max(*since);
-            let mut found = find_page(snapshot, &page, horizon.upto)?;
+            let mut found = find_page(snapshot, &page, &horizon.elsewhere)?;
             if let Found::Page { rows, .. } = &mut found {
                 fit_history(rows, *bytes_max);
             }
             Ok(found)
         }
-        Question::ArchiveEnds { incarnation, .. } => {
-            find_ends(snapshot, *incarnation, horizon.upto)
-        }
+        Question::ArchiveEnds { incarnation, .. } => find_ends(snapshot, *incarnation),
         Question::Accounts {
             after,
             count_max,
@@ -107,25 +104,19 @@ struct Reader {
 
 impl Reader {
     /// `None`: nothing was ever kept in the archive.
-    fn open(
-        snapshot: &ReadTransaction,
-        archive: Incarnation,
-        upto: Position,
-    ) -> Result<Option<Self>, StoreError> {
+    fn open(snapshot: &ReadTransaction, archive: Incarnation) -> Result<Option<Self>, StoreError> {
         let Some(sums) = read_archive(snapshot, archive)? else {
             return Ok(None);
         };
         if sums.is_gone() {
             return Ok(None);
         }
-        let mark = read_meta(&snapshot.open_table(schema::META)?)?.applied_to;
-        let is_all = !sums.clearing && upto >= mark.last_sub();
         Ok(Some(Self {
             archive,
             places: snapshot.open_table(schema::PLACES)?,
             messages: snapshot.open_table(schema::MESSAGES)?,
-            range: above(sums.cleared)..=upto,
-            count: is_all.then_some(sums.count),
+            range: above(sums.cleared)..=Position::MAX,
+            count: (!sums.clearing).then_some(sums.count),
         }))
     }
 
@@ -260,10 +251,10 @@ impl<'a> Filter<'a> {
 fn find_page(
     snapshot: &ReadTransaction,
     page: &ArchivePage,
-    upto: Position,
+    elsewhere: &[Position],
 ) -> Result<Found, StoreError> {
-    let reader = Reader::open(snapshot, page.incarnation, upto)?;
-    for position in page.named().filter(|position| *position <= upto) {
+    let reader = Reader::open(snapshot, page.incarnation)?;
+    for position in page.named().filter(|named| !elsewhere.contains(named)) {
         let place = match &reader {
             Some(reader) => reader.place(position)?,
             None => None,
@@ -379,12 +370,8 @@ fn times(
     Ok(narrow(range, low, high))
 }
 
-fn find_ends(
-    snapshot: &ReadTransaction,
-    archive: Incarnation,
-    upto: Position,
-) -> Result<Found, StoreError> {
-    let Some(reader) = Reader::open(snapshot, archive, upto)? else {
+fn find_ends(snapshot: &ReadTransaction, archive: Incarnation) -> Result<Found, StoreError> {
+    let Some(reader) = Reader::open(snapshot, archive)? else {
         return Ok(Found::Ends {
             first: None,
             last: None,

@@ -10,9 +10,9 @@
 //! | `archives` | archive | owner, size, up to where it was cleared |
 //! | `clock` | stretch of time | lowest and highest position of its messages |
 //! | `accounts`, `rooms` | address | flags: those that exist |
-//! | `epochs` | epoch | its record |
+//! | `epochs` | epoch | its record, how far its entries are applied |
 //! | `work` | what is to be removed | up to where |
-//! | `meta` | 0 | format version, how far entries are applied, newest stamp |
+//! | `meta` | 0 | format version, how far the log is applied, newest position and stamp |
 
 use redb::TableDefinition;
 
@@ -23,18 +23,20 @@ use crate::model::codec::CodecError;
 use crate::model::codec::Reader;
 use crate::model::codec::coded;
 use crate::model::codec::from_bytes;
+use crate::model::entry::EpochRecord;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::RowName;
 use crate::store::error::StoreError;
 
 /// The format written by this program.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -80,12 +82,24 @@ pub(super) fn is_mark(name: &RowName) -> bool {
 /// How far the tables go.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Meta {
-    pub(super) applied_to: Position,
+    /// Up to where the log of this node is applied.
+    pub(super) applied_to: Index,
+    /// The largest position of an applied entry.
+    pub(super) newest: Position,
     /// The newest stamp of an applied entry.
     pub(super) stamp: Hlc,
 }
 
-coded!(struct Meta { applied_to, stamp });
+coded!(struct Meta { applied_to, newest, stamp });
+
+/// An epoch, and the number of its last entry that is applied.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Stretch {
+    pub(super) record: EpochRecord,
+    pub(super) end: u64,
+}
+
+coded!(struct Stretch { record, end });
 
 impl Meta {
     /// The version stands first and keeps its form in every format.
@@ -129,11 +143,6 @@ fn versioned(bytes: &[u8]) -> Result<Reader<'_>, CodecError> {
     } else {
         Err(CodecError::Unknown)
     }
-}
-
-/// Position and stamp of a cell, without its row.
-pub(super) fn cell_position(bytes: &[u8]) -> Result<Position, StoreError> {
-    Ok(Position::decode(&mut versioned(bytes)?)?)
 }
 
 pub(super) fn read_cell(bytes: &[u8]) -> Result<Cell, StoreError> {
@@ -376,7 +385,7 @@ mod tests {
         }
         assert_eq!(
             Meta::from_value(&value),
-            Err(StoreError::Version { found: 9, known: 1 })
+            Err(StoreError::Version { found: 9, known: 2 })
         );
     }
 }

@@ -39,4 +39,6 @@ pub fn fuzz_frames(input: &[u8]) -> Result<(), &'static str> {
 pub fn fuzz_mirror(program: &[u8]) -> Result<(), &'static str> {
     crate::mirror::fuzz::stranger(program)
 }
+#[cfg(test)]
+pub(crate) mod branches;
 pub mod sim;

@@ -27,6 +27,7 @@ use crate::model::account::AccountState;
 use crate::model::account::Credentials;
 use crate::model::account::Present;
 use crate::model::account::ScramKeys;
+use crate::model::epochs::Epochs;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Epoch;
@@ -117,6 +118,7 @@ impl Office {
             jid: jid.clone(),
             session,
             node: 0,
+            device: None,
             since,
         };
         let come = Soft::Presence {
@@ -240,7 +242,7 @@ impl Office {
     }
 
     fn apply(&mut self, at: At, op: &Op) {
-        self.state.apply(at, op, |_, _| false);
+        self.state.apply(at, op, &Epochs::default());
     }
 
     pub(super) fn account(&self, name: &str) -> &Account {
@@ -257,11 +259,7 @@ pub(super) fn full(name: &str) -> FullJid {
 }
 
 fn cell(row: Row) -> Cell {
-    Cell {
-        at: Position::ZERO,
-        stamp: Hlc::default(),
-        row: Some(row),
-    }
+    Cell::new(Position::ZERO, Hlc::default(), Some(row))
 }
 
 fn keys() -> Credentials {

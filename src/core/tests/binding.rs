@@ -17,6 +17,7 @@ use crate::effect::query::Found;
 use crate::model::account::ArchiveDefault;
 use crate::model::account::Preferences;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -45,7 +46,8 @@ fn find_ends(bench: &mut Bench) -> Vec<Option<String>> {
                 first: end,
                 last: end,
             };
-            bench.step(Input::Answered { query, found });
+            let upto = Index::default();
+            bench.step(Input::Answered { query, found, upto });
         } else {
             bench.outputs.push(output);
         }

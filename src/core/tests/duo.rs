@@ -1,5 +1,6 @@
 //! Two cores back to back: what passes between them are bytes in two queues that may be cut.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub(super) struct Duo {
     is_linked: bool,
     durable: [Position; 2],
     pub(super) epoch: Epoch,
+    /// The largest counter of all.
+    epochs: u32,
 }
 
 impl Duo {
@@ -60,6 +63,7 @@ impl Duo {
             is_linked: false,
             durable: [Position::ZERO; 2],
             epoch: EPOCH,
+            epochs: EPOCH.counter,
         };
         duo.meet(0);
         duo
@@ -74,17 +78,23 @@ impl Duo {
         }
         self.drain(0);
         self.drain(1);
-        self.wires = [VecDeque::new(), VecDeque::new()];
+        self.sync(0);
+        self.sync(1);
+        self.bring();
         self.commit_all();
         let lists = [0, 1].map(|one| {
             assert!(self.nodes[one].core.is_still(), "node {one}");
             to_bytes(&self.nodes[one].core.own_sessions())
         });
-        self.epoch.counter += 1;
+        self.epochs = self.epochs.max(self.epoch.counter) + 1;
+        self.epoch.counter = self.epochs;
         self.epoch.node = u8::try_from(leader).unwrap();
         for one in [0, 1] {
             let sessions = from_bytes(&lists[1 - one]).unwrap();
             self.nodes[one].step(Input::PeerSessions { sessions });
+            // What was proposed until now is proposed again.
+            self.drain(one);
+            self.wires[one].clear();
             let begin = if one == leader {
                 let epoch = self.epoch;
                 Input::Lead {
@@ -95,6 +105,22 @@ impl Duo {
                 Input::Follow
             };
             self.nodes[one].step(begin);
+        }
+    }
+
+    /// Each gets what is durable at the other.
+    fn bring(&mut self) {
+        let logs = self.nodes.each_ref().map(|node| node.appended.clone());
+        for one in [0, 1] {
+            let own: BTreeSet<Position> = logs[one].iter().map(|entry| entry.position).collect();
+            let lacking = logs[1 - one].iter();
+            for entry in lacking.filter(|entry| !own.contains(&entry.position)) {
+                let mut bytes = Vec::new();
+                entry.encode(&mut bytes);
+                let entry = Arc::new(Entry::decode(&bytes).unwrap());
+                self.nodes[one].appended.push_back(Arc::clone(&entry));
+                self.nodes[one].step(Input::Merged { entry });
+            }
         }
     }
 
@@ -120,6 +146,7 @@ impl Duo {
             epoch,
             paired: false,
         });
+        self.epochs = self.epochs.max(epoch.counter);
     }
 
     /// What the cores want to tell each other goes onto the wires.
@@ -159,6 +186,9 @@ impl Duo {
     /// One frame arrives at `to`.
     pub(super) fn carry(&mut self, to: usize) -> bool {
         self.drain(1 - to);
+        if !self.is_linked {
+            self.wires[1 - to].clear();
+        }
         let Some(frame) = self.wires[1 - to].pop_front() else {
             return false;
         };
@@ -192,7 +222,8 @@ impl Duo {
 
     /// The node's disk has all it was given.
     pub(super) fn sync(&mut self, one: usize) -> bool {
-        let Some(last) = self.nodes[one].appended.back().map(|last| last.position) else {
+        let positions = self.nodes[one].appended.iter().map(|one| one.position);
+        let Some(last) = positions.max() else {
             return false;
         };
         if last <= self.durable[one] {
@@ -210,18 +241,45 @@ impl Duo {
         true
     }
 
+    /// The records that a node asked for are here.
+    fn load(&mut self, one: usize) -> bool {
+        let is_load = |output: &Output| matches!(output, Output::Load { .. });
+        let waits = self.nodes[one].outputs.iter().any(is_load);
+        self.nodes[one].load();
+        waits
+    }
+
     fn commit_all(&mut self) {
         for one in [0, 1] {
             self.sync(one);
             let upto = self.durable[one];
             self.nodes[one].step(Input::Durable { upto });
+            while self.load(one) {}
         }
         self.wires = [VecDeque::new(), VecDeque::new()];
     }
 
+    /// One of what could happen next: a frame arrives, or a disk is done.
+    pub(super) fn happen(&mut self, choice: u64) {
+        match choice % 6 {
+            0 => self.carry(0),
+            1 => self.carry(1),
+            2 => self.sync(0),
+            3 => self.sync(1),
+            4 => self.load(0),
+            _ => self.load(1),
+        };
+    }
+
     /// Until nothing is under way.
     pub(super) fn settle(&mut self) {
-        while self.carry(0) | self.carry(1) | self.sync(0) | self.sync(1) {}
+        while self.carry(0)
+            | self.carry(1)
+            | self.sync(0)
+            | self.sync(1)
+            | self.load(0)
+            | self.load(1)
+        {}
     }
 
     /// A session with stream management, presence said and read away.

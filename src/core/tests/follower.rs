@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
+use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Input;
 use crate::core::Output;
 use crate::core::order::Sequencer;
@@ -21,6 +22,7 @@ use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::testing::sim::reading::Seen;
 
 /// What the other node was asked.
 struct Asked {
@@ -256,4 +258,26 @@ fn what_is_not_numbered_when_its_session_is_gone_is_dropped_by_a_rejection() {
 
     assert_eq!(pair.asked().len(), 0);
     assert_eq!(pair.bench.resumption(2), Some(Err(Some(0))));
+}
+
+#[test]
+fn who_is_rejected_again_and_again_is_refused() {
+    let mut pair = Pair::new();
+    pair.open(1, "ann", "a");
+    pair.bench.chat(1, "bob@h", "one");
+    for generation in 0..u64::from(REJECTIONS_MAX) {
+        let asked = pair.asked();
+        assert_eq!(asked.len(), 1);
+        pair.bench.step(Input::Rejected {
+            ticket: asked[0].ticket,
+            generation,
+        });
+    }
+
+    assert_eq!(pair.asked().len(), 0);
+    let seen = pair.bench.read(1);
+    let [Seen::Message(text), Seen::AckRequest] = seen.as_slice() else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(text.error.as_deref(), Some("resource-constraint"));
 }

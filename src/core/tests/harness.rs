@@ -31,6 +31,7 @@ use crate::model::entry::Mode;
 use crate::model::epochs::Epochs;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -146,13 +147,14 @@ impl Bench {
 
     /// The records that are asked for come.
     pub(super) fn load(&mut self) {
-        let waiting = std::mem::take(&mut self.outputs);
-        for output in waiting {
+        let (loads, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.outputs)
+            .into_iter()
+            .partition(|output| matches!(output, Output::Load { .. }));
+        self.outputs = others;
+        for output in loads {
             if let Output::Load { key } = output {
                 let record = self.tables.load(&key);
                 self.step(Input::Loaded { key, record });
-            } else {
-                self.outputs.push(output);
             }
         }
     }
@@ -322,10 +324,11 @@ fn core(node: u8, sequencer: Sequencer, rooms: Rooms) -> Core {
         node,
         sequencer,
         epochs,
-        fresh_epochs: vec![record],
+        fresh_epochs: vec![(Index::default(), record)],
         stamp: Hlc::default(),
         salt: EPOCH.salt + u32::from(node),
         tail: Vec::new(),
+        last: Index(1),
         rooms,
         ids: StanzaIds::new([1; 16]),
         settings: Arc::new(settings),

@@ -1,5 +1,6 @@
 //! Scenarios of the core with virtual time.
 
+mod apart;
 mod binding;
 mod duo;
 mod follower;
@@ -8,4 +9,5 @@ mod holdings;
 mod pair;
 mod resume;
 mod rooms;
+mod soak;
 mod waits;

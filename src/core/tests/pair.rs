@@ -2,17 +2,21 @@
 
 use crate::core::Input;
 use crate::core::Output;
+use crate::core::order::Bind;
 use crate::core::order::Sequencer;
+use crate::core::order::WantedResource;
+use crate::core::session::LinkId;
 use crate::core::tests::duo::Duo;
 use crate::core::tests::duo::Frame;
 use crate::core::tests::harness::Bench;
+use crate::core::tests::harness::bare;
 
 fn count(bench: &Bench, is_it: impl Fn(&Output) -> bool) -> usize {
     bench.outputs.iter().filter(|output| is_it(output)).count()
 }
 
 /// Both see each other's presence from now on.
-fn befriend(
+pub(super) fn befriend(
     duo: &mut Duo,
     (one, link, name): (usize, u64, &str),
     (two, to, other): (usize, u64, &str),
@@ -28,7 +32,7 @@ fn befriend(
     duo.nodes[two].read(to);
 }
 
-fn join(duo: &mut Duo, one: usize, link: u64, nick: &str) {
+pub(super) fn join(duo: &mut Duo, one: usize, link: u64, nick: &str) {
     let ask = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>";
     duo.nodes[one].say(
         link,
@@ -38,7 +42,7 @@ fn join(duo: &mut Duo, one: usize, link: u64, nick: &str) {
 }
 
 /// The room is open to all.
-fn open_room(duo: &mut Duo, one: usize, link: u64) {
+pub(super) fn open_room(duo: &mut Duo, one: usize, link: u64) {
     let form = "<x xmlns='jabber:x:data' type='submit'/>";
     duo.nodes[one].say(
         link,
@@ -47,7 +51,7 @@ fn open_room(duo: &mut Duo, one: usize, link: u64) {
     duo.settle();
 }
 
-fn say_in_room(duo: &mut Duo, one: usize, link: u64, body: &str) {
+pub(super) fn say_in_room(duo: &mut Duo, one: usize, link: u64, body: &str) {
     duo.nodes[one].say(
         link,
         &format!(
@@ -284,10 +288,6 @@ fn a_proposal_under_way_survives_a_change_of_the_node_that_numbers() {
     assert_eq!(duo.wires[1].len(), 1, "proposed and not heard of");
 
     duo.part();
-    // What is durable at one node is brought to the other before they begin.
-    let entry = duo.nodes[0].appended.back().cloned().unwrap();
-    duo.nodes[1].appended.push_back(entry.clone());
-    duo.nodes[1].step(Input::Merged { entry });
     duo.meet(1);
     duo.settle();
 
@@ -297,4 +297,109 @@ fn a_proposal_under_way_survives_a_change_of_the_node_that_numbers() {
         panic!("node 1 does not number");
     };
     assert_eq!(epoch, duo.epoch);
+}
+
+#[test]
+fn what_a_session_left_unread_goes_to_a_device_at_the_other_node() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    duo.arrive(0, 3, "bob");
+    duo.nodes[1].read(2);
+    duo.heard(0, 3);
+    duo.nodes[0].chat(1, "bob@h/r2", "for one device");
+    duo.settle();
+    assert_eq!(duo.heard(0, 3), [""; 0]);
+
+    duo.nodes[1].step(Input::Closed {
+        link: LinkId(2),
+        orderly: true,
+    });
+    duo.settle();
+
+    let heard = duo.heard(0, 3);
+    assert_eq!(heard, ["bob@h/r2 unavailable", "ann@h/r1: for one device"]);
+}
+
+#[test]
+fn a_request_to_a_session_that_ends_unread_is_answered_across() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    duo.nodes[0].say(
+        1,
+        "<iq type='get' id='p' to='bob@h/r2'><ping xmlns='urn:xmpp:ping'/></iq>",
+    );
+    duo.settle();
+
+    duo.nodes[1].step(Input::Closed {
+        link: LinkId(2),
+        orderly: true,
+    });
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["iq p error"]);
+}
+
+#[test]
+fn a_request_to_a_node_that_is_away_is_answered_here() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    duo.part();
+    duo.go_solo(0);
+
+    duo.nodes[0].say(
+        1,
+        "<iq type='get' id='p' to='bob@h/r2'><ping xmlns='urn:xmpp:ping'/></iq>",
+    );
+
+    assert_eq!(duo.heard(0, 1), ["iq p error"]);
+}
+
+#[test]
+fn a_device_that_changes_sides_ends_its_earlier_session() {
+    let mut duo = Duo::new();
+    for (node, link) in [(0, 1), (1, 2)] {
+        duo.nodes[node].step(Input::Bind {
+            link: LinkId(link),
+            bind: Bind {
+                account: bare("ann"),
+                resource: WantedResource::Any,
+                device: Some("phone".into()),
+                carbons: false,
+                catches_up: false,
+            },
+        });
+        duo.settle();
+    }
+
+    assert!(duo.nodes[0].end_of(1).is_some());
+    assert!(duo.nodes[1].end_of(2).is_none());
+}
+
+#[test]
+fn a_session_that_was_replaced_does_not_take_its_successor_out_of_a_room() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    join(&mut duo, 0, 1, "ann");
+    open_room(&mut duo, 0, 1);
+    duo.nodes[1].bind(2, "bob", "same");
+    duo.settle();
+    join(&mut duo, 1, 2, "bob");
+    let ask = "<x xmlns='http://jabber.org/protocol/muc'/>";
+    duo.nodes[0].bind(3, "bob", "same");
+    duo.nodes[0].say(
+        3,
+        &format!("<presence to='room@rooms.h/bob'>{ask}</presence>"),
+    );
+    duo.heard(0, 1);
+
+    duo.nodes[1].say(2, "<presence type='unavailable' to='room@rooms.h/bob'/>");
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), [""; 0]);
+    say_in_room(&mut duo, 0, 3, "here");
+    duo.settle();
+    assert_eq!(duo.heard(0, 1), ["room@rooms.h/bob: here"]);
 }

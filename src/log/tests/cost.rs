@@ -23,10 +23,10 @@ fn write_in_batches_of(records: usize) -> Totals {
     script.log.totals()
 }
 
-/// One sync a batch; 20 bytes a record, 48 a batch, and whole sectors.
+/// One sync a batch; 12 bytes a record, 48 a batch, and whole sectors.
 #[test]
 fn a_small_record_costs_a_sector_alone_and_little_in_company() {
-    for (records, syncs, bytes) in [(1, 1_000, 512.0), (10, 100, 358.4), (100, 10, 322.6)] {
+    for (records, syncs, bytes) in [(1, 1_000, 512.0), (10, 100, 358.4), (100, 10, 317.4)] {
         let totals = write_in_batches_of(records);
 
         assert_eq!(totals.batches, syncs);

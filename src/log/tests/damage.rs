@@ -31,10 +31,10 @@ fn write() -> Written {
     let model = Model::new(1);
     let mut script = Script::start(&model);
     for batch in 0..20 {
-        script.batch(&[300, 40 * batch, 1_900]);
+        script.batch(&[308, 40 * batch + 8, 1_908]);
     }
     let before = model.image();
-    script.batch(&[300, 300]);
+    script.batch(&[308, 308]);
     let image = model.image();
     let differs = |name: &String| image[name] != before[name];
     let name = before.keys().find(|name| differs(name)).unwrap().clone();

@@ -54,7 +54,7 @@ pub(crate) struct Run {
     reported: Vec<Row>,
     /// Appended after those, in this life or recovered from an earlier one.
     unreported: Vec<Row>,
-    epoch: u128,
+    epoch: u64,
     pub(crate) seen: Seen,
 }
 
@@ -176,7 +176,7 @@ impl Run {
         &mut self,
         log: &mut Log,
         files: &mut LogFiles,
-        sequence: &mut u128,
+        sequence: &mut u64,
     ) -> Result<bool, String> {
         match self.rng.below(10) {
             0..5 => {
@@ -196,7 +196,7 @@ impl Run {
         self.pump(log, files, requests)
     }
 
-    fn append(&mut self, log: &mut Log, sequence: &mut u128) -> Result<(), String> {
+    fn append(&mut self, log: &mut Log, sequence: &mut u64) -> Result<(), String> {
         let bytes_max = match self.rng.below(20) {
             0 => log.record_bytes_max() + 1,
             1..5 => 2_000,
@@ -206,9 +206,9 @@ impl Run {
         let bytes: Vec<u8> = (0..bytes)
             .map(|_| self.rng.next().to_be_bytes()[0])
             .collect();
-        *sequence += 1 + u128::from(self.rng.below(2));
+        *sequence += 1 + self.rng.below(2);
         let row = Row {
-            position: self.epoch << 56 | *sequence,
+            position: self.epoch << 40 | *sequence,
             kind: if *sequence < 3 {
                 Kind::Epoch
             } else {
@@ -273,7 +273,7 @@ impl Run {
                 let is_from_now = self
                     .unreported
                     .last()
-                    .is_some_and(|row| row.position >> 56 == self.epoch);
+                    .is_some_and(|row| row.position >> 40 == self.epoch);
                 if log.pending_bytes() > 0 && is_from_now {
                     return Err("what had credit is not written".to_owned());
                 }

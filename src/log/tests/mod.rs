@@ -5,4 +5,5 @@ mod crash;
 mod credit;
 mod damage;
 mod harness;
+mod read;
 mod script;

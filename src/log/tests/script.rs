@@ -63,6 +63,25 @@ impl Script {
         script
     }
 
+    /// A start that keeps what a peer may lack.
+    pub(crate) fn start_keeping(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        applied_to: Position,
+    ) -> Self {
+        let mut files = LogFiles::new(disk);
+        let recovered = files.recover_keeping(applied_to, (0, 7), &mut |_| {});
+        let recovered = recovered.unwrap();
+        let position = recovered.tip;
+        let mut script = Self {
+            log: Log::open(settings, recovered),
+            files,
+            position,
+        };
+        script.drain().unwrap();
+        script
+    }
+
     pub(crate) fn append(&mut self, bytes: usize) {
         self.position += 1;
         let fill = u8::try_from(self.position & 0x7f).unwrap();

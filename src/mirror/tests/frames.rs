@@ -154,10 +154,12 @@ fn damaged_frames_never_read_as_something_they_are_not_written_as() {
     }
 }
 
+const ROUNDS: u64 = 4_000;
+
 #[test]
 fn no_promise_is_broken_whatever_the_other_board_says() {
     let mut rng = Rng::from_number(42);
-    for round in 0..4_000 {
+    for round in 0..ROUNDS {
         let mut program = vec![0; usize::try_from(rng.below(400)).unwrap()];
         rng.fill(&mut program);
         assert_eq!(stranger(&program), Ok(()), "round {round}");

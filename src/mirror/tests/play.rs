@@ -208,11 +208,12 @@ impl World {
 
     fn trim(&mut self, n: usize) -> Vec<Input> {
         let board = &mut self.boards[n];
-        if !self.trims || board.released < board.trimmed + 3 {
+        // The other disk may be ahead of this one; and segments go one by one.
+        let most = board.released.min(board.durable);
+        if !self.trims || most < board.trimmed + 3 {
             return Vec::new();
         }
-        // Segments go one by one.
-        board.trimmed = board.released - 2;
+        board.trimmed = most - 2;
         vec![Input::Trimmed {
             oldest: u64::try_from(board.trimmed).unwrap() + 1,
             vector: board.trimmed_vector(),

@@ -171,6 +171,7 @@ fn softs() -> Vec<Soft> {
             jid: full(),
             session: SessionId(1 << 56 | 4),
             node: 1,
+            device: Some("phone".into()),
             since: Timestamp::from_unix_ms(5),
         },
         Soft::Unbind {
@@ -194,6 +195,10 @@ fn softs() -> Vec<Soft> {
             to: bare().to_jid(),
         },
         Soft::Announce { stanza },
+        Soft::Handed {
+            session: SessionId(4),
+            positions: vec![Position::from_u128(5 << 8)],
+        },
     ];
     for want in [Want::Carbons, Want::Roster, Want::Blocks] {
         let (jid, on) = (full(), true);
@@ -273,6 +278,7 @@ fn a_session_crosses_the_link_as_it_stands() {
         jid: full(),
         session: SessionId(4),
         node: 1,
+        device: None,
         since: Timestamp::from_unix_ms(5),
         order: Position::from_u128(99 << 8),
         presence: Some(present()),

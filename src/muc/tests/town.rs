@@ -29,6 +29,7 @@ use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::epochs::Epochs;
 use crate::model::message::Message;
 use crate::model::message::Place;
 use crate::model::op::Durable;
@@ -100,6 +101,7 @@ impl Town {
             jid,
             session,
             node: 0,
+            device: None,
             since,
         }));
     }
@@ -321,7 +323,7 @@ impl Town {
             let mut sends = Sends::default();
             let view = View::new(&self.state, &self.settings, &facts);
             route::deliver(&view, at, op, &mut sends);
-            self.state.apply(at, op, |_, _| true);
+            self.state.apply(at, op, &Epochs::default());
             for (session, item) in sends.items {
                 self.receive(session, &item);
             }

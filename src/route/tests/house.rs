@@ -27,6 +27,7 @@ use crate::model::account::Account;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::contact::Contact;
+use crate::model::epochs::Epochs;
 use crate::model::op::Kicked;
 use crate::model::op::Op;
 use crate::model::op::Soft;
@@ -114,6 +115,7 @@ impl House {
             jid,
             session,
             node: 0,
+            device: None,
             since,
         })]);
     }
@@ -248,7 +250,7 @@ impl House {
             let view = View::new(&self.state, &self.settings, &facts);
             let mut sends = Sends::default();
             route::deliver(&view, at, op, &mut sends);
-            self.state.apply(at, op, |_, _| false);
+            self.state.apply(at, op, &Epochs::default());
             for (session, item) in &sends.items {
                 self.push(*session, item);
             }

@@ -29,6 +29,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::stanza_id::StanzaIds;
+use crate::model::vector::Vector;
 use crate::server::portable::MAIN_FILE;
 use crate::server::portable::write;
 use crate::store::Store;
@@ -82,7 +83,7 @@ impl Export {
         let below = root.join(&self.domain);
         make_folder(&below).map_err(|error| format!("{}: {error}", below.display()))?;
         let ids = self.ids().map_err(|error| error.to_string())?;
-        let upto = self.store.applied_to().map_err(|error| error.to_string())?;
+        let reach = self.store.reach().map_err(|error| error.to_string())?;
         let total = u64::try_from(self.users.len()).unwrap_or(u64::MAX);
         let (mut done, mut files) = (0_u64, Vec::new());
         for jid in &self.users {
@@ -91,7 +92,7 @@ impl Export {
                 store: &self.store,
                 ids: &ids,
                 jid,
-                upto: upto.last_sub(),
+                reach: &reach,
             };
             let name = file_name(jid.local().unwrap_or_default(), done);
             let is_there = user
@@ -162,7 +163,7 @@ struct UserFile<'a> {
     ids: &'a StanzaIds,
     jid: &'a BareJid,
     /// What came later is not in the file.
-    upto: Position,
+    reach: &'a Vector,
 }
 
 impl UserFile<'_> {
@@ -193,7 +194,7 @@ impl UserFile<'_> {
         file: &mut BufWriter<File>,
     ) -> Result<(), WriteError> {
         let untaken = account.untaken.iter().copied();
-        let positions: Vec<Position> = untaken.filter(|one| *one <= self.upto).collect();
+        let positions: Vec<Position> = untaken.filter(|one| self.reach.covers(*one)).collect();
         if positions.is_empty() {
             return Ok(());
         }
@@ -225,7 +226,7 @@ impl UserFile<'_> {
             };
             let Some(last) = rows.last() else { break };
             after = Some(last.position);
-            for kept in &rows {
+            for kept in rows.iter().filter(|kept| self.reach.covers(kept.position)) {
                 let mut out = Vec::new();
                 write::archived(&mut out, &self.ids.id(kept.position, self.jid), kept);
                 file.write_all(&out)?;
@@ -261,11 +262,7 @@ impl UserFile<'_> {
             page,
             shows_senders: false,
         };
-        let horizon = Horizon {
-            upto: self.upto,
-            changed: Vec::new(),
-        };
-        Ok(match self.store.ask(&question, &horizon)? {
+        Ok(match self.store.ask(&question, &Horizon::none())?.0 {
             Found::Page { rows, .. } => Some(rows),
             Found::NoSuchItem | Found::Ends { .. } | Found::List { .. } => None,
         })

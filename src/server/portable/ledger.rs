@@ -24,6 +24,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::record::Record;
@@ -49,7 +50,9 @@ pub(super) struct Ledger {
     now: Timestamp,
     entropy: SystemEntropy,
     /// In the log, and not in the tables.
-    entries: Vec<Arc<Entry>>,
+    entries: Vec<(Index, Arc<Entry>)>,
+    /// The newest record of the log.
+    last: Index,
     epochs: Vec<EpochRecord>,
     bytes: usize,
 }
@@ -66,8 +69,9 @@ impl Ledger {
         let applied_to = store.applied_to().map_err(StartError::Store)?;
         let known = store.epochs().map_err(StartError::Store)?;
         let mut files = LogFiles::new(disk);
-        let mut boot = Boot::new(start::NODE, &known, applied_to);
-        let recovered = start::recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+        let reach = store.reach().map_err(StartError::Store)?;
+        let mut boot = Boot::new(start::NODE, &known, reach, applied_to);
+        let recovered = start::recover(&mut files, &mut boot, applied_to, entropy.u64())?;
         let tail_bytes = u64::try_from(tail_bytes).unwrap_or(u64::MAX);
         let mut log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
         let rows = start::node_rows(&store)?;
@@ -75,8 +79,8 @@ impl Ledger {
             log.credit() >= start::FIRST_BYTES
         })?;
         let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
-        let (epoch, position, bytes) = boot.begin_epoch(now, salt);
-        start::append(&mut log, position, Kind::Epoch, &bytes)?;
+        let (epoch, index, bytes) = boot.begin_epoch(now, salt);
+        start::append(&mut log, index, Kind::Epoch, &bytes)?;
         let (_, first) = boot.secrets(&rows, now, epoch, &mut entropy);
         let mut ledger = Self {
             store,
@@ -89,18 +93,21 @@ impl Ledger {
             now: now.wall,
             entropy,
             entries: boot.tail,
-            epochs: boot.fresh_epochs,
+            epochs: boot
+                .fresh_epochs
+                .into_iter()
+                .map(|(_, epoch)| epoch)
+                .collect(),
+            last: boot.last,
             bytes: 0,
         };
-        let mut newest = Position::from_u128(position);
-        if let Some(entry) = first {
+        if let Some((index, entry)) = first {
             ledger.seq = entry.position.seq();
-            newest = entry.position;
             let mut bytes = Vec::new();
             entry.encode(&mut bytes);
-            start::append(&mut ledger.log, newest.to_u128(), Kind::Entry, &bytes)?;
+            start::append(&mut ledger.log, index, Kind::Entry, &bytes)?;
         }
-        ledger.settle(newest)?;
+        ledger.flush()?;
         Ok(ledger)
     }
 
@@ -157,10 +164,12 @@ impl Ledger {
             self.flush()?;
         }
         start::drive(&mut self.files, &mut self.log, |log| log.credit() >= cost)?;
-        start::append(&mut self.log, position.to_u128(), Kind::Entry, &bytes)?;
+        let index = self.last.next();
+        start::append(&mut self.log, index, Kind::Entry, &bytes)?;
+        self.last = index;
         self.seq = position.seq();
         self.bytes = self.bytes.saturating_add(bytes.len());
-        self.entries.push(Arc::new(entry));
+        self.entries.push((index, Arc::new(entry)));
         Ok(())
     }
 
@@ -175,18 +184,15 @@ impl Ledger {
 
     /// Everything is durable, in the log and in the tables.
     fn flush(&mut self) -> Result<(), StartError> {
-        self.settle(Position::new(self.epoch, self.seq, 0))
-    }
-
-    fn settle(&mut self, upto: Position) -> Result<(), StartError> {
-        start::settle(&mut self.files, &mut self.log, upto.to_u128())?;
-        if self.log.durable() < upto.to_u128() {
+        let upto = self.last;
+        start::settle(&mut self.files, &mut self.log, upto)?;
+        if self.log.durable() < upto.0 {
             return Err(StartError::Disk(DiskError::NoSpace));
         }
         self.store
             .checkpoint(&self.entries, &self.epochs, upto)
             .map_err(StartError::Store)?;
-        self.log.release(upto.to_u128());
+        self.log.release(upto.0);
         (self.entries, self.epochs, self.bytes) = (Vec::new(), Vec::new(), 0);
         Ok(())
     }

@@ -120,11 +120,36 @@ impl LogFiles {
         }
     }
 
+    /// Bytes for a [`Reader`](crate::log::read::Reader); fewer where the file ends.
+    pub(crate) fn read(
+        &mut self,
+        segment: SegmentId,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Vec<u8>, DiskError> {
+        let file = self.file(segment)?;
+        let left = file.bytes()?.saturating_sub(offset);
+        let bytes = usize::try_from(left).unwrap_or(usize::MAX).min(bytes);
+        let mut buffer = vec![0; bytes];
+        file.read_at(offset, &mut buffer)?;
+        Ok(buffer)
+    }
+
     /// Reads the log. Records above `applied_to` go to `sink`, in order; with an error, those before it.
     pub(crate) fn recover(
         &mut self,
         applied_to: Position,
         fresh_log: u64,
+        sink: &mut dyn FnMut(Record<'_>),
+    ) -> Result<Recovered, LogError> {
+        self.recover_keeping(applied_to, (applied_to, fresh_log), sink)
+    }
+
+    /// The same; what is above `keep_from` is kept, as far as it is there, for a peer that may lack it.
+    pub(crate) fn recover_keeping(
+        &mut self,
+        applied_to: Position,
+        (keep_from, fresh_log): (Position, u64),
         sink: &mut dyn FnMut(Record<'_>),
     ) -> Result<Recovered, LogError> {
         let files: Vec<_> = self
@@ -137,7 +162,8 @@ impl LogFiles {
         if !files.is_empty() {
             self.disk.sync_names()?;
         }
-        let mut recovery = Recovery::new(&files, applied_to, fresh_log);
+        let recovery = Recovery::new(&files, applied_to, fresh_log);
+        let mut recovery = recovery.keeping(keep_from);
         let mut buffer = Vec::new();
         loop {
             match recovery.poll_output(sink)? {

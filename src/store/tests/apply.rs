@@ -9,8 +9,10 @@ use crate::base::ids::Incarnation;
 use crate::base::random::Rng;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::record::Record;
+use crate::model::vector::Vector;
 use crate::store::Store;
 use crate::store::key::PlaceKey;
 use crate::store::key::place_position;
@@ -24,17 +26,17 @@ const CACHE_BYTES: usize = 1 << 20;
 
 /// Writes what the steps say, as one checkpoint.
 pub(super) fn write(store: &Store, steps: &[Step]) {
-    let mut entries: Vec<Arc<Entry>> = Vec::new();
+    let mut entries: Vec<(Index, Arc<Entry>)> = Vec::new();
     let mut epochs: Vec<EpochRecord> = Vec::new();
     for step in steps {
         match step {
             Step::Epoch(record) => epochs.push(record.clone()),
-            Step::Entry(entry) => entries.push(Arc::clone(entry)),
+            Step::Entry(index, entry) => entries.push((*index, Arc::clone(entry))),
         }
     }
     let upto = entries
         .last()
-        .map_or(Position::ZERO, |entry| entry.position);
+        .map_or_else(Index::default, |(index, _)| *index);
     store.checkpoint(&entries, &epochs, upto).unwrap();
 }
 
@@ -145,7 +147,7 @@ fn every_checkpoint_reads_as_the_entries_up_to_it() {
         for step in &script.steps {
             match step {
                 Step::Epoch(record) => oracle.begin_epoch(record),
-                Step::Entry(entry) => oracle.apply(entry),
+                Step::Entry(_, entry) => oracle.apply(entry),
             }
 
             write(&store, std::slice::from_ref(step));
@@ -162,14 +164,22 @@ fn the_mark_and_the_epochs_are_read_back() {
 
     write(&store, &script.steps);
 
-    let (mut last, mut epochs) = (Position::ZERO, Vec::new());
+    let (mut last, mut reach) = (Index::default(), Vector::default());
+    let mut epochs = Vec::new();
     for step in &script.steps {
         match step {
-            Step::Epoch(record) => epochs.push(record.clone()),
-            Step::Entry(entry) => last = entry.position,
+            Step::Epoch(record) => {
+                reach.add(Position::new(record.epoch, 0, 0));
+                epochs.push(record.clone());
+            }
+            Step::Entry(index, entry) => {
+                last = *index;
+                reach.add(entry.position);
+            }
         }
     }
     assert!(epochs.len() > 1);
     assert_eq!(store.applied_to(), Ok(last));
     assert_eq!(store.epochs(), Ok(epochs));
+    assert_eq!(store.reach(), Ok(reach));
 }

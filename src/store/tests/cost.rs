@@ -27,6 +27,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
@@ -178,6 +179,16 @@ fn message_entry(seq: u64, rng: &mut Rng) -> Arc<Entry> {
     entry(seq, Some(origin), Durable::Message { message, places })
 }
 
+/// One checkpoint; its time, in nanoseconds.
+fn write(store: &Store, entries: impl Iterator<Item = Arc<Entry>>) -> u64 {
+    let entries = entries.map(|entry| (Index(entry.position.seq()), entry));
+    let entries: Vec<(Index, Arc<Entry>)> = entries.collect();
+    let upto = entries.last().unwrap().0;
+    let began = cpu_ns();
+    store.checkpoint(&entries, &[], upto).unwrap();
+    cpu_ns() - began
+}
+
 #[test]
 #[ignore = "measures; run it in release"]
 fn checkpoints_and_pages() {
@@ -189,23 +200,14 @@ fn checkpoints_and_pages() {
     });
     let store = Store::open(Arc::clone(&disk), CACHE_BYTES).unwrap();
     let mut rng = Rng::from_number(1);
-    let accounts: Vec<Arc<Entry>> = (0..USERS).map(account_entry).collect();
-    store
-        .checkpoint(&accounts, &[], accounts.last().unwrap().position)
-        .unwrap();
+    write(&store, (0..USERS).map(account_entry));
     let mut seq = USERS + 1;
     for (messages, rounds) in [(1_000_u64, 10_u64), (10_000, 10), (1_000, 10), (100, 10)] {
         let (mut cpu, before) = (0, written.load(Ordering::Relaxed));
         for _ in 0..rounds {
-            let entries: Vec<Arc<Entry>> = (0..messages)
-                .map(|more| message_entry(seq + more, &mut rng))
-                .collect();
+            let entries = (0..messages).map(|more| message_entry(seq + more, &mut rng));
+            cpu += write(&store, entries);
             seq += messages;
-            let began = cpu_ns();
-            store
-                .checkpoint(&entries, &[], entries.last().unwrap().position)
-                .unwrap();
-            cpu += cpu_ns() - began;
         }
         let bytes = written.load(Ordering::Relaxed) - before;
         let count = messages * rounds;
@@ -258,7 +260,7 @@ fn read_pages(store: &Store, what: &str) {
                 shows_senders: false,
             };
             let began = cpu_ns();
-            let found = store.ask(&question, &Horizon::none()).unwrap();
+            let (found, _) = store.ask(&question, &Horizon::none()).unwrap();
             cpu += cpu_ns() - began;
             let Found::Page { rows, complete, .. } = found else {
                 panic!("{found:?}")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::random::Rng;
 use crate::model::entry::Entry;
-use crate::model::position::Position;
+use crate::model::position::Index;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::disk::model::Faults;
@@ -20,7 +20,7 @@ const CACHE_BYTES: usize = 64 << 10;
 struct Writer<'a> {
     left: &'a [Step],
     oracle: Oracle,
-    mark: Position,
+    mark: Index,
 }
 
 impl<'a> Writer<'a> {
@@ -28,7 +28,7 @@ impl<'a> Writer<'a> {
         Self {
             left: &script.steps,
             oracle: Oracle::default(),
-            mark: Position::ZERO,
+            mark: Index::default(),
         }
     }
 
@@ -41,17 +41,17 @@ impl<'a> Writer<'a> {
             oracle: self.oracle.clone(),
             mark: self.mark,
         };
-        let (mut entries, mut epochs) = (Vec::<Arc<Entry>>::new(), Vec::new());
+        let (mut entries, mut epochs) = (Vec::<(Index, Arc<Entry>)>::new(), Vec::new());
         for step in now {
             match step {
                 Step::Epoch(record) => {
                     next.oracle.begin_epoch(record);
                     epochs.push(record.clone());
                 }
-                Step::Entry(entry) => {
+                Step::Entry(index, entry) => {
                     next.oracle.apply(entry);
-                    next.mark = entry.position;
-                    entries.push(Arc::clone(entry));
+                    next.mark = *index;
+                    entries.push((*index, Arc::clone(entry)));
                 }
             }
         }
@@ -211,7 +211,7 @@ fn a_failed_sync_is_the_end_of_the_process() {
         };
         assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
         model.set_faults(Faults::default());
-        let again = store.checkpoint(&[], &[], Position::ZERO);
+        let again = store.checkpoint(&[], &[], Index::default());
         assert_eq!(again, Err(StoreError::Poisoned));
         drop(store);
         model.cut_power();

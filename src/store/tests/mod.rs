@@ -4,6 +4,7 @@ mod apply;
 mod backup;
 mod cost;
 mod crash;
+mod digest;
 mod oracle;
 mod query;
 mod retention;

@@ -104,7 +104,9 @@ impl Oracle {
             Durable::Forget { record, names } => {
                 let rows = self.records.entry(record.clone()).or_default();
                 for name in names {
-                    rows.forget_removed(name);
+                    if rows.row(name).is_none() {
+                        rows.forget(name);
+                    }
                 }
             }
             Durable::Sweep { record } => {
@@ -137,11 +139,7 @@ impl Oracle {
     }
 
     fn put(&mut self, entry: &Entry, sub: u8, record: &RecordKey, name: RowName, row: Option<Row>) {
-        let cell = Cell {
-            at: entry.position.with_sub(sub),
-            stamp: entry.stamp,
-            row,
-        };
+        let cell = Cell::new(entry.position.with_sub(sub), entry.stamp, row);
         let rows = self.records.entry(record.clone()).or_default();
         rows.put(name, cell);
     }

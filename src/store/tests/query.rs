@@ -14,6 +14,7 @@ use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Purpose;
 use crate::effect::query::Question;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::store::Store;
 use crate::store::memory;
@@ -140,7 +141,7 @@ fn pages_are_those_of_a_plain_search() {
         for _ in 0..100 {
             let page = any_page(&mut rng, &script.oracle);
 
-            let found = store.ask(&archive(&page), &Horizon::none()).unwrap();
+            let (found, _) = store.ask(&archive(&page), &Horizon::none()).unwrap();
 
             let expected = script.oracle.page(&page);
             assert_same(&found, &expected, &page);
@@ -155,21 +156,20 @@ fn assert_united(script: &Script, seed: u64, has_newer: bool) {
     let mut rng = Rng::from_number(seed);
     let mark = mark(&mut rng, script);
     let (older, newer) = script.steps.split_at(mark);
-    let (mut oracle, mut tail) = (Oracle::default(), Tail::new(Monotonic::default()));
+    let mut oracle = Oracle::default();
+    let mut tail = Tail::new(Monotonic::default(), Index::default());
     let store = memory(CACHE_BYTES).unwrap();
     write(&store, older);
-    let mut delivered = Position::ZERO;
     for step in older {
         match step {
             Step::Epoch(record) => oracle.begin_epoch(record),
-            Step::Entry(entry) => oracle.apply(entry),
+            Step::Entry(_, entry) => oracle.apply(entry),
         }
     }
     for step in newer {
-        if let Step::Entry(entry) = step {
+        if let Step::Entry(index, entry) = step {
             oracle.add_messages(entry);
-            tail.push(Arc::clone(entry));
-            delivered = entry.position;
+            tail.recover(*index, Arc::clone(entry));
         }
     }
     if has_newer {
@@ -179,17 +179,17 @@ fn assert_united(script: &Script, seed: u64, has_newer: bool) {
         let page = any_page(&mut rng, &script.oracle);
         let question = archive(&page);
 
-        let horizon = tail.horizon(&question, delivered);
-        let found = store.ask(&question, &horizon).unwrap();
-        let found = tail.unite(&question, found, (horizon.upto, delivered));
+        let horizon = tail.horizon(&question);
+        let (found, upto) = store.ask(&question, &horizon).unwrap();
+        let found = tail.unite(&question, found, (upto, tail.delivered()));
 
         assert_same(&found, &oracle.page(&page), &page);
         let question = Question::ArchiveEnds {
             owner: page.owner.clone(),
             incarnation: page.incarnation,
         };
-        let found = store.ask(&question, &horizon).unwrap();
-        let found = tail.unite(&question, found, (horizon.upto, delivered));
+        let (found, upto) = store.ask(&question, &horizon).unwrap();
+        let found = tail.unite(&question, found, (upto, tail.delivered()));
         let Found::Ends { first, last } = found else {
             panic!("{found:?}")
         };
@@ -210,6 +210,31 @@ fn tables_and_tail_united_are_those_of_a_plain_search() {
 fn what_both_the_tables_and_the_tail_have_is_found_once() {
     for seed in 0..10 {
         assert_united(&Script::growing(seed, 600), seed, true);
+    }
+}
+
+/// What another branch brought has smaller positions than much of what is in the tables already, and
+/// is on the right page of an archive, once, wherever it is.
+#[test]
+fn merged_entries_are_found_once_in_the_tail_and_in_the_tables() {
+    for seed in 0..10 {
+        let mut script = Script::growing(seed, 600);
+        let mut rng = Rng::from_number(seed ^ 0x6d65);
+        // Each fourth entry comes after all the others.
+        let (epochs, entries): (Vec<Step>, Vec<Step>) = script
+            .steps
+            .drain(..)
+            .partition(|step| matches!(step, Step::Epoch(_)));
+        let (late, mut all): (Vec<Step>, Vec<Step>) =
+            entries.into_iter().partition(|_| rng.one_in(4));
+        all.extend(late);
+        let indexes = (1..).map(Index);
+        let entries = indexes.zip(all).map(|(index, step)| match step {
+            Step::Entry(_, entry) => Step::Entry(index, entry),
+            epoch @ Step::Epoch(_) => epoch,
+        });
+        script.steps = epochs.into_iter().chain(entries).collect();
+        assert_united(&script, seed, seed % 2 == 0);
     }
 }
 
@@ -239,12 +264,12 @@ fn lists_hold_what_exists_in_the_tables_and_in_the_tail() {
         let mut rng = Rng::from_number(seed);
         let mark = mark(&mut rng, &script);
         let (older, newer) = script.steps.split_at(mark);
-        let mut tail = Tail::new(Monotonic::default());
+        let mut tail = Tail::new(Monotonic::default(), Index::default());
         let store = memory(CACHE_BYTES).unwrap();
         write(&store, older);
         for step in newer {
-            if let Step::Entry(entry) = step {
-                tail.push(Arc::clone(entry));
+            if let Step::Entry(index, entry) = step {
+                tail.recover(*index, Arc::clone(entry));
             }
         }
         for _ in 0..20 {
@@ -254,8 +279,8 @@ fn lists_hold_what_exists_in_the_tables_and_in_the_tail() {
             let count_max = usize::try_from(rng.below(4)).unwrap();
             let question = list(rooms, after.clone(), count_max, public_only);
 
-            let horizon = tail.horizon(&question, Position::MAX);
-            let found = store.ask(&question, &horizon).unwrap();
+            let horizon = tail.horizon(&question);
+            let (found, _) = store.ask(&question, &horizon).unwrap();
 
             let Found::List { jids, total } = found else {
                 panic!("{found:?}")
@@ -304,7 +329,7 @@ fn history_ends_where_its_bytes_do() {
         silenced: Arc::default(),
     };
 
-    let found = store.ask(&question, &Horizon::none()).unwrap();
+    let (found, _) = store.ask(&question, &Horizon::none()).unwrap();
 
     let Found::Page { rows, .. } = found else {
         panic!("{found:?}")

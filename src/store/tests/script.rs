@@ -24,6 +24,7 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::room::RoomConfig;
@@ -38,7 +39,7 @@ use crate::store::tests::oracle::Oracle;
 #[derive(Clone)]
 pub(super) enum Step {
     Epoch(EpochRecord),
-    Entry(Arc<Entry>),
+    Entry(Index, Arc<Entry>),
 }
 
 pub(super) struct Script {
@@ -205,7 +206,8 @@ impl Script {
         };
         self.oracle.apply(&entry);
         let position = entry.position;
-        self.steps.push(Step::Entry(Arc::new(entry)));
+        let index = Index(u64::try_from(self.steps.len()).unwrap() + 1);
+        self.steps.push(Step::Entry(index, Arc::new(entry)));
         position
     }
 

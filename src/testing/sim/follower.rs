@@ -8,6 +8,7 @@ use crate::core::Input;
 use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::model::message::Owner;
+use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::store::disk::log::LogFiles;
@@ -126,11 +127,12 @@ impl Machine {
         self.shelf.open(self.model.disk()).map_err(wrong)?;
         let mut files = LogFiles::new(self.model.disk());
         let applied_to = self.shelf.applied_to().map_err(wrong)?;
-        let mut boot = Boot::new(0, &self.shelf.epochs().map_err(wrong)?, applied_to);
+        let reach = self.shelf.reach().map_err(wrong)?;
+        let mut boot = Boot::new(0, &self.shelf.epochs().map_err(wrong)?, reach, applied_to);
         let mut unreadable = None;
         files
-            .recover(applied_to.to_u128(), 1, &mut |record| {
-                let read = boot.read(record.position, record.kind, record.bytes);
+            .recover(applied_to.0, 1, &mut |record| {
+                let read = boot.read(Index(record.position), record.kind, record.bytes);
                 unreadable = unreadable.or_else(|| read.err());
             })
             .map_err(|error| format!("recover: {error:?}"))?;

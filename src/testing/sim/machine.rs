@@ -16,6 +16,7 @@ use crate::core::Now;
 use crate::core::Start;
 use crate::core::boot::Boot;
 use crate::core::empty::Rooms;
+use crate::core::engine::Commits;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
 use crate::effect::settings::Settings;
@@ -23,6 +24,8 @@ use crate::log::Kind;
 use crate::log::Log;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::entry::Entry;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
@@ -145,7 +148,7 @@ impl Machine {
         rows.extend(room_rows());
         let first = first_entry(rows);
         let mut tables = Tables::default();
-        tables.apply(std::slice::from_ref(&first), &[], first.position);
+        tables.apply(&[(Index(1), Arc::clone(&first))], &[], Index(1));
         let peer = options.is_follower.then(|| {
             Peer::new(
                 seed,
@@ -257,11 +260,12 @@ impl Machine {
         let known = self.shelf.epochs().map_err(wrong)?;
         let rows = self.shelf.node_rows().map_err(wrong)?;
         let there = self.shelf.rooms().map_err(wrong)?;
-        let mut boot = Boot::new(0, &known, applied_to);
+        let reach = self.shelf.reach().map_err(wrong)?;
+        let mut boot = Boot::new(0, &known, reach, applied_to);
         let mut unreadable = None;
         let recovered = files
-            .recover(applied_to.to_u128(), self.rng.next(), &mut |record| {
-                let read = boot.read(record.position, record.kind, record.bytes);
+            .recover(applied_to.0, self.rng.next(), &mut |record| {
+                let read = boot.read(Index(record.position), record.kind, record.bytes);
                 unreadable = unreadable.take().or_else(|| read.err());
             })
             .map_err(|error| format!("recover: {error:?}"))?;
@@ -272,22 +276,30 @@ impl Machine {
             segment_bytes: self.options.segment_bytes,
             segments_max: self.options.segments_max,
         };
-        let tip = Position::from_u128(recovered.tip);
         let mut log = Log::open(settings, recovered);
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
         let (sequencer, records) = if let Some(peer) = &mut self.peer {
-            peer.meet(&mut boot, tip, now)?
+            peer.meet(&mut boot, now)?
         } else {
             self.begin(&mut boot, &rows, salt, now)
         };
         self.write_first(&mut files, &mut log, records)?;
+        let reach = boot.reach.clone();
         let core = Start {
             rooms: Rooms { there },
             ..self.start(boot, sequencer, salt, now)
         };
-        let mut engine = Engine::new(core, log);
+        let mut engine = Engine::new(core, log, reach);
         if let Some(peer) = &self.peer {
-            engine.handle_peer_durable(now, peer.durable());
+            let durable = peer.durable();
+            let epoch = durable.epoch();
+            engine.set_commits(
+                now,
+                Commits::OnBoth {
+                    epoch,
+                    peer: durable,
+                },
+            );
         }
         self.running = Some(Running {
             engine,
@@ -307,24 +319,25 @@ impl Machine {
         now: Now,
     ) -> (Sequencer, Vec<Shipped>) {
         let again = (self.mutation == Some(Mutation::ApplyTwice))
-            .then(|| boot.tail.last().cloned())
+            .then(|| boot.tail.last().map(|(_, entry)| Arc::clone(entry)))
             .flatten();
-        let (epoch, position, bytes) = boot.begin_epoch(now, salt);
-        let mut records = vec![(position, Kind::Epoch, bytes)];
+        let (epoch, index, bytes) = boot.begin_epoch(now, salt);
+        let mut records = vec![(index, Kind::Epoch, bytes)];
         let (_, secrets) = boot.secrets(rows, now, epoch, &mut self.rng);
         let mut seq = 0;
         if let Some(again) = again {
             let mut again = again.as_ref().clone();
             seq += 1 + u64::from(secrets.is_some());
             again.position = Position::new(epoch, seq, 0);
-            boot.tail.push(Arc::new(again));
+            boot.last = boot.last.next();
+            boot.tail.push((boot.last, Arc::new(again)));
         }
-        let fresh = boot.tail.iter().filter(|one| one.position.epoch() == epoch);
-        for entry in fresh {
+        let is_fresh = |entry: &Entry| entry.position.epoch() == epoch;
+        for (index, entry) in boot.tail.iter().filter(|(_, entry)| is_fresh(entry)) {
             let mut bytes = Vec::new();
             entry.encode(&mut bytes);
             seq = seq.max(entry.position.seq());
-            records.push((entry.position.to_u128(), Kind::Entry, bytes));
+            records.push((*index, Kind::Entry, bytes));
         }
         (Sequencer::Here { epoch, seq }, records)
     }
@@ -342,8 +355,8 @@ impl Machine {
                 if log.credit() < crate::log::credit::cost(bytes.len()) {
                     break;
                 }
-                if let Some((position, kind, bytes)) = records.next() {
-                    log.append(position, kind, &bytes)
+                if let Some((index, kind, bytes)) = records.next() {
+                    log.append(index.0, kind, &bytes)
                         .map_err(|error| format!("append: {error:?}"))?;
                 }
             }
@@ -387,6 +400,7 @@ impl Machine {
             salt,
             fresh_epochs: boot.fresh_epochs,
             tail: boot.tail,
+            last: boot.last,
             rooms: Rooms::default(),
             ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),

@@ -36,6 +36,7 @@ use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
@@ -48,7 +49,7 @@ use crate::testing::sim::work::bodies;
 const NODE: u8 = 1;
 
 /// A record of the log on its way to the other node.
-pub(super) type Shipped = (u128, Kind, Vec<u8>);
+pub(super) type Shipped = (Index, Kind, Vec<u8>);
 
 /// From the sequencer to the follower, in this order.
 pub(super) enum Down {
@@ -150,7 +151,6 @@ impl Peer {
     pub(super) fn meet(
         &mut self,
         boot: &mut Boot,
-        tip: Position,
         now: Now,
     ) -> Result<(Sequencer, Vec<Shipped>), String> {
         self.break_link();
@@ -179,10 +179,12 @@ impl Peer {
         self.log.push((position, Kind::Epoch, to_bytes(&record)));
         self.durable = position;
         let mut records = Vec::new();
-        for (position, kind, bytes) in self.log.iter().filter(|(position, ..)| *position > tip) {
-            boot.read(position.to_u128(), *kind, bytes)
+        let held = boot.reach.clone();
+        for (_, kind, bytes) in self.log.iter().filter(|(at, ..)| !held.covers(*at)) {
+            let index = boot.last.next();
+            boot.read(index, *kind, bytes)
                 .map_err(|error| format!("shipped: {error:?}"))?;
-            records.push((position.to_u128(), *kind, bytes.clone()));
+            records.push((index, *kind, bytes.clone()));
         }
         Ok((Sequencer::There { generation: 0 }, records))
     }
@@ -403,6 +405,7 @@ impl Peer {
             jid: jid.clone(),
             session: fresh,
             node: NODE,
+            device: None,
             since: now.wall,
         };
         let unbind = Soft::Unbind {

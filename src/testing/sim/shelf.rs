@@ -19,12 +19,14 @@ use crate::model::message::Owner;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::vector::Vector;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::disk::Disk;
@@ -47,7 +49,7 @@ impl Shelf {
     /// Real tables that begin with this entry.
     pub(super) fn real(disk: Arc<dyn Disk>, first: &Arc<Entry>) -> Result<Self, StoreError> {
         let store = Store::open(disk, CACHE_BYTES)?;
-        store.checkpoint(&[Arc::clone(first)], &[], first.position)?;
+        store.checkpoint(&[(Index(1), Arc::clone(first))], &[], Index(1))?;
         Ok(Self::Real(None))
     }
 
@@ -75,10 +77,17 @@ impl Shelf {
         }
     }
 
-    pub(super) fn applied_to(&self) -> Result<Position, StoreError> {
+    pub(super) fn applied_to(&self) -> Result<Index, StoreError> {
         match self {
             Self::Maps(tables) => Ok(tables.applied_to()),
             Self::Real(_) => self.store()?.applied_to(),
+        }
+    }
+
+    pub(super) fn reach(&self) -> Result<Vector, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.reach().clone()),
+            Self::Real(_) => self.store()?.reach(),
         }
     }
 
@@ -117,18 +126,22 @@ impl Shelf {
         }
     }
 
-    pub(super) fn ask(&self, query: &Query, horizon: &Horizon) -> Result<Found, StoreError> {
+    pub(super) fn ask(
+        &self,
+        query: &Query,
+        horizon: &Horizon,
+    ) -> Result<(Found, Index), StoreError> {
         match self {
-            Self::Maps(tables) => Ok(tables.answer(query, horizon.upto)),
+            Self::Maps(tables) => Ok((tables.answer(query, horizon), tables.applied_to())),
             Self::Real(_) => self.store()?.ask(&query.question, horizon),
         }
     }
 
     pub(super) fn checkpoint(
         &mut self,
-        entries: &[Arc<Entry>],
+        entries: &[(Index, Arc<Entry>)],
         epochs: &[EpochRecord],
-        upto: Position,
+        upto: Index,
     ) -> Result<(), StoreError> {
         if let Self::Maps(tables) = self {
             tables.apply(entries, epochs, upto);
@@ -139,9 +152,9 @@ impl Shelf {
 
     /// What the log has beyond the tables goes into them.
     pub(super) fn catch_up(&mut self, boot: &Boot) -> Result<(), StoreError> {
-        let upto = boot.tail.last().map(|entry| entry.position);
-        let upto = upto.unwrap_or_default().max(self.applied_to()?);
-        self.checkpoint(&boot.tail, &boot.fresh_epochs, upto)
+        let epochs = boot.fresh_epochs.iter();
+        let epochs: Vec<EpochRecord> = epochs.map(|(_, record)| record.clone()).collect();
+        self.checkpoint(&boot.tail, &epochs, boot.last)
     }
 
     /// Everything that is kept for one owner.
@@ -174,7 +187,7 @@ impl Shelf {
                 shows_senders: false,
             },
         };
-        match self.ask(&query, &Horizon::none())? {
+        match self.ask(&query, &Horizon::none())?.0 {
             Found::Page { rows, .. } => Ok(rows),
             _ => Ok(Vec::new()),
         }

@@ -10,6 +10,7 @@ use crate::core::Record;
 use crate::core::taken::stream_row;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
+use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
@@ -25,6 +26,7 @@ use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::position::subs;
 use crate::model::room::Room;
@@ -34,6 +36,7 @@ use crate::model::row::Row;
 use crate::model::row::RowKey;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::vector::Vector;
 
 /// What is durable beside the log.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +45,8 @@ pub(crate) struct Tables {
     messages: BTreeMap<Position, Stored>,
     epochs: Vec<EpochRecord>,
     tree: Epochs,
-    applied_to: Position,
+    reach: Vector,
+    applied_to: Index,
 }
 
 #[derive(Clone, Debug)]
@@ -53,8 +57,12 @@ pub(crate) struct Stored {
 }
 
 impl Tables {
-    pub(crate) fn applied_to(&self) -> Position {
+    pub(crate) fn applied_to(&self) -> Index {
         self.applied_to
+    }
+
+    pub(crate) fn reach(&self) -> &Vector {
+        &self.reach
     }
 
     pub(crate) fn epochs(&self) -> &[EpochRecord] {
@@ -62,12 +70,19 @@ impl Tables {
     }
 
     /// One checkpoint.
-    pub(crate) fn apply(&mut self, entries: &[Arc<Entry>], epochs: &[EpochRecord], upto: Position) {
+    pub(crate) fn apply(
+        &mut self,
+        entries: &[(Index, Arc<Entry>)],
+        epochs: &[EpochRecord],
+        upto: Index,
+    ) {
         for record in epochs {
+            self.reach.add(Position::new(record.epoch, 0, 0));
             self.tree.add(record);
             self.epochs.push(record.clone());
         }
-        for entry in entries {
+        for (_, entry) in entries {
+            self.reach.add(entry.position);
             self.apply_entry(entry);
         }
         self.applied_to = self.applied_to.max(upto);
@@ -105,7 +120,9 @@ impl Tables {
             Durable::Forget { record, names } => {
                 let rows = self.records.entry(record).or_default();
                 for name in &names {
-                    rows.forget_removed(name);
+                    if rows.row(name).is_none() {
+                        rows.forget(name);
+                    }
                 }
             }
             Durable::Sweep { record } => {
@@ -126,7 +143,7 @@ impl Tables {
         row: Option<Row>,
     ) {
         let rows = self.records.entry(record).or_default();
-        rows.put(name, Cell { at, stamp, row });
+        rows.put(name, Cell::new(at, stamp, row));
     }
 
     pub(crate) fn rows(&self, key: &RecordKey) -> Rows {
@@ -210,10 +227,10 @@ impl Tables {
         rows.collect()
     }
 
-    pub(crate) fn answer(&self, query: &Query, upto: Position) -> Found {
+    pub(crate) fn answer(&self, query: &Query, horizon: &Horizon) -> Found {
         match &query.question {
             Question::Archive { page, .. } | Question::RoomHistory { page, .. } => {
-                self.page(page, upto)
+                self.page(page, &horizon.elsewhere)
             }
             Question::ArchiveEnds { owner, .. } => {
                 let is_in = |stored: &Stored| {
@@ -222,7 +239,7 @@ impl Tables {
                 };
                 let mut ends = self
                     .messages
-                    .range(..=upto)
+                    .iter()
                     .filter(|(_, stored)| is_in(stored))
                     .map(|(position, stored)| (*position, stored.at));
                 let first = ends.next();
@@ -238,7 +255,7 @@ impl Tables {
         }
     }
 
-    fn page(&self, page: &ArchivePage, upto: Position) -> Found {
+    fn page(&self, page: &ArchivePage, elsewhere: &[Position]) -> Found {
         let place_of = |stored: &'_ Stored| {
             let mut places = stored.places.iter();
             places.find(|place| place.owner == page.owner).cloned()
@@ -247,13 +264,13 @@ impl Tables {
             let place = self.messages.get(&position).and_then(place_of);
             place.is_some_and(|one| one.archived && one.incarnation == page.incarnation)
         };
-        let mut named = page.named().filter(|position| *position <= upto);
+        let mut named = page.named().filter(|named| !elsewhere.contains(named));
         if named.any(|position| !is_here(position)) {
             return Found::NoSuchItem;
         }
         let mut rows: Vec<Kept> = Vec::new();
         let mut total = 0;
-        for (position, stored) in self.messages.range(..=upto) {
+        for (position, stored) in &self.messages {
             let place = place_of(stored);
             if place.is_some_and(|place| page.matches(*position, stored.at, &place)) {
                 total += 1;

@@ -6,7 +6,6 @@ use crate::core::Input;
 use crate::core::Output;
 use crate::core::Record;
 use crate::log::Failure;
-use crate::log::Kind;
 use crate::log::Request;
 use crate::model::position::Position;
 use crate::store::StoreError;
@@ -169,10 +168,10 @@ impl Machine {
                 query,
                 asked,
                 horizon,
-            } => Some(Input::Answered {
-                query,
-                found: self.shelf.ask(&asked, &horizon).ok()?,
-            }),
+            } => {
+                let (found, upto) = self.shelf.ask(&asked, &horizon).ok()?;
+                Some(Input::Answered { query, found, upto })
+            }
             Output::Fetch { session, positions } => Some(Input::Fetched {
                 session,
                 rows: self.shelf.fetch(&positions).ok()?,
@@ -234,13 +233,17 @@ impl Machine {
         let Some(output) = running.engine.core.poll_output() else {
             return running.engine.poll_output();
         };
-        let Output::Append { position, bytes } = &output else {
+        let Output::Append {
+            index,
+            position,
+            bytes,
+        } = &output
+        else {
             return Some(output);
         };
         running.work.appended = *position;
         if self.mutation != Some(Mutation::DropEntry) || !self.rng.one_in(8) {
-            let (position, kind) = (position.to_u128(), Kind::Entry);
-            let appended = running.engine.log.append(position, kind, bytes);
+            let appended = running.engine.append_own(*index, *position, bytes);
             debug_assert!(appended.is_ok(), "the log refuses what it promised to take");
         }
         if self.mutation == Some(Mutation::AckBeforeSync) {

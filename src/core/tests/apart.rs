@@ -1,0 +1,272 @@
+//! Two nodes that lose each other and meet again: whose sessions stand, and what comes late.
+
+use std::sync::Arc;
+
+use crate::core::Input;
+use crate::core::tests::duo::Duo;
+use crate::core::tests::harness::account;
+use crate::core::tests::harness::enabled;
+use crate::core::tests::pair::befriend;
+use crate::core::tests::pair::join;
+use crate::core::tests::pair::open_room;
+use crate::core::tests::pair::say_in_room;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::entry::Entry;
+use crate::model::op::Op;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+
+/// Ann at node 0, Bob at node 1, who see each other.
+fn friends() -> Duo {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    befriend(&mut duo, (0, 1, "ann"), (1, 2, "bob"));
+    duo
+}
+
+fn part(duo: &mut Duo) {
+    duo.part();
+    duo.go_solo(0);
+    duo.go_solo(1);
+}
+
+#[test]
+fn a_short_outage_is_seen_by_nobody() {
+    let mut duo = friends();
+    part(&mut duo);
+    duo.nodes[0].pass_ms(299_000);
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), [""; 0]);
+    assert_eq!(duo.heard(1, 2), [""; 0]);
+}
+
+#[test]
+fn the_sessions_of_a_node_that_stays_away_end() {
+    let mut duo = friends();
+    part(&mut duo);
+
+    duo.nodes[0].pass_ms(301_000);
+    duo.sync(0);
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2 unavailable"]);
+    assert_eq!(
+        duo.heard(1, 2),
+        [""; 0],
+        "the other node's clock has not moved"
+    );
+}
+
+#[test]
+fn sessions_that_had_ended_here_are_there_again() {
+    let mut duo = friends();
+    part(&mut duo);
+    duo.nodes[0].pass_ms(301_000);
+    duo.sync(0);
+    duo.heard(0, 1);
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2"]);
+}
+
+#[test]
+fn sessions_that_ended_over_there_end_here_at_once() {
+    let mut duo = friends();
+    part(&mut duo);
+    duo.nodes[1].say(2, "<presence type='unavailable'/>");
+    duo.nodes[1].step(Input::Closed {
+        link: crate::core::session::LinkId(2),
+        orderly: true,
+    });
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2 unavailable"]);
+    let held = duo.nodes[0].core.states.delivered.accounts.values();
+    assert_eq!(held.map(|account| account.online.len()).sum::<usize>(), 1);
+}
+
+#[test]
+fn presence_said_while_apart_is_seen_when_they_meet() {
+    let mut duo = friends();
+    part(&mut duo);
+    duo.nodes[1].say(2, "<presence><show>away</show></presence>");
+    duo.arrive(1, 5, "bob");
+
+    duo.meet(1);
+    duo.settle();
+
+    let mut heard = duo.heard(0, 1);
+    heard.sort();
+    assert_eq!(heard, ["bob@h/r2", "bob@h/r5"]);
+}
+
+#[test]
+fn one_address_taken_on_both_sides_is_the_later_ones() {
+    let mut duo = Duo::new();
+    part(&mut duo);
+    duo.nodes[0].bind(1, "ann", "same");
+    duo.nodes[1].pass_ms(10);
+    duo.nodes[1].bind(2, "ann", "same");
+
+    duo.meet(0);
+    duo.settle();
+
+    assert!(duo.nodes[0].end_of(1).is_some());
+    assert!(duo.nodes[1].end_of(2).is_none());
+    let sessions = duo.nodes.each_ref().map(|node| {
+        let held = &node.core.states.delivered.accounts;
+        held.values()
+            .map(|account| account.online.len())
+            .sum::<usize>()
+    });
+    assert_eq!(sessions, [1, 1]);
+}
+
+#[test]
+fn a_nickname_taken_on_both_sides_stays_with_node_0() {
+    let mut duo = Duo::new();
+    for (node, link, name) in [(0, 1, "ann"), (1, 2, "bob"), (0, 3, "cid")] {
+        duo.arrive(node, link, name);
+    }
+    join(&mut duo, 0, 3, "cid");
+    open_room(&mut duo, 0, 3);
+    part(&mut duo);
+    join(&mut duo, 0, 1, "x");
+    join(&mut duo, 1, 2, "x");
+    duo.sync(0);
+    duo.sync(1);
+    for (node, link) in [(0, 1), (1, 2), (0, 3)] {
+        duo.heard(node, link);
+    }
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 3), [""; 0], "cid saw ann only");
+    assert_eq!(duo.heard(1, 2), ["room@rooms.h/x unavailable"]);
+    say_in_room(&mut duo, 0, 1, "still here");
+    say_in_room(&mut duo, 1, 2, "not inside");
+    duo.settle();
+    assert_eq!(duo.heard(0, 1), ["room@rooms.h/x: still here"]);
+    assert_eq!(duo.heard(1, 2), ["room@rooms.h: "], "an error");
+}
+
+#[test]
+fn who_entered_a_room_while_apart_is_seen_when_they_meet() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    join(&mut duo, 0, 1, "ann");
+    open_room(&mut duo, 0, 1);
+    part(&mut duo);
+    join(&mut duo, 1, 2, "bob");
+    duo.sync(1);
+    duo.heard(0, 1);
+    duo.heard(1, 2);
+
+    duo.meet(0);
+    duo.settle();
+    assert_eq!(duo.heard(0, 1), ["room@rooms.h/bob"]);
+    say_in_room(&mut duo, 1, 2, "hi");
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["room@rooms.h/bob: hi"]);
+    assert_eq!(duo.heard(1, 2), ["room@rooms.h/bob: hi"]);
+}
+
+#[test]
+fn a_message_of_the_other_branch_comes_late() {
+    let mut duo = friends();
+    part(&mut duo);
+    duo.nodes[0].chat(1, "bob@h", "while apart");
+    duo.sync(0);
+    let entry = duo.nodes[0].appended.back().cloned().unwrap();
+
+    duo.nodes[1].step(Input::Merged { entry });
+
+    let seen = duo.nodes[1].read(2);
+    let [crate::testing::sim::reading::Seen::Message(text)] = seen.as_slice() else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(text.body, "while apart");
+    assert_eq!(text.copy, crate::testing::sim::reading::Copy::Late);
+}
+
+#[test]
+fn what_both_branches_have_is_shown_once() {
+    let mut duo = friends();
+    duo.nodes[1].chat(2, "ann@h", "numbered twice");
+    duo.carry(0);
+    assert_eq!(duo.nodes[0].appended.len(), duo.nodes[1].appended.len() + 1);
+    part(&mut duo);
+    duo.sync(0);
+    duo.sync(1);
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2: numbered twice"]);
+    let entries = [0, 1].map(|one: usize| duo.nodes[one].appended.back().cloned().unwrap());
+    assert_eq!(entries[0].op_id, entries[1].op_id);
+
+    let [left, right] = entries;
+    duo.nodes[1].step(Input::Merged { entry: left });
+    duo.nodes[0].step(Input::Merged { entry: right });
+
+    assert_eq!(duo.heard(0, 1), [""; 0]);
+    assert_eq!(duo.heard(1, 2), [""; 0]);
+}
+
+#[test]
+fn who_was_disabled_on_the_other_side_is_logged_out() {
+    let mut duo = friends();
+    part(&mut duo);
+    let Row::Account { row } = enabled() else {
+        unreachable!("an account's row");
+    };
+    let row = AccountRow {
+        state: AccountState::Disabled,
+        ..row
+    };
+    let epoch = Epoch {
+        counter: 8,
+        node: 0,
+        salt: 7,
+    };
+    let row = Some(Row::Account { row });
+    let entry = Arc::new(Entry {
+        position: Position::new(epoch, 1, 0),
+        stamp: Hlc::default().next(1 << 45, 0),
+        op_id: OpId::default(),
+        origin: None,
+        ops: vec![Op::row(account("bob"), RowName::Account, row)],
+    });
+
+    duo.nodes[1].step(Input::Merged { entry });
+    duo.settle();
+
+    assert!(duo.nodes[1].end_of(2).is_some());
+}
+
+#[test]
+fn a_stream_of_the_other_node_is_told_how_far_it_was_counted() {
+    let mut duo = Duo::new();
+    let key = duo.arrive(0, 1, "ann");
+    duo.nodes[0].chat(1, "bob@h", "two");
+    duo.nodes[0].chat(1, "bob@h", "three");
+    duo.settle();
+
+    duo.part();
+    duo.go_solo(1);
+    duo.nodes[1].resume(7, "ann", key, 0);
+
+    assert_eq!(duo.nodes[1].resumption(7), Some(Err(Some(3))));
+}

@@ -1,0 +1,318 @@
+//! What holds when two branches of the log have changed one row.
+//!
+//! A write replaces what it knew of. What it did not know of stays beside it: a cell holds the last
+//! write of each branch, none of which is in the past of another, and shows what the rule of the row
+//! makes of them. The set is the same in whatever order the writes came, so the cells are equal on
+//! both nodes; the next write that knows all of them replaces them all. On one branch there is
+//! never more than one.
+//!
+//! | rule | shown |
+//! |---|---|
+//! | `Register` | the newest stamp |
+//! | `AddWins` | a value rather than its removal |
+//! | `RestrictWins` | the lower affiliation, a removed token rather than a token |
+//! | `Max` | frontiers united; of a stream the larger count, without anything beside it |
+//! | `Unique` | what began while both served, else the smaller position; of one incarnation the end |
+//!
+//! A sweep takes what it knew of and what it stands beside: who is deleted on one branch stays
+//! deleted, and nothing of it stays in the journal. A removed row is forgotten only where the one who forgets knew of the removal.
+
+use std::sync::Arc;
+
+use crate::model::account::AccountState;
+use crate::model::codec::Code;
+use crate::model::codec::to_bytes;
+use crate::model::entry::Mode;
+use crate::model::epochs::Epochs;
+use crate::model::epochs::Relation;
+use crate::model::frontier::Frontier;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::room::Affiliation;
+use crate::model::row::Cell;
+use crate::model::row::Merge;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Write;
+
+/// A row after a write.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Merged {
+    pub(crate) cell: Cell,
+    /// Values that are not shown although nobody has replaced them: for the conflict journal.
+    pub(crate) lost: Vec<Write>,
+    /// What the journal does not have to keep any more: shown again, or replaced where it was made.
+    pub(crate) found: Vec<Position>,
+}
+
+impl Merged {
+    /// Whether the journal changes.
+    pub(crate) fn is_contested(&self) -> bool {
+        !self.lost.is_empty() || !self.found.is_empty()
+    }
+}
+
+/// The row after `new`; `None`: as it was, because what is there knew of `new` or counts further.
+pub(crate) fn merge(
+    name: &RowName,
+    old: Option<&Cell>,
+    new: Write,
+    epochs: &Epochs,
+) -> Option<Merged> {
+    let alone = |new: Write| {
+        Some(Merged {
+            cell: Cell::new(new.at, new.stamp, new.row),
+            lost: Vec::new(),
+            found: Vec::new(),
+        })
+    };
+    let Some(old) = old else { return alone(new) };
+    if matches!(name, RowName::Stream { .. }) {
+        return if counts_further(old, &new) {
+            None
+        } else {
+            alone(new)
+        };
+    }
+    if old.beside.is_empty() {
+        match epochs.relation(old.at, new.at) {
+            Relation::Later | Relation::Same => return alone(new),
+            Relation::Earlier => return None,
+            Relation::Beside => {}
+        }
+    }
+    let (mut replaced, mut beside) = (Vec::new(), Vec::new());
+    for write in writes(old) {
+        match epochs.relation(write.at, new.at) {
+            Relation::Later | Relation::Same => replaced.push(write),
+            Relation::Beside => beside.push(write),
+            Relation::Earlier => return None,
+        }
+    }
+    beside.push(new);
+    let mut merged = judge(name, show(name, beside, epochs));
+    if let ([only], true) = (replaced.as_slice(), is_in_journal(name)) {
+        merged.found.push(only.at);
+    }
+    Some(merged)
+}
+
+/// Which of the values of a contested cell is shown, and which are not.
+fn judge(name: &RowName, cell: Cell) -> Merged {
+    let (mut lost, mut found) = (Vec::new(), Vec::new());
+    if is_in_journal(name) {
+        for write in writes(&cell) {
+            if write.row.is_some() && write.row != cell.row {
+                lost.push(write);
+            } else {
+                found.push(write.at);
+            }
+        }
+    }
+    Merged { cell, lost, found }
+}
+
+/// What is left of a row when a removal that was known at `at` is forgotten; `None`: nothing.
+pub(crate) fn forget(name: &RowName, cell: &Cell, at: Position, epochs: &Epochs) -> Option<Merged> {
+    let mut left = writes(cell);
+    left.retain(|write| {
+        let relation = epochs.relation(write.at, at);
+        write.row.is_some() || matches!(relation, Relation::Beside | Relation::Earlier)
+    });
+    (!left.is_empty()).then(|| judge(name, show(name, left, epochs)))
+}
+
+/// What a sweep at `at` leaves of a row; `None`: nothing.
+pub(crate) fn sweep(name: &RowName, cell: &Cell, at: Position, epochs: &Epochs) -> Option<Cell> {
+    if *name == RowName::Swept {
+        return Some(cell.clone());
+    }
+    let mut left = writes(cell);
+    left.retain(|write| match epochs.relation(write.at, at) {
+        Relation::Later | Relation::Same => outlives_sweep(name),
+        Relation::Earlier => true,
+        Relation::Beside => false,
+    });
+    (!left.is_empty()).then(|| show(name, left, epochs))
+}
+
+/// What a sweep at `at` ends: the values it knew of, and those it stands beside.
+pub(crate) fn ended_by(cell: &Cell, at: Position, epochs: &Epochs) -> Vec<Row> {
+    let ended = writes(cell).into_iter();
+    let ended = ended.filter(|write| epochs.relation(write.at, at) != Relation::Earlier);
+    ended.filter_map(|write| write.row).collect()
+}
+
+/// Whether a sweep of the record, known or not to who wrote at `at`, has taken the row.
+pub(crate) fn is_swept(name: &RowName, swept: &Cell, at: Position, epochs: &Epochs) -> bool {
+    let is_taken = |sweep: &Write| match epochs.relation(sweep.at, at) {
+        Relation::Later | Relation::Same => false,
+        Relation::Earlier => !outlives_sweep(name),
+        Relation::Beside => true,
+    };
+    *name != RowName::Swept && writes(swept).iter().any(is_taken)
+}
+
+/// Whether this row of the record outlives its end, so that a name is never taken for a new one.
+pub(crate) fn outlives_sweep(name: &RowName) -> bool {
+    matches!(name, RowName::Account | RowName::Room | RowName::Swept)
+}
+
+/// Whether somebody may come with a branch that does not know what was done in this epoch.
+pub(crate) fn may_be_beside(epochs: &Epochs, at: Position) -> bool {
+    matches!(epochs.mode(at.epoch()), Some(Mode::Solo | Mode::Sync))
+}
+
+/// A lost value as a row of the node: whose it was, then the value.
+pub(crate) fn journal_row(record: &RecordKey, name: &RowName, lost: &Write) -> (RowName, Cell) {
+    let mut bytes = Vec::new();
+    record.encode(&mut bytes);
+    name.encode(&mut bytes);
+    lost.row.encode(&mut bytes);
+    let row = Row::Bytes {
+        bytes: bytes.into(),
+    };
+    let name = RowName::Lost { at: lost.at };
+    (name, Cell::new(lost.at, lost.stamp, Some(row)))
+}
+
+/// Whether a sweep of `record` at `at` takes this row of the journal.
+pub(crate) fn is_lost_with(record: &RecordKey, lost: &Cell, at: Position, epochs: &Epochs) -> bool {
+    let Some(Row::Bytes { bytes }) = &lost.row else {
+        return false;
+    };
+    bytes.starts_with(&to_bytes(record)) && epochs.relation(lost.at, at) != Relation::Earlier
+}
+
+/// What traffic or the server itself writes again and again is no loss to anybody.
+fn is_in_journal(name: &RowName) -> bool {
+    !matches!(
+        name,
+        RowName::Frontier
+            | RowName::LastSeen
+            | RowName::Created { .. }
+            | RowName::Text { .. }
+            | RowName::Lost { .. }
+            | RowName::Swept
+    )
+}
+
+/// The writes that a cell is made of.
+fn writes(cell: &Cell) -> Vec<Write> {
+    if !cell.beside.is_empty() {
+        return cell.beside.clone();
+    }
+    vec![Write {
+        at: cell.at,
+        stamp: cell.stamp,
+        row: cell.row.clone(),
+    }]
+}
+
+/// The cell that these writes make together; there is at least one.
+fn show(name: &RowName, mut writes: Vec<Write>, epochs: &Epochs) -> Cell {
+    writes.sort_by_key(|write| write.at);
+    let best = writes
+        .iter()
+        .max_by_key(|write| (rank(name, write, &writes, epochs), write.stamp, write.at));
+    let Some(best) = best else {
+        return Cell::new(Position::ZERO, Hlc::default(), None);
+    };
+    let mut cell = Cell::new(best.at, best.stamp, best.row.clone());
+    if writes.len() > 1 {
+        if *name == RowName::Frontier {
+            cell.row = Some(unite(&writes));
+        }
+        cell.beside = writes;
+    }
+    cell
+}
+
+/// What the rule says of a write before stamps are compared: the largest is shown.
+fn rank(name: &RowName, write: &Write, all: &[Write], epochs: &Epochs) -> u8 {
+    match name.merge() {
+        Merge::Register | Merge::Max => 0,
+        Merge::AddWins => write.row.is_some().into(),
+        Merge::RestrictWins => restriction(write.row.as_ref()),
+        Merge::Unique => {
+            let first = all
+                .iter()
+                .min_by_key(|write| (epochs.mode(write.at.epoch()) == Some(Mode::Solo), write.at));
+            let first = first.and_then(|write| incarnation(write.row.as_ref()));
+            let own = incarnation(write.row.as_ref());
+            if own == first {
+                1 + ending(write.row.as_ref())
+            } else {
+                0
+            }
+        }
+    }
+}
+
+/// XEP-0045 section 5.2, the fewest rights first; a token is a right, and so is what it replaces.
+fn restriction(row: Option<&Row>) -> u8 {
+    let affiliation = match row {
+        Some(Row::Affiliation { row }) => row.affiliation,
+        Some(_) => return 0,
+        None => Affiliation::None,
+    };
+    match affiliation {
+        Affiliation::Outcast => 4,
+        Affiliation::None => 3,
+        Affiliation::Member => 2,
+        Affiliation::Admin => 1,
+        Affiliation::Owner => 0,
+    }
+}
+
+fn incarnation(row: Option<&Row>) -> Option<crate::base::ids::Incarnation> {
+    match row {
+        Some(Row::Account { row }) => Some(row.incarnation),
+        Some(Row::Room { row }) => Some(row.incarnation),
+        _ => None,
+    }
+}
+
+/// Of one incarnation: its end before its going on, fewer rights before more.
+fn ending(row: Option<&Row>) -> u8 {
+    match row {
+        Some(Row::Account { row }) => {
+            let state = match row.state {
+                AccountState::Enabled => 0,
+                AccountState::Disabled => 2,
+                AccountState::Deleted => 4,
+            };
+            state + u8::from(!row.admin)
+        }
+        // A room that was configured on one side is open.
+        Some(Row::Room { row }) => u8::from(row.destroyed) * 2 + u8::from(!row.locked),
+        _ => 0,
+    }
+}
+
+fn unite(writes: &[Write]) -> Row {
+    let mut united = Frontier::default();
+    for write in writes {
+        if let Some(Row::Frontier { frontier }) = &write.row {
+            united.unite(frontier);
+        }
+    }
+    Row::Frontier {
+        frontier: Arc::new(united),
+    }
+}
+
+/// Whether the count of a stream goes beyond a new one. It goes round at 2^32.
+fn counts_further(old: &Cell, new: &Write) -> bool {
+    let (Some(Row::Stream { stream: old_stream }), Some(Row::Stream { stream })) =
+        (&old.row, &new.row)
+    else {
+        return old.row.is_some() && (old.stamp, old.at) > (new.stamp, new.at);
+    };
+    let distance = old_stream.h.wrapping_sub(stream.h);
+    match distance {
+        0 => (old.stamp, old.at) > (new.stamp, new.at),
+        _ => distance < 1 << 31,
+    }
+}

@@ -1,0 +1,475 @@
+//! Two nodes that were cut apart and met again, from a seed: what each has in its log.
+
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::random::Rng;
+use crate::base::time::Timestamp;
+use crate::effect::state::At;
+use crate::effect::state::State;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::contact::Contact;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
+use crate::model::entry::Origin;
+use crate::model::epochs::Epochs;
+use crate::model::frontier::Frontier;
+use crate::model::message::Message;
+use crate::model::message::Owner;
+use crate::model::message::Place;
+use crate::model::message::Role;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::op::numbered;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::room::Affiliation;
+use crate::model::room::AffiliationRow;
+use crate::model::room::Room;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+use crate::model::vector::Vector;
+use crate::stanza::MessageType;
+
+/// One record of a log.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Epoch(EpochRecord),
+    Entry(Arc<Entry>),
+}
+
+impl Item {
+    fn position(&self) -> Position {
+        match self {
+            Self::Epoch(record) => Position::new(record.epoch, 0, 0),
+            Self::Entry(entry) => entry.position,
+        }
+    }
+}
+
+/// One node: its log, and what holds for it.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) log: Vec<Item>,
+    pub(crate) state: State,
+    pub(crate) epochs: Epochs,
+    reach: Vector,
+    epoch: Epoch,
+    seq: u64,
+    stamp: Hlc,
+}
+
+/// Both.
+#[derive(Debug)]
+pub(crate) struct Branches {
+    pub(crate) sides: [Side; 2],
+    rng: Rng,
+    ms: u64,
+    drawn: u64,
+    breaks: bool,
+}
+
+impl Branches {
+    /// Lives together and apart; in the end each has everything. `breaks`: the link may break while
+    /// it brings what the other lacks.
+    pub(crate) fn of(seed: u64, cuts: u64, breaks: bool) -> Self {
+        let mut branches = Self {
+            sides: [Side::new(), Side::new()],
+            rng: Rng::from_number(seed),
+            ms: 1_700_000_000_000,
+            drawn: 0,
+            breaks,
+        };
+        branches.begin(0, Mode::Sync);
+        branches.ship(0, usize::MAX);
+        for _ in 0..cuts {
+            branches.live_together();
+            branches.begin(0, Mode::Solo);
+            branches.begin(1, Mode::Solo);
+            branches.live_apart();
+            while breaks && branches.rng.one_in(3) {
+                // The link breaks in the middle of what it brings.
+                let some = branches.below(6);
+                let side = branches.below(2);
+                branches.ship(side, some);
+                branches.begin(1 - side, Mode::Solo);
+                branches.live_apart();
+            }
+            branches.ship(0, usize::MAX);
+            branches.ship(1, usize::MAX);
+            branches.begin(0, Mode::Sync);
+            branches.ship(0, usize::MAX);
+        }
+        branches.live_together();
+        branches.ship(0, usize::MAX);
+        branches
+    }
+
+    /// Side 0 numbers; the other is behind, and may be when the cut comes.
+    fn live_together(&mut self) {
+        for _ in 0..self.below(12) {
+            self.write(0);
+            if self.rng.one_in(2) {
+                let some = self.below(3);
+                self.ship(0, some);
+            }
+        }
+    }
+
+    fn live_apart(&mut self) {
+        for _ in 0..self.below(14) {
+            let side = self.below(2);
+            self.write(side);
+        }
+    }
+
+    fn below(&mut self, bound: u64) -> usize {
+        usize::try_from(self.rng.below(bound)).unwrap_or(0)
+    }
+
+    /// The other side gets the next of what it lacks.
+    fn ship(&mut self, from: usize, count: usize) {
+        let [first, second] = &mut self.sides;
+        let (from, to) = if from == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let lacking = from
+            .log
+            .iter()
+            .filter(|item| !to.reach.covers(item.position()));
+        let lacking: Vec<Item> = lacking.take(count).cloned().collect();
+        for item in lacking {
+            to.take(item);
+        }
+    }
+
+    fn begin(&mut self, side: usize, mode: Mode) {
+        let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
+        let ms = self.ms;
+        let Some(own) = self.sides.get_mut(side) else {
+            return;
+        };
+        own.epoch = Epoch {
+            counter: own.epochs.next_counter(),
+            node: u8::try_from(side).unwrap_or(0),
+            salt,
+        };
+        own.seq = 0;
+        own.stamp = own.stamp.next(ms, own.epoch.node);
+        let record = EpochRecord {
+            epoch: own.epoch,
+            stamp: own.stamp,
+            mode,
+            parents: own.epochs.tips(&own.reach),
+        };
+        own.take(Item::Epoch(record));
+    }
+
+    fn write(&mut self, side: usize) {
+        self.ms += self.rng.below(3);
+        let ops = self.ops(side);
+        let origin = self.origin();
+        let ms = self.ms;
+        let Some(own) = self.sides.get_mut(side) else {
+            return;
+        };
+        own.seq += 1;
+        own.stamp = own.stamp.next(ms, own.epoch.node);
+        let entry = Entry {
+            position: Position::new(own.epoch, own.seq, 0),
+            stamp: own.stamp,
+            op_id: OpId::default(),
+            origin,
+            ops: ops.into_iter().map(|op| Op::Durable { op }).collect(),
+        };
+        own.take(Item::Entry(Arc::new(entry)));
+    }
+
+    fn origin(&mut self) -> Option<Origin> {
+        let jid = jid(self.rng.below(2)).with_resource("r").ok()?;
+        let h = u32::try_from(self.rng.below(50)).unwrap_or(0);
+        let origin = Origin {
+            jid,
+            key: SmKey(7),
+            h,
+            iq: None,
+        };
+        self.rng.one_in(4).then_some(origin)
+    }
+
+    /// Something that the side could do.
+    fn ops(&mut self, side: usize) -> Vec<Durable> {
+        let jid = jid(self.rng.below(2));
+        let record = RecordKey::Account { jid: jid.clone() };
+        let known = self.sides.get(side).and_then(|own| {
+            let account = own.state.accounts.get(&jid)?;
+            Some((account.row(), account.untaken.first().copied()))
+        });
+        let (row, untaken) = known.unwrap_or_default();
+        let Some(row) = row.filter(|row| row.state != AccountState::Deleted) else {
+            // Of two accounts of one name, one goes on under another name, and that is not done here.
+            if side > 0 && self.breaks {
+                return Vec::new();
+            }
+            return vec![self.account(&record, None, AccountState::Enabled)];
+        };
+        let own = row.incarnation;
+        match self.rng.below(16) {
+            0 => vec![
+                self.account(&record, Some(own), AccountState::Deleted),
+                Durable::Sweep { record },
+            ],
+            1 => vec![self.account(&record, Some(own), AccountState::Disabled)],
+            2..=4 => vec![self.message(&jid, own)],
+            5 => self.forget(record),
+            6 | 7 => self.frontier(side, &record, untaken),
+            _ => vec![self.row(record)],
+        }
+    }
+
+    fn account(
+        &mut self,
+        record: &RecordKey,
+        own: Option<Incarnation>,
+        state: AccountState,
+    ) -> Durable {
+        let row = AccountRow {
+            incarnation: own.unwrap_or_else(|| Incarnation(self.rng.next())),
+            state,
+            admin: self.rng.one_in(2),
+            created: Timestamp::from_unix_ms(self.ms),
+        };
+        Durable::Row {
+            record: record.clone(),
+            name: RowName::Account,
+            row: Some(Row::Account { row }),
+        }
+    }
+
+    fn message(&mut self, jid: &BareJid, incarnation: Incarnation) -> Durable {
+        let message = Message {
+            kind: MessageType::Chat,
+            from: jid.to_jid(),
+            to: jid.to_jid(),
+            id: None,
+            lang: None,
+            payload: Arc::from(self.text().as_bytes()),
+            sender: None,
+        };
+        let place = Place {
+            owner: Owner::Account { jid: jid.clone() },
+            incarnation,
+            with: jid.to_jid(),
+            role: Role::Received,
+            archived: self.rng.one_in(2),
+        };
+        Durable::Message {
+            message: Arc::new(message),
+            places: vec![place],
+        }
+    }
+
+    fn forget(&mut self, record: RecordKey) -> Vec<Durable> {
+        let names = (0..2).map(|_| self.name()).collect();
+        vec![self.row(record.clone()), Durable::Forget { record, names }]
+    }
+
+    fn frontier(&self, side: usize, record: &RecordKey, untaken: Option<Position>) -> Vec<Durable> {
+        let (Some(own), Some(taken)) = (self.sides.get(side), untaken) else {
+            return Vec::new();
+        };
+        let rows = own.state.rows(record);
+        let mut frontier = match rows.and_then(|rows| rows.row(&RowName::Frontier)) {
+            Some(Row::Frontier { frontier }) => frontier.as_ref().clone(),
+            _ => Frontier::default(),
+        };
+        frontier.advance(taken);
+        frontier.compact(|a, b| own.epochs.follows(a, b));
+        vec![Durable::Row {
+            record: record.clone(),
+            name: RowName::Frontier,
+            row: Some(Row::Frontier {
+                frontier: Arc::new(frontier),
+            }),
+        }]
+    }
+
+    fn name(&mut self) -> RowName {
+        let other = jid(self.rng.below(2));
+        match self.rng.below(6) {
+            0 => RowName::Blocked {
+                jid: other.to_jid(),
+            },
+            1 => RowName::Affiliation { jid: other },
+            2 => RowName::Token {
+                device: "phone".into(),
+            },
+            3 => RowName::VCard,
+            _ => RowName::Contact { jid: other },
+        }
+    }
+
+    fn row(&mut self, record: RecordKey) -> Durable {
+        let name = self.name();
+        let text = self.text();
+        let affiliations = [
+            Affiliation::Outcast,
+            Affiliation::Member,
+            Affiliation::Admin,
+            Affiliation::Owner,
+        ];
+        let any = self.below(4);
+        let value = match &name {
+            RowName::Blocked { .. } => Row::Blocked,
+            RowName::Affiliation { .. } => Row::Affiliation {
+                row: Arc::new(AffiliationRow {
+                    affiliation: affiliations.get(any).copied().unwrap_or(Affiliation::None),
+                    nick: None,
+                    reason: Some(text),
+                    account: None,
+                }),
+            },
+            RowName::Contact { .. } => Row::Contact {
+                contact: Arc::new(Contact {
+                    name: Some(text),
+                    ..Contact::default()
+                }),
+            },
+            _ => Row::Bytes {
+                bytes: Arc::from(text.as_bytes()),
+            },
+        };
+        let row = (!self.rng.one_in(3)).then_some(value);
+        Durable::Row { record, name, row }
+    }
+
+    /// Never the same twice.
+    fn text(&mut self) -> Box<str> {
+        self.drawn += 1;
+        format!("{}", self.drawn).into()
+    }
+}
+
+impl Side {
+    fn new() -> Self {
+        let mut side = Self::default();
+        for number in 0..2 {
+            side.state.accounts.insert(jid(number), Arc::default());
+        }
+        side.state.node = Some(Arc::new(Rows::default()));
+        let room = Arc::new(Room::default());
+        side.state.rooms.insert(jid(0), room);
+        side
+    }
+
+    fn take(&mut self, item: Item) {
+        self.reach.add(item.position());
+        match &item {
+            Item::Epoch(record) => {
+                self.stamp = self.stamp.max(record.stamp);
+                self.epochs.add(record);
+            }
+            Item::Entry(entry) => {
+                self.stamp = self.stamp.max(entry.stamp);
+                self.apply(&Arc::clone(entry));
+            }
+        }
+        self.log.push(item);
+    }
+
+    /// As a core delivers it.
+    pub(crate) fn apply(&mut self, entry: &Entry) {
+        let at = |sub| At {
+            position: entry.position.with_sub(sub),
+            stamp: entry.stamp,
+        };
+        if let Some(origin) = &entry.origin {
+            let op = crate::core::taken::stream_row(origin, entry.stamp);
+            self.state.apply(at(0), &op, &self.epochs);
+        }
+        for (sub, op) in numbered(&entry.ops) {
+            self.state.apply(at(sub), op, &self.epochs);
+        }
+    }
+}
+
+fn jid(number: u64) -> BareJid {
+    let name = if number == 0 { "ann@h" } else { "bob@h" };
+    BareJid::parse(name).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> [RecordKey; 3] {
+        [
+            RecordKey::Node,
+            RecordKey::Account { jid: jid(0) },
+            RecordKey::Account { jid: jid(1) },
+        ]
+    }
+
+    /// What the journal has beyond a link that broke depends on what each node saw first.
+    fn assert_equal([first, second]: &[Side; 2], has_journal: bool) {
+        for record in records() {
+            let rows = |side: &Side| {
+                let rows = side.state.rows(&record).unwrap().iter();
+                let rows =
+                    rows.filter(|(name, _)| has_journal || !matches!(name, RowName::Lost { .. }));
+                rows.map(|(name, cell)| (name.clone(), cell.clone()))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(rows(first), rows(second), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn both_nodes_hold_the_same_whatever_came_first() {
+        let (mut beside, mut lost) = (0, 0);
+        for seed in 0..3_000 {
+            println!("seed {seed}");
+            let breaks = seed % 2 == 0;
+            let branches = Branches::of(seed, 1 + seed % 3, breaks);
+            assert_equal(&branches.sides, !breaks);
+            for record in records() {
+                let [first, _] = &branches.sides;
+                for (name, cell) in first.state.rows(&record).unwrap().iter() {
+                    beside += usize::from(!cell.beside.is_empty());
+                    lost += usize::from(matches!(name, RowName::Lost { .. }));
+                }
+            }
+        }
+        assert!(beside > 1_000 && lost > 1_000, "{beside} {lost}");
+    }
+
+    #[test]
+    fn applying_the_end_of_a_log_again_changes_nothing() {
+        for seed in 0..1_000 {
+            println!("seed {seed}");
+            let breaks = seed % 2 == 0;
+            let mut branches = Branches::of(seed, 1 + seed % 3, breaks);
+            let from = branches.below(10);
+            let [first, second] = &mut branches.sides;
+            let from = first.log.len().saturating_sub(from);
+            let again: Vec<Item> = first.log.drain(from..).collect();
+            for item in again {
+                if let Item::Entry(entry) = item {
+                    first.apply(&entry);
+                }
+            }
+            let sides = [std::mem::take(first), std::mem::take(second)];
+            assert_equal(&sides, !breaks);
+        }
+    }
+}

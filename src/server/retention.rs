@@ -39,6 +39,7 @@ pub(super) fn limits(settings: &Settings) -> RetentionLimits {
         room: retention(settings.quota.room_bytes),
         total_bytes_max: bytes(settings.retention.archive_bytes),
         untaken_ms_max: age(settings.retention.offline),
+        upto_max: None,
     }
 }
 

@@ -41,6 +41,9 @@ pub(crate) struct RetentionLimits {
     pub(crate) total_bytes_max: Option<u64>,
     /// How long messages wait for an offline user; `None`: for ever.
     pub(crate) untaken_ms_max: Option<u64>,
+    /// What stands above stays, whatever its age: the last position that both nodes of a pair know of,
+    /// while each is alone. An `Expire` takes what another branch has at or below it unseen.
+    pub(crate) upto_max: Option<Position>,
 }
 
 /// What one look has found.
@@ -93,6 +96,7 @@ pub(super) fn find_expired(
                 .saturating_sub(own.bytes_max.unwrap_or(u64::MAX).min(share)),
             too_old: own.age_ms_max.map(|age| now.minus_ms(age)),
             untaken_too_old: limits.untaken_ms_max.map(|age| now.minus_ms(age)),
+            upto_max: limits.upto_max.unwrap_or(Position::MAX),
         };
         if let Some(upto) = bounds.find(snapshot, archive, sums.cleared)? {
             let owner = sums.owner;
@@ -123,6 +127,7 @@ struct Bounds {
     surplus: u64,
     too_old: Option<Timestamp>,
     untaken_too_old: Option<Timestamp>,
+    upto_max: Position,
 }
 
 impl Bounds {
@@ -137,7 +142,10 @@ impl Bounds {
             return Ok(None);
         }
         let above = Position::from_u128(cleared.to_u128().saturating_add(1));
-        let (low, high) = (place_key(archive, above), place_key(archive, Position::MAX));
+        if above > self.upto_max {
+            return Ok(None);
+        }
+        let (low, high) = (place_key(archive, above), place_key(archive, self.upto_max));
         let untaken = snapshot.open_table(schema::UNTAKEN)?;
         let mut untaken = untaken.range::<&PlaceKey>(&low..=&high)?;
         let mut next_untaken = untaken.next().transpose()?;

@@ -303,6 +303,10 @@ impl Bench {
 }
 
 fn core(node: u8, sequencer: Sequencer, rooms: Rooms) -> Core {
+    Core::new(start(node, sequencer, rooms))
+}
+
+pub(super) fn start(node: u8, sequencer: Sequencer, rooms: Rooms) -> Start {
     let mut epochs = Epochs::default();
     let record = EpochRecord {
         epoch: EPOCH,
@@ -320,7 +324,7 @@ fn core(node: u8, sequencer: Sequencer, rooms: Rooms) -> Core {
         },
         ..Settings::default()
     };
-    Core::new(Start {
+    Start {
         node,
         sequencer,
         epochs,
@@ -335,7 +339,7 @@ fn core(node: u8, sequencer: Sequencer, rooms: Rooms) -> Core {
         limits: CoreLimits::default(),
         entropy: Box::new(Rng::from_number(1 + u64::from(node))),
         now: now(1_000),
-    })
+    }
 }
 
 pub(super) fn now(ms: u64) -> Now {

@@ -3,6 +3,7 @@
 mod apart;
 mod binding;
 mod duo;
+mod engine;
 mod follower;
 mod harness;
 mod holdings;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::base::ids::Incarnation;
 use crate::base::time::Timestamp;
 use crate::model::message::Owner;
+use crate::model::op::Durable;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::store::RetentionLimits;
@@ -89,6 +90,7 @@ fn archives_keep_what_is_young_small_or_waited_for() {
             },
             total_bytes_max: None,
             untaken_ms_max: Some(waiting),
+            upto_max: None,
         };
         let before: Vec<usize> = records()
             .iter()
@@ -141,4 +143,30 @@ fn all_archives_together_stay_within_their_bound() {
 
     let left = total(&script.oracle);
     assert!((40_000..=50_000).contains(&left), "{left} bytes are left");
+}
+
+#[test]
+fn what_the_other_node_may_not_know_of_does_not_expire() {
+    let script = Script::growing(5, 800);
+    let store = memory(CACHE_BYTES).unwrap();
+    write(&store, &script.steps);
+    let all: Vec<Position> = script.oracle.messages.keys().copied().collect();
+    let known = all[all.len() / 2];
+    let limits = RetentionLimits {
+        total_bytes_max: Some(1),
+        untaken_ms_max: Some(0),
+        upto_max: Some(known),
+        ..RetentionLimits::default()
+    };
+
+    let found = store.find_expired(&limits, script.now(), Incarnation(0));
+
+    let ops = found.unwrap().ops;
+    assert!(!ops.is_empty());
+    for op in ops {
+        assert!(
+            matches!(op, Durable::Expire { upto, .. } if upto <= known),
+            "{op:?}"
+        );
+    }
 }

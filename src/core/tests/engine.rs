@@ -1,0 +1,173 @@
+//! A node and its log: records of another branch, and what is kept for a peer.
+
+use crate::base::jid::BareJid;
+use crate::core::Input;
+use crate::core::empty::Rooms;
+use crate::core::engine::Engine;
+use crate::core::order::Sequencer;
+use crate::core::tests::harness::EPOCH;
+use crate::core::tests::harness::now;
+use crate::core::tests::harness::start;
+use crate::log::Kind;
+use crate::log::Log;
+use crate::log::Settings;
+use crate::log::read::ReadStep;
+use crate::log::read::Reader;
+use crate::model::codec::to_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
+use crate::model::op::Op;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Index;
+use crate::model::position::OpId;
+use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::store::disk::log::LogFiles;
+use crate::store::disk::model::Model;
+
+const OTHER: Epoch = Epoch {
+    counter: 2,
+    node: 1,
+    salt: 9,
+};
+
+struct Node {
+    engine: Engine,
+    files: LogFiles,
+}
+
+impl Node {
+    fn new() -> Self {
+        let mut files = LogFiles::new(Model::new(1).disk());
+        let recovered = files.recover(0, 7, &mut |_| {}).unwrap();
+        let settings = Settings {
+            segment_bytes: 16 << 10,
+            segments_max: 100,
+        };
+        let mut log = Log::open(settings, recovered);
+        while let Some(request) = log.poll_output() {
+            files.perform(&request).unwrap();
+            log.handle_synced();
+        }
+        let record = EpochRecord {
+            epoch: EPOCH,
+            stamp: Hlc::default(),
+            mode: Mode::Single,
+            parents: Vec::new(),
+        };
+        log.append(1, Kind::Epoch, &to_bytes(&record)).unwrap();
+        let sequencer = Sequencer::Here {
+            epoch: EPOCH,
+            seq: 0,
+        };
+        let reach = [Position::new(EPOCH, 0, 0)].into_iter().collect();
+        let engine = Engine::new(start(0, sequencer, Rooms::default()), log, reach);
+        let mut node = Self { engine, files };
+        node.sync();
+        node
+    }
+
+    fn sync(&mut self) {
+        while let Some(request) = self.engine.poll_disk() {
+            self.files.perform(&request).unwrap();
+            self.engine.handle_disk(now(1_000), Ok(()));
+        }
+    }
+
+    /// The next entry of the other branch, with so many bytes.
+    fn take(&mut self, seq: u64, bytes: usize) -> Option<Index> {
+        let jid = BareJid::parse("ann@h").unwrap();
+        let row = Row::Bytes {
+            bytes: vec![1; bytes].into(),
+        };
+        let entry = Entry {
+            position: Position::new(OTHER, seq, 0),
+            stamp: Hlc::default(),
+            op_id: OpId::default(),
+            origin: None,
+            ops: vec![Op::row(
+                RecordKey::Account { jid },
+                RowName::VCard,
+                Some(row),
+            )],
+        };
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        self.engine.append_foreign(Kind::Entry, &bytes).unwrap()
+    }
+
+    fn take_epoch(&mut self) -> Option<Index> {
+        let record = EpochRecord {
+            epoch: OTHER,
+            stamp: Hlc::default(),
+            mode: Mode::Solo,
+            parents: vec![Position::new(EPOCH, 0, 0)],
+        };
+        let bytes = to_bytes(&record);
+        self.engine.append_foreign(Kind::Epoch, &bytes).unwrap()
+    }
+
+    fn checkpoint(&mut self) {
+        let upto = self.engine.tip();
+        self.engine.step(now(1_000), Input::Checkpointed { upto });
+        self.sync();
+    }
+}
+
+#[test]
+fn records_of_another_branch_are_in_the_log_once_and_counted_when_durable() {
+    let mut node = Node::new();
+
+    assert_eq!(node.take_epoch(), Some(Index(2)));
+    assert_eq!(node.take(1, 10), Some(Index(3)));
+
+    let newest = Position::new(OTHER, 1, 0);
+    assert!(!node.engine.vector().covers(newest));
+    assert_eq!(node.engine.tips(), [newest]);
+    node.sync();
+    assert!(node.engine.vector().covers(newest));
+    assert_eq!(node.engine.durable_upto(), Index(3));
+    assert_eq!((node.take_epoch(), node.take(1, 10)), (None, None));
+    assert_eq!(node.engine.tip(), Index(3));
+}
+
+#[test]
+fn the_log_keeps_what_the_peer_lacks_until_that_is_too_much() {
+    let mut node = Node::new();
+    node.take_epoch();
+    node.engine.keep_for_peer(Index(1), 40 << 10);
+    for seq in 1..=10 {
+        node.take(seq, 2_000);
+        node.sync();
+    }
+
+    node.checkpoint();
+
+    assert!(!node.engine.peer_needs_copy());
+    let mut reader = Reader::new(2);
+    let ReadStep::Read {
+        segment,
+        offset,
+        bytes,
+    } = node.engine.read(&mut reader, usize::MAX)
+    else {
+        panic!("nothing is kept")
+    };
+    assert_eq!((offset, bytes > 0), (512, true));
+    reader.handle_read(node.files.read(segment, offset, bytes).unwrap());
+
+    for seq in 11..=60 {
+        node.take(seq, 2_000);
+        node.sync();
+        node.checkpoint();
+    }
+
+    assert!(node.engine.peer_needs_copy());
+    let mut reader = Reader::new(2);
+    let step = node.engine.read(&mut reader, usize::MAX);
+    assert!(matches!(step, ReadStep::Trimmed { .. }), "{step:?}");
+}

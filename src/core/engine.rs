@@ -21,6 +21,7 @@ use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Log;
 use crate::log::Request;
+use crate::log::SegmentId;
 use crate::log::read::ReadStep;
 use crate::log::read::Reader;
 use crate::model::codec::CodecError;
@@ -28,6 +29,7 @@ use crate::model::codec::from_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::position::Epoch;
+use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
@@ -45,6 +47,8 @@ pub(crate) struct Engine {
     local: Position,
     committed: Position,
     commits: Commits,
+    /// Records that the link has not been told of; none where there is no link.
+    fresh: Vec<Appended>,
     kept: Option<Kept>,
     /// The tables hold everything at or below.
     applied: Index,
@@ -59,6 +63,15 @@ struct Waiting {
     position: Position,
     /// Numbered in the line of this node; what is merged is none of it.
     is_own: bool,
+}
+
+/// A record that the log has taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appended {
+    pub(crate) index: Index,
+    pub(crate) position: Position,
+    /// No record so far has a later one.
+    pub(crate) stamp: Hlc,
 }
 
 /// What makes an entry of this node's line committed.
@@ -104,6 +117,10 @@ pub(crate) enum EngineError {
     LocalDisk { failure: Failure },
     /// The core appended what the log had not promised to take.
     BugAppend { error: AppendError },
+    /// A record of the other node cannot be taken.
+    LocalRecord { error: RecordError },
+    /// What was durable cannot be read back.
+    LocalDamaged { segment: SegmentId, offset: u64 },
 }
 
 impl Engine {
@@ -121,6 +138,7 @@ impl Engine {
             local: committed,
             committed,
             commits: Commits::Here,
+            fresh: Vec::new(),
             kept: None,
             applied: Index::default(),
             retried_at: Monotonic::default(),
@@ -214,11 +232,33 @@ impl Engine {
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {
         self.whole.add(position);
+        if self.commits == Commits::AsTold {
+            let stamp = self.core.stamp();
+            self.fresh.push(Appended {
+                index,
+                position,
+                stamp,
+            });
+        }
         self.waiting.push_back(Waiting {
             index,
             position,
             is_own,
         });
+    }
+
+    /// What the log has taken since this was asked last.
+    pub(crate) fn take_appended(&mut self) -> Vec<Appended> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// A record that the other node has and this one lacks. Without room for it this node ends: the
+    /// other one goes on.
+    pub(crate) fn take_foreign(&mut self, kind: Kind, bytes: &[u8]) {
+        if let Err(error) = self.append_foreign(kind, bytes) {
+            self.failed
+                .get_or_insert(EngineError::LocalRecord { error });
+        }
     }
 
     /// The next request for the log's disk; at most one is under way.
@@ -346,6 +386,12 @@ impl Engine {
             }
         }
         self.log.release(upto.0);
+    }
+
+    /// The log cannot be read back.
+    pub(crate) fn handle_damaged(&mut self, segment: SegmentId, offset: u64) {
+        self.failed
+            .get_or_insert(EngineError::LocalDamaged { segment, offset });
     }
 
     /// Why the node has to end, if it has to. Nothing may be sent after this.

@@ -456,6 +456,11 @@ impl Core {
         self.tail.applied()
     }
 
+    /// No record of the log has a later one.
+    pub(crate) fn stamp(&self) -> Hlc {
+        self.order.stamp
+    }
+
     /// Figures for an operator.
     pub(crate) fn facts(&self) -> CoreFacts {
         let sleeping = self

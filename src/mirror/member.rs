@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::mirror_limits::MIRROR_PIECE_BYTES;
+use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::core;
 use crate::core::Now;
@@ -36,6 +36,7 @@ use crate::model::entry::Origin;
 use crate::model::peer::PeerSession;
 use crate::model::position::Index;
 use crate::model::position::OpId;
+use crate::model::vector::Vector;
 
 /// What the driver has to do.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ struct Link {
     /// The sessions are asked for, once everything numbered is delivered.
     wants_sessions: bool,
     durable: Index,
+    /// What the log held before its oldest record that can be read.
+    trimmed: Vector,
 }
 
 /// Records that are read back for the other board.
@@ -103,7 +106,7 @@ impl Member {
     }
 
     /// One of two: it numbers and commits nothing before the link says so.
-    pub(crate) fn paired(mut engine: Engine, mirror: Mirror, now: Now) -> Self {
+    pub(crate) fn paired(mut engine: Engine, mirror: Mirror, trimmed: Vector, now: Now) -> Self {
         engine.set_commits(now, Commits::AsTold);
         let durable = engine.durable_upto();
         let mut member = Self {
@@ -113,6 +116,7 @@ impl Member {
                 reading: None,
                 wants_sessions: false,
                 durable,
+                trimmed,
             }),
             outputs: VecDeque::new(),
         };
@@ -187,7 +191,10 @@ impl Member {
                 continue;
             }
             self.tell_appended();
-            let said = self.link.as_mut().and_then(|link| link.mirror.poll_output());
+            let said = self
+                .link
+                .as_mut()
+                .and_then(|link| link.mirror.poll_output());
             if let Some(said) = said {
                 self.perform(now, said);
                 continue;
@@ -318,7 +325,7 @@ impl Member {
         let mut piece = Vec::new();
         for session in self.engine.core.own_sessions() {
             let bytes = to_bytes(&session);
-            if piece.len() + bytes.len() > MIRROR_PIECE_BYTES && !piece.is_empty() {
+            if piece.len() + bytes.len() > MIRROR_FRAME_BYTES_MAX / 2 && !piece.is_empty() {
                 pieces.push(std::mem::take(&mut piece).into());
             }
             piece.extend_from_slice(&bytes);
@@ -355,10 +362,10 @@ impl Member {
             },
             ReadStep::Trimmed { oldest } => Input::Trimmed {
                 oldest,
-                vector: self.engine.trimmed().clone(),
+                vector: link.trimmed.clone(),
             },
             ReadStep::Damaged { segment, offset } => {
-                return self.engine.fail_damaged(segment, offset);
+                return self.engine.handle_damaged(segment, offset);
             }
         };
         link.reading = None;
@@ -407,8 +414,10 @@ fn read(said: Said) -> Result<Option<core::Input>, CodecError> {
             let mut sessions = Vec::new();
             for piece in &pieces {
                 let mut input = crate::model::codec::Reader::new(piece);
-                while !input.is_empty() {
-                    sessions.push(<PeerSession as crate::model::codec::Code>::decode(&mut input)?);
+                while !input.is_at_end() {
+                    sessions.push(<PeerSession as crate::model::codec::Code>::decode(
+                        &mut input,
+                    )?);
                 }
             }
             core::Input::PeerSessions { sessions }

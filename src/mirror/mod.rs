@@ -31,6 +31,7 @@ pub(crate) mod frame;
 pub(crate) mod fuzz;
 pub(crate) mod io;
 mod link;
+pub(crate) mod member;
 mod paired;
 mod window;
 
@@ -210,6 +211,17 @@ impl Mirror {
     pub(crate) fn handle_appended(&mut self, index: Index, position: Position, stamp: Hlc) {
         self.stamp = self.stamp.max(stamp);
         self.branches.handle_appended(index, position);
+    }
+
+    /// What was given out for the core could not be read.
+    pub(crate) fn handle_fault(&mut self, fault: Fault) {
+        self.lose(fault);
+        self.flush();
+    }
+
+    /// Whether users are served: alone, or with the other board.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.role, Role::Solo { .. } | Role::Sync { .. })
     }
 
     /// What follows by itself from where things stand.

@@ -49,6 +49,12 @@ const _: () = assert!(MIRROR_SILENCE_MS >= 3 * MIRROR_IDLE_MS);
 /// From a closed connection to going on alone: time for one attempt to connect again.
 pub(crate) const MIRROR_CLOSED_MS: u64 = 600;
 
+/// How long a board whose last epoch was of both waits for the other at its start.
+///
+/// Both were perhaps switched on together, and the other may have gone on without this one: what it
+/// was told meanwhile would be missing here until the two meet.
+pub(crate) const MIRROR_BOOT_WAIT_MS: u64 = 30_000;
+
 /// Two boards that are connected and neither serves: then the one that will lead serves alone first.
 pub(crate) const MIRROR_STALL_MS: u64 = 3_000;
 

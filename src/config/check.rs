@@ -99,6 +99,7 @@ impl Check<'_> {
                 mirror: self.addresses("listen.mirror"),
             },
             mirror_peer: self.addresses("mirror.peer"),
+            mirror_log_bytes: self.mebibytes("mirror.log_mib"),
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
             muc_host,

@@ -175,6 +175,14 @@ pub(crate) const KEYS: &[Key] = &[
         "Where the other board listens, if it has moved since the two became a pair.",
     ),
     key(
+        "mirror.log_mib",
+        integer(16, 65_536, MEBIBYTES),
+        Fallback::Toml("128"),
+        false,
+        "How much of the log is kept while the other board of the pair is away. If more is written meanwhile, the \
+         other board has to join again, and is given a copy of everything.",
+    ),
+    key(
         "tls.certificate",
         Kind::Path,
         Fallback::Unset {

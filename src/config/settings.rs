@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     /// Where the other board listens, before what it has told.
     pub(crate) mirror_peer: Vec<Address>,
+    /// Kept of the log for the other board.
+    pub(crate) mirror_log_bytes: u64,
     /// None: a self-signed certificate in the data folder.
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,

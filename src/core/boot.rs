@@ -35,7 +35,7 @@ pub(crate) const LOGIN_SECRET: &str = "login";
 /// What a restart has read back, becoming what a core begins with.
 #[derive(Debug)]
 pub(crate) struct Boot {
-    node: u8,
+    pub(crate) node: u8,
     pub(crate) epochs: Epochs,
     /// Epochs that the tables do not know yet.
     pub(crate) fresh_epochs: Vec<(Index, EpochRecord)>,

@@ -252,6 +252,17 @@ impl Engine {
         std::mem::take(&mut self.fresh)
     }
 
+    /// What the log has taken and the disk may not have yet, in its order.
+    pub(crate) fn waiting(&self) -> Vec<Appended> {
+        let stamp = self.core.stamp();
+        let waiting = self.waiting.iter().map(|one| Appended {
+            index: one.index,
+            position: one.position,
+            stamp,
+        });
+        waiting.collect()
+    }
+
     /// A record that the other node has and this one lacks. Without room for it this node ends: the
     /// other one goes on.
     pub(crate) fn take_foreign(&mut self, kind: Kind, bytes: &[u8]) {

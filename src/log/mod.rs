@@ -81,6 +81,15 @@ impl Settings {
             segments_max: LOG_SEGMENTS_MAX.max(needed.saturating_mul(4)),
         }
     }
+
+    /// With room for so much that is kept although the tables have it.
+    pub(crate) fn keeping(self, bytes: u64) -> Self {
+        let kept = usize::try_from(bytes / self.segment_bytes).unwrap_or(usize::MAX);
+        Self {
+            segments_max: self.segments_max.saturating_add(kept),
+            ..self
+        }
+    }
 }
 
 /// What the disk shall do, sync included; [`Log::handle_synced`] or [`Log::handle_failed`] answers it.

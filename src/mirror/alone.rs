@@ -11,6 +11,7 @@ use crate::base::mirror_limits::MIRROR_SILENCE_MS;
 use crate::base::mirror_limits::MIRROR_SLOW_MS;
 use crate::base::mirror_limits::MIRROR_STALL_MS;
 use crate::base::time::Monotonic;
+use crate::core::Now;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;
 use crate::mirror::Notice;
@@ -143,6 +144,16 @@ impl Mirror {
             paired: false,
         });
         self.put(Output::Notice(Notice::Alone { epoch }));
+    }
+
+    /// There is no other board any more: this one goes on alone at once, even if it has never met it.
+    pub(crate) fn leave(&mut self, now: Now) {
+        self.now = now;
+        self.joining = false;
+        self.lose(Fault::LocalStop);
+        if matches!(self.role, Role::Waiting { .. }) {
+            self.go_alone();
+        }
     }
 
     /// Appends the record of a new epoch of this board (rules R1, R13).

@@ -1,5 +1,7 @@
 //! Why a connection between the boards is closed.
 
+use std::fmt;
+
 use crate::model::codec::CodecError;
 use crate::model::codec::coded;
 use crate::model::position::Epoch;
@@ -140,5 +142,63 @@ impl Fault {
             Self::LocalEpochs { .. } => Some(Refusal::Epochs),
             Self::LocalStop => Some(Refusal::Stopping),
         }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("it was closed or broke"),
+            Self::PeerSilent { ms } => write!(f, "the other board said nothing for {ms} ms"),
+            Self::PeerSlow { ms } => {
+                write!(f, "nothing got onto the other board's disk for {ms} ms")
+            }
+            Self::PeerVersion { min, max } => write!(
+                f,
+                "the other board speaks versions {min} to {max} of the link: install the same \
+                 version of meerkat on both"
+            ),
+            Self::PeerOfOtherPair => f.write_str("the other board belongs to another pair"),
+            Self::PeerIsNode { node } => write!(
+                f,
+                "both boards have number {node}: one data folder is a copy of the other; on one of them \
+                 join again"
+            ),
+            Self::PeerRefused { refusal } => {
+                write!(f, "the other board ended it: {refusal}")
+            }
+            Self::BothJoin => f.write_str("both boards are blank"),
+            Self::PeerNeedsCopy => f.write_str(
+                "the other board lacks what is not kept any more: join it again with pair replace here \
+                 and pair join --wipe there",
+            ),
+            Self::LocalEpochs { epochs } => write!(f, "there are too many epochs: {epochs}"),
+            Self::LocalHeld { bytes } => {
+                write!(f, "{bytes} bytes wait for the other board, which takes too little")
+            }
+            Self::LocalStalled { ms } => write!(f, "neither board served for {ms} ms"),
+            Self::Replaced => f.write_str("the other board has connected again"),
+            Self::LocalStop => f.write_str("this server stops, or leaves the pair"),
+            broken => write!(f, "the other board broke the protocol: {broken:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the protocol was broken here, as it says",
+            Self::Version => "it speaks another version",
+            Self::OtherPair => "it belongs to another pair",
+            Self::SameNode => "it has the same number",
+            Self::BothJoin => "it is blank, too",
+            Self::NeedsCopy => {
+                "this board lacks what is not kept any more: join it again with pair replace there and \
+                 pair join --wipe here"
+            }
+            Self::Epochs => "there are too many epochs",
+            Self::Stopping => "its server stops",
+            Self::GoingAlone => "it goes on alone for now",
+        })
     }
 }

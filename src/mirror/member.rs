@@ -106,22 +106,37 @@ impl Member {
     }
 
     /// One of two: it numbers and commits nothing before the link says so.
-    pub(crate) fn paired(mut engine: Engine, mirror: Mirror, trimmed: Vector, now: Now) -> Self {
-        engine.set_commits(now, Commits::AsTold);
-        let durable = engine.durable_upto();
-        let mut member = Self {
-            engine,
-            link: Some(Link {
-                mirror,
-                reading: None,
-                wants_sessions: false,
-                durable,
-                trimmed,
-            }),
-            outputs: VecDeque::new(),
-        };
-        member.hear(now, Input::Tick);
+    pub(crate) fn paired(engine: Engine, mirror: Mirror, trimmed: Vector, now: Now) -> Self {
+        let mut member = Self::alone(engine);
+        member.attach(now, mirror, trimmed);
         member
+    }
+
+    /// One that was alone has got another: the link says from here on what is committed.
+    pub(crate) fn attach(&mut self, now: Now, mut mirror: Mirror, trimmed: Vector) {
+        for one in self.engine.waiting() {
+            mirror.handle_appended(one.index.0, one.position, one.stamp);
+        }
+        self.engine.set_commits(now, Commits::AsTold);
+        self.link = Some(Link {
+            mirror,
+            reading: None,
+            wants_sessions: false,
+            durable: self.engine.durable_upto(),
+            trimmed,
+        });
+        self.hear(now, Input::Tick);
+    }
+
+    /// There is no other any more: this board goes on alone, and keeps its log for nobody.
+    pub(crate) fn leave(&mut self, now: Now) {
+        let Some(link) = &mut self.link else { return };
+        link.mirror.leave(now);
+        self.settle(now);
+        self.link = None;
+        self.engine.keep_for_nobody();
+        self.engine.set_commits(now, Commits::Here);
+        self.settle(now);
     }
 
     /// One input for the core; drain [`Member::poll_output`] before the next.
@@ -178,12 +193,18 @@ impl Member {
         self.link.as_ref().is_none_or(|link| link.mirror.serves())
     }
 
+    /// The other board takes less than this one makes: clients are not read meanwhile.
+    pub(crate) fn is_full(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.mirror.is_full())
+    }
+
     pub(crate) fn mirror(&self) -> Option<&Mirror> {
         self.link.as_ref().map(|link| &link.mirror)
     }
 
-    /// Passes on what each says to the other until both are silent.
-    fn settle(&mut self, now: Now) {
+    /// Passes on what each says to the other until both are silent. Whoever has used the core directly
+    /// calls it afterwards.
+    pub(crate) fn settle(&mut self, now: Now) {
         loop {
             if let Some(output) = self.engine.poll_output() {
                 self.tell_appended();

@@ -164,6 +164,14 @@ impl Epochs {
         tips
     }
 
+    /// What the EPOCH records of this log name as their parents.
+    pub(crate) fn parents(&self) -> Vector {
+        let parents = self.known.values().flat_map(|known| &known.parents);
+        parents
+            .map(|(epoch, seq)| Position::new(*epoch, *seq, 0))
+            .collect()
+    }
+
     /// All that is in the past of an epoch that others stand on already.
     fn walk(&self, epoch: Epoch) -> Past {
         let mut past = Past::new();

@@ -92,6 +92,18 @@ pub(crate) enum Event<'a> {
     PeerForgotten {
         generation: u32,
     },
+    /// The connection with the other board is over.
+    PeerLost {
+        why: &'a dyn fmt::Display,
+    },
+    /// What is acknowledged from here on is on this disk only.
+    PairAlone,
+    /// What is acknowledged from here on is on both disks.
+    PairComplete {
+        leads: bool,
+    },
+    /// The other board may have gone on without this one.
+    PairAwaited,
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -110,6 +122,8 @@ impl Event<'_> {
             | Self::LoginDelayed { .. }
             | Self::ClientCrowds { .. }
             | Self::JoinFailed { .. }
+            | Self::PeerLost { .. }
+            | Self::PairAlone
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -122,6 +136,8 @@ impl Event<'_> {
             | Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
+            | Self::PairComplete { .. }
+            | Self::PairAwaited
             | Self::PeerForgotten { .. } => Level::Info,
             Self::ConnectionAccepted { .. }
             | Self::TlsFailed { .. }
@@ -155,6 +171,10 @@ impl Event<'_> {
             | Self::JoinFinished { .. }
             | Self::JoinFailed { .. }
             | Self::PeerForgotten { .. }
+            | Self::PeerLost { .. }
+            | Self::PairAlone
+            | Self::PairComplete { .. }
+            | Self::PairAwaited
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -223,6 +243,19 @@ impl fmt::Display for Event<'_> {
             Self::PeerForgotten { generation } => {
                 write!(f, "other board forgotten generation={generation}")
             }
+            Self::PeerLost { why } => {
+                write!(f, "connection with the other board is over why={why}")
+            }
+            Self::PairAlone => {
+                f.write_str("this board goes on alone, what is acknowledged is on one disk")
+            }
+            Self::PairComplete { leads } => write!(
+                f,
+                "both boards serve, what is acknowledged is on both disks leads={leads}"
+            ),
+            Self::PairAwaited => f.write_str(
+                "nobody is served before the other board was met, or is known to be away",
+            ),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

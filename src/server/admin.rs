@@ -55,6 +55,26 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// What it does is in the log afterwards.
+    pub(crate) fn is_change(&self) -> bool {
+        match self {
+            Self::UserAdd { .. }
+            | Self::UserPassword { .. }
+            | Self::UserEnable { .. }
+            | Self::UserDelete { .. } => true,
+            Self::UserList
+            | Self::Status
+            | Self::PairInvite { .. }
+            | Self::PairReplace { .. }
+            | Self::PairLeave
+            | Self::PairStatus
+            | Self::Backup { .. }
+            | Self::Export { .. } => false,
+        }
+    }
+}
+
 /// One line of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {

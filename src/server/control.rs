@@ -259,7 +259,7 @@ impl Site {
 
     /// All accounts: those of the tables, and what has changed since.
     pub(crate) async fn users(&self) -> Result<BTreeMap<BareJid, AccountRow>, String> {
-        let newer = self.node.engine.borrow().core.tail_accounts();
+        let newer = self.node.member.borrow().engine.core.tail_accounts();
         let mut users = BTreeMap::new();
         let mut after = None;
         loop {
@@ -327,7 +327,7 @@ impl Site {
 
     async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         let users = self.users().await?.len();
-        let facts = self.node.engine.borrow().core.facts();
+        let facts = self.node.member.borrow().engine.core.facts();
         let connections = self.wires.as_ref().map_or(0, |wires| wires.connections());
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let tls = self.wires.as_ref().and_then(|wires| wires.tls());
@@ -349,7 +349,7 @@ impl Site {
             rooms: wide(facts.rooms),
             log_entries: facts.entries,
             log_entries_since_checkpoint: wide(facts.tail_entries),
-            disk_bytes: self.node.engine.borrow().log.totals().batch_bytes,
+            disk_bytes: self.node.member.borrow().engine.log.totals().batch_bytes,
             resident_bytes: resident_bytes(),
             certificate_fingerprint: fingerprint,
             certificate_expires: expires,

@@ -18,6 +18,8 @@ use std::task::Waker;
 use async_io::Timer;
 use futures_lite::FutureExt as _;
 use smol::LocalExecutor;
+use smol::channel;
+use smol::channel::Receiver;
 use smol::channel::Sender;
 
 use crate::base::time::Monotonic;
@@ -25,20 +27,26 @@ use crate::c2s;
 use crate::c2s::Inline;
 use crate::core::Input;
 use crate::core::Now;
-use crate::core::engine::Engine;
 use crate::core::engine::EngineError;
 use crate::core::session::LinkId;
 use crate::log::Failure;
 use crate::log::Request;
+use crate::mirror;
+use crate::mirror::member::Member;
 use crate::net::clock::Clock;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
+use crate::server::pair::link::Link;
 use crate::server::translate;
 use crate::store::Store;
+use crate::store::disk::Disk;
 
 /// Inputs, and bytes of their stanzas, that may pile up before connections are read no further.
 const INBOX_MAX: usize = 1_024;
 const INBOX_BYTES_MAX: usize = 2 << 20;
+
+/// What was received of the other board and waits to be worked on: pieces of at most 64 KiB.
+const HEARD_MAX: usize = 16;
 
 /// Between two looks at how far a checkpoint is.
 const CHECKPOINT_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
@@ -46,13 +54,27 @@ const CHECKPOINT_LOOK: std::time::Duration = std::time::Duration::from_millis(5)
 /// Who waits for the outcome of an administrator's command.
 pub(super) type Answers = BTreeMap<u64, Sender<crate::effect::request::Outcome>>;
 
+/// What the link's tasks have for the node.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Mirror(mirror::Input),
+    /// A part of the log that was read back.
+    Read(Vec<u8>),
+}
+
 /// One node on one thread.
 pub(crate) struct Node {
     pub(super) clock: Clock,
     pub(super) executor: Rc<LocalExecutor<'static>>,
-    pub(super) engine: RefCell<Engine>,
+    pub(super) member: RefCell<Member>,
     pub(super) store: Arc<Store>,
+    pub(super) files: Arc<dyn Disk>,
     disk: Sender<Request>,
+    heard: (Sender<Heard>, Receiver<Heard>),
+    /// Who connects this board with the other one.
+    link: RefCell<Option<Rc<Link>>>,
+    /// Closed as soon as users are served.
+    serving: (Sender<()>, Receiver<()>),
     inbox: RefCell<VecDeque<Input>>,
     inbox_bytes: Cell<usize>,
     disk_done: RefCell<VecDeque<Result<(), Failure>>>,
@@ -74,16 +96,20 @@ impl Node {
     pub(crate) fn new(
         clock: Clock,
         executor: Rc<LocalExecutor<'static>>,
-        engine: Engine,
+        member: Member,
         store: Arc<Store>,
-        disk: Sender<Request>,
+        (files, disk): (Arc<dyn Disk>, Sender<Request>),
     ) -> Rc<Self> {
         Rc::new(Self {
             clock,
             executor,
-            engine: RefCell::new(engine),
+            member: RefCell::new(member),
             store,
+            files,
             disk,
+            heard: channel::bounded(HEARD_MAX),
+            link: RefCell::default(),
+            serving: channel::bounded(1),
             inbox: RefCell::default(),
             inbox_bytes: Cell::new(0),
             disk_done: RefCell::default(),
@@ -120,7 +146,37 @@ impl Node {
         self.wake();
     }
 
-    fn wake(&self) {
+    /// Something for the link; waits while there is too much.
+    pub(super) async fn post_heard(&self, heard: Heard) {
+        // This holds the other end.
+        self.heard.0.send(heard).await.ok();
+        self.wake();
+    }
+
+    pub(super) fn set_link(&self, link: Rc<Link>) {
+        *self.link.borrow_mut() = Some(link);
+    }
+
+    /// There is no other board any more.
+    pub(super) fn leave_pair(&self) {
+        self.member.borrow_mut().leave(self.now());
+        self.wake();
+    }
+
+    /// Users are served: there is no other board, or it is known not to have gone on without this one.
+    pub(crate) fn serves(&self) -> bool {
+        self.member.borrow().serves()
+    }
+
+    /// Until [`Node::serves`] for the first time.
+    pub(crate) async fn until_serving(&self) {
+        if !self.serves() {
+            // Nobody sends: it ends when the channel is closed.
+            self.serving.1.recv().await.ok();
+        }
+    }
+
+    pub(super) fn wake(&self) {
         self.is_woken.set(true);
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
@@ -139,7 +195,7 @@ impl Node {
             if let Some(error) = self.work() {
                 return error;
             }
-            let timeout = self.engine.borrow().core.timeout();
+            let timeout = self.timeout();
             let woken = poll_fn(|cx| {
                 if self.is_woken.replace(false) {
                     return Poll::Ready(());
@@ -154,6 +210,12 @@ impl Node {
         }
     }
 
+    fn timeout(&self) -> Option<Monotonic> {
+        let member = self.member.borrow();
+        let both = [member.engine.core.timeout(), member.wake_at()];
+        both.into_iter().flatten().min()
+    }
+
     async fn sleep(&self, at: Monotonic) {
         Timer::at(self.clock.instant(at)).await;
         self.post(Input::Tick);
@@ -162,28 +224,23 @@ impl Node {
     /// Everything that has piled up, as one batch.
     fn work(self: &Rc<Self>) -> Option<EngineError> {
         let now = self.now();
-        loop {
-            let done = self.disk_done.borrow_mut().pop_front();
-            let input = if done.is_none() {
-                self.take_input()
-            } else {
-                None
-            };
-            match (done, input) {
-                (Some(result), _) => self.engine.borrow_mut().handle_disk(now, result),
-                (None, Some(input)) => self.engine.borrow_mut().step(now, input),
-                (None, None) => {
-                    self.perform();
-                    break;
-                }
-            }
-            self.perform();
-            if let Some(error) = self.engine.borrow().failed() {
+        while self.work_on_next(now) {
+            self.perform(now);
+            if let Some(error) = self.member.borrow().engine.failed() {
                 self.failed.set(Some(error));
                 return Some(error);
             }
         }
-        let request = self.engine.borrow_mut().poll_disk();
+        if self
+            .member
+            .borrow()
+            .wake_at()
+            .is_some_and(|at| at <= now.monotonic)
+        {
+            self.member.borrow_mut().hear(now, mirror::Input::Tick);
+        }
+        self.perform(now);
+        let request = self.member.borrow_mut().poll_disk();
         if let Some(request) = request
             && self.disk.try_send(request).is_err()
         {
@@ -192,7 +249,41 @@ impl Node {
             });
         }
         self.release_held();
+        self.tell_link();
         None
+    }
+
+    /// What the disk has done comes first, then the other board: it may wait for this one.
+    fn work_on_next(&self, now: Now) -> bool {
+        let done = self.disk_done.borrow_mut().pop_front();
+        if let Some(result) = done {
+            self.member.borrow_mut().handle_disk(now, result);
+            return true;
+        }
+        if let Ok(heard) = self.heard.1.try_recv() {
+            let mut member = self.member.borrow_mut();
+            match heard {
+                Heard::Mirror(input) => member.hear(now, input),
+                Heard::Read(bytes) => member.handle_read(now, bytes),
+            }
+            return true;
+        }
+        let input = self.take_input();
+        let is_some = input.is_some();
+        if let Some(input) = input {
+            self.member.borrow_mut().step(now, input);
+        }
+        is_some
+    }
+
+    fn tell_link(&self) {
+        let member = self.member.borrow();
+        if member.serves() {
+            self.serving.0.close();
+        }
+        if let (Some(mirror), Some(link)) = (member.mirror(), self.link.borrow().as_ref()) {
+            link.set_status(&mirror.status());
+        }
     }
 
     fn take_input(&self) -> Option<Input> {
@@ -202,11 +293,20 @@ impl Node {
         Some(input)
     }
 
-    fn perform(self: &Rc<Self>) {
+    pub(super) fn perform(self: &Rc<Self>, now: Now) {
+        self.member.borrow_mut().settle(now);
         loop {
-            let output = self.engine.borrow_mut().poll_output();
-            let Some(output) = output else { return };
-            self.perform_output(output);
+            let output = self.member.borrow_mut().poll_output();
+            match output {
+                None => return,
+                Some(mirror::member::Output::Core(output)) => self.perform_output(output),
+                Some(output) => {
+                    let link = self.link.borrow().clone();
+                    if let Some(link) = link {
+                        link.perform(output);
+                    }
+                }
+            }
         }
     }
 
@@ -215,9 +315,9 @@ impl Node {
         if held.is_empty() {
             return;
         }
-        let engine = self.engine.borrow();
+        let member = self.member.borrow();
         held.retain(|link| {
-            let still = !engine.core.wants_input(*link);
+            let still = member.is_full() || !member.engine.core.wants_input(*link);
             if !still && let Some(mailbox) = self.mailboxes.borrow().get(link) {
                 mailbox.wake();
             }
@@ -229,10 +329,10 @@ impl Node {
     pub(super) async fn checkpoint(self: &Rc<Self>) {
         loop {
             let now = self.now();
-            let wanted = self.engine.borrow_mut().core.ask_checkpoint(now);
-            self.perform();
+            let wanted = self.member.borrow_mut().engine.core.ask_checkpoint(now);
+            self.perform(now);
             self.wake();
-            if self.engine.borrow().core.applied() >= wanted {
+            if self.member.borrow().engine.core.applied() >= wanted {
                 return;
             }
             // One may be under way that does not go far enough.
@@ -243,14 +343,22 @@ impl Node {
     /// An orderly stop: what may be saved late is saved now, and everything appended is durable.
     pub(crate) fn begin_stop(self: &Rc<Self>) {
         let now = self.now();
-        self.engine.borrow_mut().core.stop(now);
-        self.perform();
+        self.member.borrow_mut().engine.core.stop(now);
+        self.perform(now);
         self.wake();
+    }
+
+    /// The other board need not wait for this one.
+    pub(crate) async fn say_goodbye(&self) {
+        let link = self.link.borrow().clone();
+        if let Some(link) = link {
+            link.stop().await;
+        }
     }
 
     /// Whether the disk has taken all there is.
     pub(crate) fn is_settled(&self) -> bool {
-        self.inbox.borrow().is_empty() && self.engine.borrow().is_settled()
+        self.inbox.borrow().is_empty() && self.member.borrow().engine.is_settled()
     }
 }
 
@@ -274,16 +382,20 @@ impl Hub for Node {
         if self.failed.get().is_some() {
             return false;
         }
-        let more = self.engine.borrow_mut().write(link, out, bytes_max);
+        let mut member = self.member.borrow_mut();
+        let more = member.engine.write(link, out, bytes_max);
+        drop(member);
         // Writing may ask for rows, and tells what was taken.
         self.wake();
         more
     }
 
     fn wants_input(&self, link: LinkId) -> bool {
+        let member = self.member.borrow();
         let wants = self.inbox.borrow().len() < INBOX_MAX
             && self.inbox_bytes.get() < INBOX_BYTES_MAX
-            && self.engine.borrow().core.wants_input(link);
+            && !member.is_full()
+            && member.engine.core.wants_input(link);
         if !wants {
             self.held.borrow_mut().insert(link);
         }

@@ -52,7 +52,7 @@ impl Node {
             }
             Output::Derive { ticket, password } => {
                 let iterations = self.iterations;
-                let salt = self.engine.borrow_mut().core.salt();
+                let salt = self.member.borrow_mut().engine.core.salt();
                 self.spawn(async move {
                     let job = move || translate::derive(&password, salt, iterations);
                     Some(Input::Derived {

@@ -57,8 +57,9 @@ impl Reload<'_> {
         self.wires.set(wires);
         let limits = plan::core_limits(&settings, self.home);
         self.node
-            .engine
+            .member
             .borrow_mut()
+            .engine
             .core
             .set_policies(plan::policies(&settings), limits);
         log_sink::set_level(settings.log_level);
@@ -73,6 +74,7 @@ fn keep_fixed(old: &Settings, fresh: Settings) -> Settings {
         data: old.data.clone(),
         listen: old.listen.clone(),
         mirror_peer: old.mirror_peer.clone(),
+        mirror_log_bytes: old.mirror_log_bytes,
         muc_host: old.muc_host.clone(),
         limits: Limits {
             record_cache_bytes: old.limits.record_cache_bytes,

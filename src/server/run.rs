@@ -11,6 +11,7 @@ use async_signal::Signal;
 use async_signal::Signals;
 use futures_lite::FutureExt as _;
 use futures_lite::StreamExt as _;
+use futures_lite::future;
 use smol::LocalExecutor;
 
 use crate::base::jid::BareJid;
@@ -27,6 +28,7 @@ use crate::effect::request::Outcome;
 use crate::net::certificate::CertificateError;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
+use crate::net::peer::within;
 use crate::net::tls::TlsError;
 use crate::net::wires::Wires;
 use crate::observe;
@@ -38,6 +40,7 @@ use crate::server::control::Site;
 use crate::server::doors::Doors;
 use crate::server::hub::Node;
 use crate::server::pair::PairError;
+use crate::server::pair::boot::Use;
 use crate::server::pair::file::FileError;
 use crate::server::pair::joiner;
 use crate::server::pair::offline;
@@ -49,6 +52,7 @@ use crate::server::reload::Reload;
 use crate::server::reload::Reread;
 use crate::server::retention;
 use crate::server::start;
+use crate::server::start::Role;
 use crate::server::start::StartError;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -57,6 +61,9 @@ use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::folder::Folder;
 use crate::store::disk::memory::Memory;
+
+/// From the wish to stop to the end, if the other board does not let this one settle.
+const STOP_MS: u64 = 5_000;
 
 /// Where a server keeps what it knows.
 pub(crate) enum Home<'a> {
@@ -94,6 +101,8 @@ pub(crate) enum RunError {
     PairFile(FileError),
     /// A join was cut off here.
     HalfJoined(String),
+    /// It may change nothing before it has met the other board.
+    Joiner,
     AdminSocket(std::io::Error),
 }
 
@@ -140,6 +149,9 @@ impl std::fmt::Display for RunError {
                 "{path} holds a part of a copy only: a join was cut off; ask the other board for a \
                  new invitation and repeat meerkat pair join"
             ),
+            Self::Joiner => out.write_str(
+                "this board has joined and not met its other board yet: start it, or do this there",
+            ),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
     }
@@ -152,13 +164,18 @@ pub(super) struct Opened {
     users: Vec<NewUser>,
 }
 
-pub(super) fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunError> {
+pub(super) fn open(settings: &Settings, home: &Home<'_>, usage: Use) -> Result<Opened, RunError> {
     let executor = Rc::new(LocalExecutor::new());
     let clock = Clock::start();
+    let mut role = Role {
+        membership: None,
+        log_bytes: settings.mirror_log_bytes,
+        usage,
+    };
     let (disk, users): (Arc<dyn Disk>, _) = match home {
         Home::Folder(path) => {
             let folder = Folder::open(path).map_err(disk_error)?;
-            offline::check_whole(path)?;
+            role.membership = offline::check(path, usage)?;
             (Arc::new(folder), Vec::new())
         }
         Home::Memory(users) => (Arc::new(Memory::default()), users.to_vec()),
@@ -167,8 +184,9 @@ pub(super) fn open(settings: &Settings, home: &Home<'_>) -> Result<Opened, RunEr
     let store = Store::open(Arc::clone(&disk), cache).map_err(store_error)?;
     let policies = Arc::new(plan::policies(settings));
     let limits = plan::core_limits(settings, home);
+    let plan = (policies, limits);
     let started =
-        start::start(clock, &executor, (disk, store), policies, limits).map_err(RunError::Start)?;
+        start::start(clock, &executor, (disk, store), plan, &role).map_err(RunError::Start)?;
     let (node, secrets) = started.run_disk();
     Ok(Opened {
         node,
@@ -183,7 +201,7 @@ pub(crate) fn run(
     home: &Home<'_>,
     reread: Reread<'_>,
 ) -> Result<(), RunError> {
-    let opened = open(settings, home)?;
+    let opened = open(settings, home, Use::Serve)?;
     let tls = plan::identity(settings, home)?;
     let is_dev = matches!(home, Home::Memory(_));
     let login_secret = opened.login_secret;
@@ -232,7 +250,12 @@ pub(crate) fn perform(
     request: Request,
     say: &mut dyn FnMut(Reply),
 ) -> Result<(), RunError> {
-    let opened = open(settings, &Home::Folder(&settings.data))?;
+    let usage = if request.is_change() {
+        Use::Change
+    } else {
+        Use::Look
+    };
+    let opened = open(settings, &Home::Folder(&settings.data), usage)?;
     let executor = Rc::clone(&opened.node.executor);
     let site = Site {
         node: Rc::clone(&opened.node),
@@ -298,9 +321,14 @@ pub(crate) fn import(
 /// Everything that may be saved late is saved, and durable.
 async fn stop(node: &Rc<Node>) {
     node.begin_stop();
-    while !node.is_settled() {
-        Timer::after(Duration::from_millis(1)).await;
-    }
+    let settled = async {
+        while !node.is_settled() {
+            Timer::after(Duration::from_millis(1)).await;
+        }
+    };
+    // One of two needs the other for that, or a moment to go on alone.
+    within(STOP_MS, settled).await;
+    node.say_goodbye().await;
 }
 
 pub(super) fn disk_error(error: DiskError) -> RunError {
@@ -311,7 +339,7 @@ fn store_error(error: StoreError) -> RunError {
     RunError::Start(StartError::Store(error))
 }
 
-async fn serve(opened: Opened, doors: Doors, reload: &Reload<'_>) -> Result<(), RunError> {
+async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<(), RunError> {
     let (settings, wires) = (reload.settings, &reload.wires);
     let Opened { node, users, .. } = opened;
     let mut signals =
@@ -321,17 +349,29 @@ async fn serve(opened: Opened, doors: Doors, reload: &Reload<'_>) -> Result<(), 
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
-    let bound = doors.open(wires, &node);
+    let pair_bound = doors.open_pair(&node);
     let deadlines = Rc::clone(wires);
     executor
         .spawn(async move { deadlines.run_deadlines().await })
         .detach();
-    let broom = retention::run(Rc::clone(&node), retention::limits(settings));
-    executor.spawn(broom).detach();
-    observe::emit(&Event::Ready {
-        domain: &settings.domain,
-    });
-    say_ready(&bound);
+    let opening = async {
+        if !node.serves() {
+            observe::emit(&Event::PairAwaited);
+        }
+        node.until_serving().await;
+        let mut bound = match doors.open(wires, &node) {
+            Ok(bound) => bound,
+            Err(error) => return Some(error),
+        };
+        bound.extend(pair_bound);
+        let broom = retention::run(Rc::clone(&node), retention::limits(settings));
+        executor.spawn(broom).detach();
+        observe::emit(&Event::Ready {
+            domain: &settings.domain,
+        });
+        say_ready(&bound);
+        future::pending().await
+    };
     let asked = async {
         while let Some(signal) = signals.next().await {
             if !matches!(signal, Ok(Signal::Hup)) {
@@ -342,9 +382,9 @@ async fn serve(opened: Opened, doors: Doors, reload: &Reload<'_>) -> Result<(), 
         None
     };
     // Borrowed: a task that is dropped is cancelled, and the stop below needs it.
-    let ended = async { Some((&mut core).await) };
-    if let Some(error) = asked.or(ended).await {
-        return Err(RunError::Failed(error));
+    let ended = async { Some(RunError::Failed((&mut core).await)) };
+    if let Some(error) = asked.or(ended).or(opening).await {
+        return Err(error);
     }
     observe::emit(&Event::Stopping {
         connections: wires.connections(),
@@ -367,7 +407,7 @@ fn say_if_empty(node: &Node) -> Result<(), RunError> {
     let found = node.store.ask(&question, &Horizon::none());
     let is_empty = matches!(
         found.map_err(store_error)?,
-        (Found::List { total: 0, .. }, _) if node.engine.borrow().core.tail_accounts().is_empty()
+        (Found::List { total: 0, .. }, _) if node.member.borrow().engine.core.tail_accounts().is_empty()
     );
     if is_empty {
         observe::emit(&Event::NobodyYet);

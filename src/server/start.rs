@@ -24,15 +24,22 @@ use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Log;
 use crate::log::Request;
+use crate::log::SegmentId;
 use crate::log::Settings as LogSettings;
 use crate::log::plan::Recovered;
+use crate::log::recover::RecoverError;
+use crate::mirror::member::Member;
 use crate::model::entry::Entry;
+use crate::model::position::Epoch;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::server::hub::Node;
+use crate::server::pair::boot;
+use crate::server::pair::boot::Use;
+use crate::server::pair::file::Membership;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::disk::Disk;
@@ -52,6 +59,8 @@ pub(crate) enum StartError {
     Disk(DiskError),
     Log(LogError),
     Store(StoreError),
+    /// A board that joined has no secrets of the domain.
+    NoSecrets,
     /// Written by a newer version, or damaged where no checksum tells.
     Unreadable(UnreadableRecord),
 }
@@ -62,6 +71,10 @@ impl std::fmt::Display for StartError {
             Self::Disk(error) => error.fmt(out),
             Self::Log(error) => error.fmt(out),
             Self::Store(error) => error.fmt(out),
+            Self::NoSecrets => out.write_str(
+                "the copy that this board joined with lacks the secrets of the domain: \
+                 join again, with --wipe",
+            ),
             Self::Unreadable(record) => write!(
                 out,
                 "the log has a record at {} that this version cannot read; \
@@ -69,6 +82,12 @@ impl std::fmt::Display for StartError {
                 record.index.0
             ),
         }
+    }
+}
+
+impl StartError {
+    pub(super) fn damaged(segment: SegmentId, offset: u64) -> Self {
+        Self::Log(LogError::Log(RecoverError::Damaged { segment, offset }))
     }
 }
 
@@ -80,13 +99,32 @@ pub(crate) struct Started {
     files: LogFiles,
 }
 
-/// Recovers what the disk holds and begins the epoch of this boot; blocks.
+/// What this board is to its pair, and how much of the log is kept for that.
+pub(crate) struct Role {
+    pub(crate) membership: Option<Membership>,
+    pub(crate) log_bytes: u64,
+    pub(crate) usage: Use,
+}
+
+impl Role {
+    fn node(&self) -> u8 {
+        self.membership.as_ref().map_or(NODE, |one| one.node)
+    }
+
+    /// There is another board.
+    fn paired(&self) -> Option<&Membership> {
+        let membership = self.membership.as_ref();
+        membership.filter(|one| one.peer.is_some())
+    }
+}
+
+/// Recovers what the disk holds; a board that is alone begins the epoch of this boot. Blocks.
 pub(crate) fn start(
     clock: Clock,
     executor: &Rc<LocalExecutor<'static>>,
     (disk, store): (Arc<dyn Disk>, Store),
-    policies: Arc<Policies>,
-    limits: CoreLimits,
+    (policies, limits): (Arc<Policies>, CoreLimits),
+    role: &Role,
 ) -> Result<Started, StartError> {
     let now = Now {
         monotonic: clock.steady(),
@@ -96,42 +134,53 @@ pub(crate) fn start(
     let applied_to = store.applied_to().map_err(StartError::Store)?;
     let known = store.epochs().map_err(StartError::Store)?;
     let reach = store.reach().map_err(StartError::Store)?;
-    let mut files = LogFiles::new(disk);
-    let mut boot = Boot::new(NODE, &known, reach, applied_to);
-    let recovered = recover(&mut files, &mut boot, applied_to, entropy.u64())?;
+    let mut files = LogFiles::new(Arc::clone(&disk));
+    let mut boot = Boot::new(role.node(), &known, reach, applied_to);
+    let keep_from = role.paired().map_or(applied_to, |_| Index(0));
+    let spaces = (applied_to, keep_from);
+    let recovered = recover(&mut files, &mut boot, spaces, entropy.u64())?;
     let tail_bytes = u64::try_from(limits.tail_bytes).unwrap_or(u64::MAX);
-    let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
+    let log_settings = LogSettings::for_tail(tail_bytes).keeping(role.log_bytes);
+    let log = Log::open(log_settings, recovered);
     let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
     let rows = node_rows(&store)?;
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
-    let (engine, secrets) = begin(
-        &mut files,
-        boot,
-        log,
-        Beginning {
-            now,
-            salt,
-            rows,
-            rooms,
-            policies,
-            limits,
-            entropy,
-        },
-    )?;
-    let (requests, disk) = channel::bounded(1);
+    let with = Beginning {
+        now,
+        salt,
+        rows,
+        rooms,
+        policies,
+        limits,
+        entropy,
+    };
+    let (member, secrets) = match role.paired() {
+        None => {
+            let (engine, secrets) = begin(&mut files, boot, log, with)?;
+            (Member::alone(engine), secrets)
+        }
+        Some(membership) => {
+            let (engine, secrets) = resume(&mut files, boot, log, with)?;
+            let pair = (membership, role.log_bytes);
+            let usage = (role.usage, salt);
+            let member = boot::member(engine, &mut files, pair, usage, now)?;
+            (member, secrets)
+        }
+    };
+    let (requests, asked) = channel::bounded(1);
     let node = Node::new(
         clock,
         Rc::clone(executor),
-        engine,
+        member,
         Arc::new(store),
-        requests,
+        (Arc::clone(&disk), requests),
     );
     Ok(Started {
         node,
         secrets,
-        disk,
+        disk: asked,
         files,
     })
 }
@@ -139,12 +188,13 @@ pub(crate) fn start(
 pub(super) fn recover(
     files: &mut LogFiles,
     boot: &mut Boot,
-    applied_to: Index,
+    (applied_to, keep_from): (Index, Index),
     fresh_log: u64,
 ) -> Result<Recovered, StartError> {
     let mut unreadable = None;
+    let from = (keep_from.0, fresh_log);
     let recovered = files
-        .recover(applied_to.0, fresh_log, &mut |record| {
+        .recover_keeping(applied_to.0, from, &mut |record| {
             if let Err(error) = boot.read(Index(record.position), record.kind, record.bytes) {
                 unreadable.get_or_insert(error);
             }
@@ -193,9 +243,40 @@ fn begin(
         append(&mut log, index, Kind::Entry, &bytes)?;
     }
     settle(files, &mut log, boot.last)?;
+    let sequencer = Sequencer::Here { epoch, seq };
+    let engine = engine(boot, log, with, (sequencer, &secrets));
+    Ok((engine, secrets))
+}
+
+/// The link says when to number, and in which epoch: then there has to be room for its record.
+fn resume(
+    files: &mut LogFiles,
+    mut boot: Boot,
+    mut log: Log,
+    mut with: Beginning,
+) -> Result<(Engine, Secrets), StartError> {
+    settle(files, &mut log, boot.last)?;
+    drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
+    // Nothing is written of what is drawn where there should be something: the epoch is nobody's.
+    let nobodys = Epoch::default();
+    let (secrets, fresh) = boot.secrets(&with.rows, with.now, nobodys, &mut with.entropy);
+    if fresh.is_some() {
+        return Err(StartError::NoSecrets);
+    }
+    let sequencer = Sequencer::There { generation: 0 };
+    let engine = engine(boot, log, with, (sequencer, &secrets));
+    Ok((engine, secrets))
+}
+
+fn engine(
+    boot: Boot,
+    log: Log,
+    with: Beginning,
+    (sequencer, secrets): (Sequencer, &Secrets),
+) -> Engine {
     let start = Start {
-        node: NODE,
-        sequencer: Sequencer::Here { epoch, seq },
+        node: boot.node,
+        sequencer,
         epochs: boot.epochs,
         fresh_epochs: boot.fresh_epochs,
         stamp: boot.stamp,
@@ -209,7 +290,7 @@ fn begin(
         entropy: Box::new(with.entropy),
         now: with.now,
     };
-    Ok((Engine::new(start, log, boot.reach), secrets))
+    Engine::new(start, log, boot.reach)
 }
 
 pub(super) fn append(

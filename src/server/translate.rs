@@ -218,8 +218,9 @@ impl Node {
         let max_ms = enable
             .max_seconds
             .map(|seconds| u64::from(seconds).saturating_mul(1_000));
-        self.engine
+        self.member
             .borrow_mut()
+            .engine
             .core
             .enable(link, enable.is_resumable, max_ms)
     }

@@ -8,10 +8,12 @@
 //! [`Pair`] gives out connections and keeps who is let in. When to dial, and what is said on a
 //! connection, is the link's business.
 
+pub(crate) mod boot;
 pub(crate) mod file;
 mod host;
 pub(crate) mod invite;
 pub(crate) mod joiner;
+pub(crate) mod link;
 pub(crate) mod offline;
 mod report;
 #[cfg(test)]

@@ -5,19 +5,22 @@ use std::path::Path;
 use crate::config::settings::Settings;
 use crate::server::pair::PairError;
 use crate::server::pair::PairReport;
+use crate::server::pair::boot::Use;
 use crate::server::pair::file;
+use crate::server::pair::file::Membership;
 use crate::server::pair::file::Stage;
 use crate::server::run;
 use crate::server::run::RunError;
 use crate::store::disk::folder::Folder;
 
-/// A folder that an interrupted join has left is no server's.
-pub(crate) fn check_whole(folder: &Path) -> Result<(), RunError> {
-    match file::read(folder).map_err(RunError::PairFile)? {
-        Some(membership) if membership.stage == Stage::Copying => {
-            Err(RunError::HalfJoined(folder.display().to_string()))
-        }
-        _ => Ok(()),
+/// What the board of a folder is to its pair. A folder that an interrupted join has left is no server's.
+pub(crate) fn check(folder: &Path, usage: Use) -> Result<Option<Membership>, RunError> {
+    let membership = file::read(folder).map_err(RunError::PairFile)?;
+    match membership.as_ref().map(|one| one.stage) {
+        Some(Stage::Copying) => Err(RunError::HalfJoined(folder.display().to_string())),
+        // Rule R5 of the mirror.
+        Some(Stage::Joiner) if usage == Use::Change => Err(RunError::Joiner),
+        _ => Ok(membership),
     }
 }
 
@@ -30,7 +33,7 @@ pub(crate) fn report(settings: &Settings) -> Result<PairReport, RunError> {
 /// Makes the board of a server that is stopped one of its own again.
 pub(crate) fn leave(settings: &Settings) -> Result<(), RunError> {
     let _lock = Folder::open(&settings.data).map_err(run::disk_error)?;
-    check_whole(&settings.data)?;
+    check(&settings.data, Use::Look)?;
     match file::read(&settings.data).map_err(RunError::PairFile)? {
         None => Err(RunError::Pair(PairError::NoPair)),
         Some(_) => file::write(&settings.data, None)

@@ -71,7 +71,12 @@ impl Ledger {
         let mut files = LogFiles::new(disk);
         let reach = store.reach().map_err(StartError::Store)?;
         let mut boot = Boot::new(start::NODE, &known, reach, applied_to);
-        let recovered = start::recover(&mut files, &mut boot, applied_to, entropy.u64())?;
+        let recovered = start::recover(
+            &mut files,
+            &mut boot,
+            (applied_to, applied_to),
+            entropy.u64(),
+        )?;
         let tail_bytes = u64::try_from(tail_bytes).unwrap_or(u64::MAX);
         let mut log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
         let rows = start::node_rows(&store)?;

@@ -1,0 +1,176 @@
+//! What a link begins with: who this board is, what its log holds, and how far that can be read back.
+
+use std::collections::BTreeMap;
+
+use crate::base::mirror_limits::MIRROR_BOOT_WAIT_MS;
+use crate::base::mirror_limits::MIRROR_READ_BYTES;
+use crate::base::random::Entropy as _;
+use crate::core::Now;
+use crate::core::engine::Engine;
+use crate::log::Kind;
+use crate::log::read::ReadStep;
+use crate::log::read::Reader;
+use crate::mirror::Mirror;
+use crate::mirror::Settings;
+use crate::mirror::Start;
+use crate::mirror::frame::Class;
+use crate::mirror::frame::Record;
+use crate::mirror::member::Member;
+use crate::model::entry::Mode;
+use crate::model::position::Epoch;
+use crate::model::position::Index;
+use crate::model::position::Position;
+use crate::model::vector::Vector;
+use crate::net::entropy::SystemEntropy;
+use crate::server::hub::Node;
+use crate::server::pair::file::Membership;
+use crate::server::pair::file::Stage;
+use crate::server::start::StartError;
+use crate::store::StoreError;
+use crate::store::disk::log::LogFiles;
+
+/// The number of the board that dials.
+const DIALS: u8 = 1;
+
+/// What a data folder is opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Use {
+    Serve,
+    /// One command on a server that is stopped; it may change something, or not.
+    Change,
+    Look,
+}
+
+/// What the log held before its oldest record that can be read, and where that is.
+pub(crate) struct Readable {
+    trimmed: Vector,
+    oldest: Index,
+}
+
+/// Makes one of two of an engine that numbers nothing yet.
+pub(crate) fn member(
+    mut engine: Engine,
+    files: &mut LogFiles,
+    (membership, log_bytes): (&Membership, u64),
+    (usage, salt): (Use, u32),
+    now: Now,
+) -> Result<Member, StartError> {
+    let readable = readable(&engine, files)?;
+    let has = Index(readable.oldest.0.saturating_sub(1));
+    engine.keep_for_peer(has, log_bytes);
+    if usage == Use::Look {
+        return Ok(Member::alone(engine));
+    }
+    let start = start(&engine, membership, &readable, salt);
+    let settings = Settings {
+        boot_wait_ms: match usage {
+            Use::Serve => MIRROR_BOOT_WAIT_MS,
+            // Nobody is there to be waited for.
+            Use::Change | Use::Look => 0,
+        },
+        dials: usage == Use::Serve && membership.node == DIALS,
+        mistake: None,
+    };
+    let mirror = Mirror::new(start, settings, now.monotonic);
+    Ok(Member::paired(engine, mirror, readable.trimmed, now))
+}
+
+/// A board that serves alone has got another one, which is about to be given a copy: from where the
+/// tables are, that is at least what the copy will hold, the log is kept for it.
+pub(crate) fn attach(
+    node: &Node,
+    membership: &Membership,
+    log_bytes: u64,
+) -> Result<(), StoreError> {
+    let applied = node.store.applied_to()?;
+    let readable = Readable {
+        trimmed: node.store.reach()?,
+        oldest: applied.next(),
+    };
+    let now = node.now();
+    let mut member = node.member.borrow_mut();
+    member.leave(now);
+    member.engine.keep_for_peer(applied, log_bytes);
+    let start = start(&member.engine, membership, &readable, salt());
+    let settings = Settings {
+        boot_wait_ms: MIRROR_BOOT_WAIT_MS,
+        dials: membership.node == DIALS,
+        mistake: None,
+    };
+    let start = Start {
+        // It serves, whatever its last epoch was.
+        mode: Mode::Solo,
+        ..start
+    };
+    let mirror = Mirror::new(start, settings, now.monotonic);
+    member.attach(now, mirror, readable.trimmed);
+    drop(member);
+    node.wake();
+    Ok(())
+}
+
+fn salt() -> u32 {
+    let [a, b, c, d, ..] = SystemEntropy::new().u64().to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn start(engine: &Engine, membership: &Membership, readable: &Readable, salt: u32) -> Start {
+    let epochs = engine.core.epochs();
+    let mode = epochs.newest().and_then(|epoch| epochs.mode(epoch));
+    Start {
+        node: membership.node,
+        pair: membership.pair,
+        salt,
+        joining: membership.stage == Stage::Joiner,
+        mode: mode.unwrap_or(Mode::Single),
+        vector: engine.vector().clone(),
+        parents: epochs.parents(),
+        stamp: engine.core.stamp(),
+        durable: engine.durable_upto().0,
+        trimmed: readable.trimmed.clone(),
+        oldest: readable.oldest.0,
+    }
+}
+
+/// Reads what is kept of the log: of each epoch the first record that is still there.
+fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartError> {
+    let oldest = Index(engine.log.oldest());
+    let mut first: BTreeMap<Epoch, u64> = BTreeMap::new();
+    let mut reader = Reader::new(oldest.0);
+    loop {
+        match engine.read(&mut reader, MIRROR_READ_BYTES) {
+            ReadStep::Read {
+                segment,
+                offset,
+                bytes,
+            } => {
+                let read = files.read(segment, offset, bytes);
+                reader.handle_read(read.map_err(StartError::Disk)?);
+            }
+            ReadStep::Records(records) if records.is_empty() => break,
+            ReadStep::Records(records) => {
+                for one in records {
+                    let class = match one.kind {
+                        Kind::Entry => Class::Entry,
+                        Kind::Epoch => Class::Epoch,
+                    };
+                    let bytes = one.bytes.into();
+                    // It was read at this start already, or it is in the tables.
+                    if let Ok((position, _, _)) = (Record { class, bytes }).head() {
+                        first.entry(position.epoch()).or_insert(position.seq());
+                    }
+                }
+            }
+            ReadStep::Trimmed { .. } => break,
+            ReadStep::Damaged { segment, offset } => {
+                return Err(StartError::damaged(segment, offset));
+            }
+        }
+    }
+    let before = |end: Position| match first.get(&end.epoch()) {
+        None => Some(end),
+        Some(seq) => Some(Position::new(end.epoch(), seq.checked_sub(1)?, 0)),
+    };
+    let trimmed = engine.vector().iter().filter_map(before).collect();
+    Ok(Readable { trimmed, oldest })
+}

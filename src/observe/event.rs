@@ -181,6 +181,43 @@ impl Event<'_> {
     }
 }
 
+impl Event<'_> {
+    /// What is told of the pair.
+    fn fmt_pair(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerRefused { from, why } => {
+                write!(f, "no connection of the pair from={from} why={why}")
+            }
+            Self::JoinStarted { from, key } => {
+                write!(f, "other board joins from={from} key={key}")
+            }
+            Self::JoinFinished { from, rows } => {
+                write!(f, "other board has a copy from={from} rows={rows}")
+            }
+            Self::JoinFailed { from, why } => {
+                write!(f, "other board did not join from={from} why={why}")
+            }
+            Self::PeerForgotten { generation } => {
+                write!(f, "other board forgotten generation={generation}")
+            }
+            Self::PeerLost { why } => {
+                write!(f, "connection with the other board is over why={why}")
+            }
+            Self::PairAlone => {
+                f.write_str("this board goes on alone, what is acknowledged is on one disk")
+            }
+            Self::PairComplete { leads } => write!(
+                f,
+                "both boards serve, what is acknowledged is on both disks leads={leads}"
+            ),
+            Self::PairAwaited => f.write_str(
+                "nobody is served before the other board was met, or is known to be away",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -228,34 +265,15 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
-            Self::PeerRefused { from, why } => {
-                write!(f, "no connection of the pair from={from} why={why}")
-            }
-            Self::JoinStarted { from, key } => {
-                write!(f, "other board joins from={from} key={key}")
-            }
-            Self::JoinFinished { from, rows } => {
-                write!(f, "other board has a copy from={from} rows={rows}")
-            }
-            Self::JoinFailed { from, why } => {
-                write!(f, "other board did not join from={from} why={why}")
-            }
-            Self::PeerForgotten { generation } => {
-                write!(f, "other board forgotten generation={generation}")
-            }
-            Self::PeerLost { why } => {
-                write!(f, "connection with the other board is over why={why}")
-            }
-            Self::PairAlone => {
-                f.write_str("this board goes on alone, what is acknowledged is on one disk")
-            }
-            Self::PairComplete { leads } => write!(
-                f,
-                "both boards serve, what is acknowledged is on both disks leads={leads}"
-            ),
-            Self::PairAwaited => f.write_str(
-                "nobody is served before the other board was met, or is known to be away",
-            ),
+            Self::PeerRefused { .. }
+            | Self::JoinStarted { .. }
+            | Self::JoinFinished { .. }
+            | Self::JoinFailed { .. }
+            | Self::PeerForgotten { .. }
+            | Self::PeerLost { .. }
+            | Self::PairAlone
+            | Self::PairComplete { .. }
+            | Self::PairAwaited => self.fmt_pair(f),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

@@ -11,7 +11,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+#[path = "../generator/mod.rs"]
+mod generator;
+
 mod clients;
 mod harness;
+mod mirror;
 mod pair;
 mod process;

@@ -157,7 +157,9 @@ fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartErro
                     let bytes = one.bytes.into();
                     // It was read at this start already, or it is in the tables.
                     if let Ok((position, _, _)) = (Record { class, bytes }).head() {
-                        first.entry(position.epoch()).or_insert(position.seq());
+                        first
+                            .entry(position.epoch())
+                            .or_insert_with(|| position.seq());
                     }
                 }
             }

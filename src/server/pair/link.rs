@@ -137,13 +137,12 @@ impl Link {
     }
 
     async fn dial(self: Rc<Self>) {
-        match self.pair.dial().await {
-            Ok(stream) => self.connect(stream).await,
-            Err(_) => {
-                let input = mirror::Input::NotConnected;
-                self.node.post_heard(Heard::Mirror(input)).await;
-            }
+        // Why it did not come about is seen by who tries by hand; the link tries again.
+        if let Ok(stream) = self.pair.dial().await {
+            return self.connect(stream).await;
         }
+        let input = mirror::Input::NotConnected;
+        self.node.post_heard(Heard::Mirror(input)).await;
     }
 
     async fn connect(self: &Rc<Self>, stream: PeerStream) {

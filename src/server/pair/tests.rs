@@ -20,6 +20,7 @@ use crate::model::row::RecordKey;
 use crate::net::certificate::Identity;
 use crate::net::peer::accept::PeerDoor;
 use crate::net::peer::accept::PeerListener;
+use crate::server::pair::boot::Use;
 use crate::server::pair::joiner::JoinError;
 use crate::server::pair::joiner::Joined;
 use crate::server::pair::wire::Answer;
@@ -73,7 +74,7 @@ fn alice() -> BareJid {
 fn run<F: Future<Output = ()>>(story: impl FnOnce(Board) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder, DOMAIN);
-    let opened = run::open(&settings, &Home::Folder(&settings.data)).unwrap();
+    let opened = run::open(&settings, &Home::Folder(&settings.data), Use::Serve).unwrap();
     let node = opened.node;
     let executor: Rc<LocalExecutor<'static>> = Rc::clone(&node.executor);
     smol::block_on(executor.run(async {
@@ -311,7 +312,7 @@ fn a_join_that_is_cut_off_leaves_no_server_and_can_be_repeated() {
         std::fs::write(b.settings.data.join("tables"), "half").unwrap();
 
         // Then its folder is of no use, and the other board invites again
-        let opened = run::open(&b.settings, &Home::Folder(&b.settings.data));
+        let opened = run::open(&b.settings, &Home::Folder(&b.settings.data), Use::Look);
         assert!(matches!(opened, Err(RunError::HalfJoined(_))));
         assert!(!a.pair.membership().unwrap().peer.unwrap().has_joined);
         let again = b.join(&line, false).await;

@@ -183,6 +183,15 @@ impl Member {
         self.settle(now);
     }
 
+    /// Time has passed: whoever has waited for it goes on.
+    pub(crate) fn tick_if_due(&mut self, now: Now) {
+        self.engine.core.tick_if_due(now);
+        self.settle(now);
+        if self.wake_at().is_some_and(|at| at <= now.monotonic) {
+            self.hear(now, Input::Tick);
+        }
+    }
+
     /// When the link wants [`Input::Tick`].
     pub(crate) fn wake_at(&self) -> Option<Monotonic> {
         self.link.as_ref()?.mirror.wake_at()

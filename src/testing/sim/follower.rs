@@ -67,7 +67,7 @@ impl Machine {
             }
             Some(Down::Durable { upto }) => {
                 if let Some(running) = &mut self.running {
-                    running.engine.handle_peer_durable(now, upto);
+                    running.member.engine.handle_peer_durable(now, upto);
                 }
                 self.settle();
             }
@@ -128,7 +128,7 @@ impl Machine {
         let mut files = LogFiles::new(self.model.disk());
         let applied_to = self.shelf.applied_to().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
-        let mut boot = Boot::new(0, &self.shelf.epochs().map_err(wrong)?, reach, applied_to);
+        let mut boot = Boot::new(self.node(), &self.shelf.epochs().map_err(wrong)?, reach, applied_to);
         let mut unreadable = None;
         files
             .recover(applied_to.0, 1, &mut |record| {

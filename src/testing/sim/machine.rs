@@ -22,6 +22,7 @@ use crate::core::order::Sequencer;
 use crate::effect::settings::Settings;
 use crate::log::Kind;
 use crate::log::Log;
+use crate::mirror::member::Member;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
@@ -35,6 +36,8 @@ use crate::model::row::RowName;
 use crate::model::row::Rows;
 use crate::store::disk::log::LogFiles;
 use crate::store::disk::model::Model;
+use crate::testing::sim::duo::Said;
+use crate::testing::sim::duo::Seat;
 use crate::testing::sim::sequencer::Peer;
 use crate::testing::sim::sequencer::Shipped;
 use crate::testing::sim::shelf::Shelf;
@@ -61,6 +64,8 @@ pub struct Options {
     pub untaken_max: usize,
     /// The core proposes, and a model of another node numbers.
     pub is_follower: bool,
+    /// One of two real boards.
+    pub seat: Option<Seat>,
     /// The real tables over the model disk, instead of maps beside it.
     pub has_tables: bool,
 }
@@ -116,15 +121,18 @@ pub struct Machine {
     pub(super) running: Option<Running>,
     pub(super) peer: Option<Peer>,
     pub(super) events: VecDeque<Event>,
+    /// For the network between the boards.
+    pub(super) said: VecDeque<Said>,
+    pub(super) notices: Vec<String>,
     /// Bodies that some write, synced, has brought onto the disk.
     pub(super) durable: BTreeSet<String>,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     boots: u64,
 }
 
 /// A process.
 pub(super) struct Running {
-    pub(super) engine: Engine,
+    pub(super) member: Member,
     pub(super) files: LogFiles,
     pub(super) work: Work,
 }
@@ -173,6 +181,8 @@ impl Machine {
             running: None,
             peer,
             events: VecDeque::new(),
+            said: VecDeque::new(),
+            notices: Vec::new(),
             durable: BTreeSet::new(),
             now_ms: 1_000,
             boots: 0,
@@ -220,7 +230,7 @@ impl Machine {
         self.now_ms += ms;
         let now = self.now();
         if let Some(running) = &mut self.running {
-            running.engine.core.tick_if_due(now);
+            running.member.tick_if_due(now);
         }
         self.settle();
     }
@@ -243,6 +253,7 @@ impl Machine {
         self.running = None;
         self.shelf.close();
         self.events.clear();
+        self.said.clear();
         if let Some(peer) = &mut self.peer {
             peer.break_link();
         }
@@ -261,10 +272,12 @@ impl Machine {
         let rows = self.shelf.node_rows().map_err(wrong)?;
         let there = self.shelf.rooms().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
-        let mut boot = Boot::new(0, &known, reach, applied_to);
+        let mut boot = Boot::new(self.node(), &known, reach, applied_to);
         let mut unreadable = None;
+        // The other board may lack any of it.
+        let keep_from = if self.options.seat.is_some() { 0 } else { applied_to.0 };
         let recovered = files
-            .recover(applied_to.0, self.rng.next(), &mut |record| {
+            .recover_keeping(applied_to.0, (keep_from, self.rng.next()), &mut |record| {
                 let read = boot.read(Index(record.position), record.kind, record.bytes);
                 unreadable = unreadable.take().or_else(|| read.err());
             })
@@ -280,11 +293,18 @@ impl Machine {
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
         let (sequencer, records) = if let Some(peer) = &mut self.peer {
             peer.meet(&mut boot, now)?
+        } else if self.options.seat.is_some() {
+            (Sequencer::There { generation: 0 }, Vec::new())
         } else {
             self.begin(&mut boot, &rows, salt, now)
         };
         self.write_first(&mut files, &mut log, records)?;
         let reach = boot.reach.clone();
+        let known = if self.options.seat.is_some() {
+            Some(self.known(&known, &boot, &mut files, &log)?)
+        } else {
+            None
+        };
         let core = Start {
             rooms: Rooms { there },
             ..self.start(boot, sequencer, salt, now)
@@ -301,8 +321,12 @@ impl Machine {
                 },
             );
         }
+        let member = match known {
+            Some(known) => self.member(engine, known, salt),
+            None => Member::alone(engine),
+        };
         self.running = Some(Running {
-            engine,
+            member,
             files,
             work: Work::default(),
         });
@@ -393,7 +417,7 @@ impl Machine {
             ..Settings::default()
         };
         Start {
-            node: 0,
+            node: self.node(),
             sequencer,
             epochs: boot.epochs,
             stamp: boot.stamp,

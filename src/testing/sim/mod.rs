@@ -4,6 +4,7 @@
 //! of `store::disk::model`, the tables are maps. Whoever drives it decides in which order the disk
 //! answers, when the power goes, and what the clients say.
 
+mod duo;
 mod follower;
 mod machine;
 pub(crate) mod reading;
@@ -13,6 +14,10 @@ pub(crate) mod tables;
 mod wire;
 mod work;
 
+pub use self::duo::Heard;
+pub use self::duo::Said;
+pub use self::duo::Seat;
+pub use self::duo::Standing;
 pub use self::follower::Archived;
 pub use self::follower::Foreign;
 pub use self::machine::Event;

@@ -19,7 +19,7 @@ impl Machine {
     pub(super) fn step(&mut self, input: Input) {
         let now = self.now();
         if let Some(running) = &mut self.running {
-            running.engine.step(now, input);
+            running.member.step(now, input);
         }
         self.settle();
     }
@@ -93,17 +93,17 @@ impl Machine {
 
     pub fn wants_input(&self, link: u64) -> bool {
         let core = self.core();
-        core.is_some_and(|core| core.wants_input(LinkId(link)))
+        !self.is_full() && core.is_some_and(|core| core.wants_input(LinkId(link)))
     }
 
     /// Whether the log may soon refuse for want of space.
     pub fn is_short(&self) -> bool {
-        let log = self.running.as_ref().map(|running| &running.engine.log);
+        let log = self.running.as_ref().map(|running| &running.member.engine.log);
         log.is_some_and(|log| log.credit() < 150_000)
     }
 
     pub(super) fn core(&self) -> Option<&Core> {
-        self.running.as_ref().map(|running| &running.engine.core)
+        self.running.as_ref().map(|running| &running.member.engine.core)
     }
 
     /// What the link has to send, and whether there is more.
@@ -112,7 +112,7 @@ impl Machine {
         let Some(running) = &mut self.running else {
             return (out, false);
         };
-        let more = running.engine.write(LinkId(link), &mut out, budget);
+        let more = running.member.engine.write(LinkId(link), &mut out, budget);
         self.settle();
         (out, more)
     }

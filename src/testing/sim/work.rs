@@ -9,6 +9,7 @@ use crate::log::Failure;
 use crate::log::Request;
 use crate::model::position::Position;
 use crate::store::StoreError;
+use crate::testing::sim::duo::Part;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::machine::Mutation;
 use crate::testing::sim::sequencer::Peer;
@@ -19,6 +20,8 @@ pub(super) struct Work {
     /// The log's request; at most one.
     log: Option<LogWork>,
     jobs: Vec<Job>,
+    /// Bytes of the log that the link wants.
+    pub(super) read: Option<Part>,
     /// The newest entry given to the log, for a mistake made with it.
     appended: Position,
 }
@@ -38,6 +41,7 @@ enum Job {
 enum Choice {
     Log,
     Job(usize),
+    Read,
     Peer(usize),
 }
 
@@ -48,7 +52,10 @@ impl Machine {
             return 0;
         };
         let peer = self.peer.as_ref().map_or(0, Peer::work_count);
-        usize::from(running.work.log.is_some()) + running.work.jobs.len() + peer
+        usize::from(running.work.log.is_some())
+            + running.work.jobs.len()
+            + usize::from(running.work.read.is_some())
+            + peer
     }
 
     /// Lets one of them happen.
@@ -64,12 +71,15 @@ impl Machine {
             Choice::Log
         } else if index < logs + jobs {
             Choice::Job(index - logs)
+        } else if running.work.read.is_some() {
+            Choice::Read
         } else {
             Choice::Peer(index - logs - jobs)
         };
         match choice {
             Choice::Log => self.work_log(),
             Choice::Job(job) => self.work_job(job),
+            Choice::Read => self.work_read(),
             Choice::Peer(work) => self.work_peer(work),
         }
         let stall_ms = self.model.take_stall_ms();
@@ -98,7 +108,7 @@ impl Machine {
                 }
             }
             Some(LogWork::Done(result)) => {
-                running.engine.handle_disk(now, result);
+                running.member.handle_disk(now, result);
                 if self.mutation == Some(Mutation::DeliverBeforeCommit) {
                     self.believe_all();
                 }
@@ -212,26 +222,29 @@ impl Machine {
         let Some(running) = &mut self.running else {
             return;
         };
-        if running.engine.failed().is_some() {
+        if running.member.engine.failed().is_some() {
             // The process ends itself rather than say what it does not know.
             self.kill();
             return;
         }
         if running.work.log.is_none() {
-            running.work.log = running.engine.poll_disk().map(LogWork::Asked);
+            running.work.log = running.member.engine.poll_disk().map(LogWork::Asked);
         }
     }
 
     fn next_output(&mut self) -> Option<Output> {
+        if self.options.seat.is_some() {
+            return self.next_member_output();
+        }
         let running = self.running.as_mut()?;
         if !matches!(
             self.mutation,
             Some(Mutation::DropEntry | Mutation::AckBeforeSync | Mutation::DeliverBeforeCommit)
         ) {
-            return running.engine.poll_output();
+            return running.member.engine.poll_output();
         }
-        let Some(output) = running.engine.core.poll_output() else {
-            return running.engine.poll_output();
+        let Some(output) = running.member.engine.core.poll_output() else {
+            return running.member.engine.poll_output();
         };
         let Output::Append {
             index,
@@ -243,7 +256,7 @@ impl Machine {
         };
         running.work.appended = *position;
         if self.mutation != Some(Mutation::DropEntry) || !self.rng.one_in(8) {
-            let appended = running.engine.append_own(*index, *position, bytes);
+            let appended = running.member.engine.append_own(*index, *position, bytes);
             debug_assert!(appended.is_ok(), "the log refuses what it promised to take");
         }
         if self.mutation == Some(Mutation::AckBeforeSync) {
@@ -257,7 +270,7 @@ impl Machine {
         let now = self.now();
         if let Some(running) = &mut self.running {
             let upto = running.work.appended;
-            running.engine.core.step(now, Input::Durable { upto });
+            running.member.engine.core.step(now, Input::Durable { upto });
         }
     }
 }

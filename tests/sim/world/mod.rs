@@ -89,6 +89,7 @@ impl World {
             segments_max: if plan.is_follower { 64 } else { 16 },
             untaken_max: 4_096,
             is_follower: plan.is_follower,
+            seat: None,
             has_tables: seed.is_multiple_of(4),
         };
         let mut devices = Vec::new();

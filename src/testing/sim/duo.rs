@@ -1,0 +1,305 @@
+//! One of two boards: what its link says and hears, and what it knows of its log at a start.
+
+use crate::core::Output;
+use crate::core::boot::Boot;
+use crate::core::engine::Engine;
+use crate::log::Log;
+use crate::log::SegmentId;
+use crate::log::read::ReadStep;
+use crate::log::read::Reader;
+use crate::mirror::Input;
+use crate::mirror::Mirror;
+use crate::mirror::Notice;
+use crate::mirror::Settings;
+use crate::mirror::Start;
+use crate::mirror::State;
+use crate::mirror::member;
+use crate::mirror::member::Member;
+use crate::model::codec::from_bytes;
+use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
+use crate::model::position::Position;
+use crate::model::vector::Vector;
+use crate::store::disk::log::LogFiles;
+use crate::testing::sim::machine::Machine;
+
+const PAIR: u128 = 0x7a1;
+const BOOT_WAIT_MS: u64 = 5_000;
+/// What is kept for the other board: more than a run writes.
+const KEPT_BYTES_MAX: u64 = 1 << 40;
+
+/// Which of two boards.
+#[derive(Clone, Copy, Debug)]
+pub struct Seat {
+    /// 0 listens, 1 connects.
+    pub node: u8,
+    /// It was never part of a pair: its mark is on the disk.
+    pub is_joining: bool,
+}
+
+/// What a board wants from the network.
+#[derive(Clone, Debug)]
+pub enum Said {
+    Dial,
+    Bytes { wire: u64, bytes: Vec<u8> },
+    Close { wire: u64 },
+}
+
+/// What the network brings.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    Connected { wire: u64 },
+    NotConnected,
+    Bytes { wire: u64, bytes: Vec<u8> },
+    Closed { wire: u64 },
+}
+
+/// What a board is to its users.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    Down,
+    /// Serves nobody.
+    Waiting,
+    Alone,
+    Paired {
+        leads: bool,
+    },
+}
+
+/// A part of the log's files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    segment: SegmentId,
+    offset: u64,
+    bytes: usize,
+}
+
+/// What the link begins with.
+pub(super) struct Known {
+    mode: Mode,
+    vector: Vector,
+    parents: Vector,
+    trimmed: Vector,
+    oldest: u64,
+    stamp: crate::model::position::Hlc,
+    durable: u64,
+}
+
+impl Machine {
+    pub(super) fn node(&self) -> u8 {
+        self.options.seat.map_or(0, |seat| seat.node)
+    }
+
+    /// What the log says of itself when everything found in it is on the disk.
+    pub(super) fn known(
+        &self,
+        known: &[EpochRecord],
+        boot: &Boot,
+        files: &mut LogFiles,
+        log: &Log,
+    ) -> Result<Known, String> {
+        let fresh = boot.fresh_epochs.iter().map(|(_, record)| record);
+        let newest = fresh.clone().next_back();
+        let newest = newest.or_else(|| known.iter().max_by_key(|record| record.epoch));
+        let parents = known.iter().chain(fresh);
+        let parents = parents.flat_map(|record| record.parents.iter().copied());
+        let oldest = log.oldest();
+        Ok(Known {
+            mode: newest.map_or(Mode::Single, |record| record.mode),
+            vector: boot.reach.clone(),
+            parents: parents.collect(),
+            trimmed: trimmed(&boot.reach, files, log)?,
+            oldest,
+            stamp: boot.stamp,
+            durable: log.durable(),
+        })
+    }
+
+    pub(super) fn member(&self, mut engine: Engine, known: Known, salt: u32) -> Member {
+        let now = self.now();
+        let seat = self.options.seat;
+        let trimmed = known.trimmed.clone();
+        let start = Start {
+            node: self.node(),
+            pair: PAIR,
+            salt,
+            joining: seat.is_some_and(|seat| seat.is_joining),
+            mode: known.mode,
+            vector: known.vector,
+            parents: known.parents,
+            stamp: known.stamp,
+            durable: known.durable,
+            trimmed: known.trimmed,
+            oldest: known.oldest,
+        };
+        let settings = Settings {
+            boot_wait_ms: BOOT_WAIT_MS,
+            dials: self.node() == 1,
+            mistake: None,
+        };
+        let has = crate::model::position::Index(known.oldest.saturating_sub(1));
+        engine.keep_for_peer(has, KEPT_BYTES_MAX);
+        let mirror = Mirror::new(start, settings, now.monotonic);
+        Member::paired(engine, mirror, trimmed, now)
+    }
+
+    /// The network brings something.
+    pub fn hear(&mut self, heard: Heard) {
+        let now = self.now();
+        let input = match heard {
+            Heard::Connected { wire } => Input::Connected { wire },
+            Heard::NotConnected => Input::NotConnected,
+            Heard::Bytes { wire, bytes } => Input::Received { wire, bytes },
+            Heard::Closed { wire } => Input::Closed { wire },
+        };
+        if let Some(running) = &mut self.running {
+            running.member.hear(now, input);
+        }
+        self.settle();
+    }
+
+    pub fn poll_said(&mut self) -> Option<Said> {
+        self.said.pop_front()
+    }
+
+    /// When the link goes on by itself.
+    pub fn wake_at(&self) -> Option<u64> {
+        let at = self.running.as_ref()?.member.wake_at();
+        at.map(|at| at.0)
+    }
+
+    pub fn standing(&self) -> Standing {
+        let Some(running) = &self.running else {
+            return Standing::Down;
+        };
+        let Some(mirror) = running.member.mirror() else {
+            return Standing::Alone;
+        };
+        match mirror.status().state {
+            State::Paired { leads } => Standing::Paired { leads },
+            _ if running.member.serves() => Standing::Alone,
+            _ => Standing::Waiting,
+        }
+    }
+
+    /// For whoever reads a failure.
+    pub fn status(&self) -> String {
+        let mirror = self.running.as_ref().and_then(|one| one.member.mirror());
+        mirror.map_or(String::new(), |mirror| format!("{:?}", mirror.status()))
+    }
+
+    /// The other board takes no more: clients are not read.
+    pub(super) fn is_full(&self) -> bool {
+        let mirror = self.running.as_ref().and_then(|one| one.member.mirror());
+        mirror.is_some_and(Mirror::is_full)
+    }
+
+    /// Nothing waits in the core or for the disk.
+    pub fn is_settled(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_none_or(|running| running.member.engine.is_settled())
+    }
+
+    pub(super) fn work_read(&mut self) {
+        let now = self.now();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let Some(part) = running.work.read.take() else {
+            return;
+        };
+        match running.files.read(part.segment, part.offset, part.bytes) {
+            Ok(bytes) => {
+                running.member.handle_read(now, bytes);
+                self.settle();
+            }
+            Err(_) => self.kill(),
+        }
+    }
+
+    /// What the core wants; what the link wants goes to the network.
+    pub(super) fn next_member_output(&mut self) -> Option<Output> {
+        loop {
+            let running = self.running.as_mut()?;
+            match running.member.poll_output()? {
+                member::Output::Core(output) => return Some(output),
+                member::Output::Dial => self.said.push_back(Said::Dial),
+                member::Output::Send { wire, bytes } => {
+                    self.said.push_back(Said::Bytes { wire, bytes });
+                }
+                member::Output::Close { wire } => self.said.push_back(Said::Close { wire }),
+                member::Output::Read {
+                    segment,
+                    offset,
+                    bytes,
+                } => {
+                    running.work.read = Some(Part {
+                        segment,
+                        offset,
+                        bytes,
+                    });
+                }
+                member::Output::Joined => {
+                    if let Some(seat) = &mut self.options.seat {
+                        seat.is_joining = false;
+                    }
+                }
+                member::Output::Notice(notice) => self.note_notice(&notice),
+            }
+        }
+    }
+
+    fn note_notice(&mut self, notice: &Notice) {
+        self.notices.push(format!("{notice:?}"));
+    }
+
+    /// What the link told its operator since this was asked last.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+}
+
+/// What the log held before the oldest record that can be read back.
+fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, String> {
+    let mut first: std::collections::BTreeMap<_, u64> = std::collections::BTreeMap::new();
+    let mut reader = Reader::new(log.oldest());
+    loop {
+        match reader.poll_output(log, 1 << 16) {
+            ReadStep::Read {
+                segment,
+                offset,
+                bytes,
+            } => {
+                let bytes = files.read(segment, offset, bytes);
+                reader.handle_read(bytes.map_err(|error| format!("read: {error:?}"))?);
+            }
+            ReadStep::Records(records) if records.is_empty() => break,
+            ReadStep::Records(records) => {
+                for record in records {
+                    let position = match record.kind {
+                        crate::log::Kind::Entry => {
+                            let entry = Entry::decode(&record.bytes);
+                            entry.map_err(|error| format!("{error:?}"))?.position
+                        }
+                        crate::log::Kind::Epoch => {
+                            let record = from_bytes::<EpochRecord>(&record.bytes);
+                            let record = record.map_err(|error| format!("{error:?}"))?;
+                            Position::new(record.epoch, 0, 0)
+                        }
+                    };
+                    first.entry(position.epoch()).or_insert(position.seq());
+                }
+            }
+            ReadStep::Trimmed { .. } | ReadStep::Damaged { .. } => {
+                return Err("the log cannot be read back".to_owned());
+            }
+        }
+    }
+    let before = reach.iter().filter_map(|end| match first.get(&end.epoch()) {
+        None => Some(end),
+        Some(0) => None,
+        Some(seq) => Some(Position::new(end.epoch(), seq.saturating_sub(1), 0)),
+    });
+    Ok(before.collect())
+}

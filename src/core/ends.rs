@@ -195,6 +195,20 @@ impl Core {
         }
     }
 
+    /// The other node hands over. What a device here has taken meanwhile it cannot know.
+    pub(super) fn take_handed(&mut self, id: SessionId, positions: &[Position]) {
+        let Some(account) = self.sessions.get(&id).map(|one| one.jid.bare()) else {
+            return;
+        };
+        let record = self.states.delivered.accounts.get(&account);
+        let untaken = record.map(|record| Arc::clone(&record.untaken));
+        for position in untaken.iter().flat_map(|untaken| untaken.iter()) {
+            if positions.contains(position) && !self.taken.has(&account, *position) {
+                self.push_late(id, *position);
+            }
+        }
+    }
+
     /// It comes behind what was numbered later, and says so.
     pub(super) fn push_late(&mut self, id: SessionId, position: Position) {
         let how = How::Late;

@@ -236,11 +236,7 @@ impl Core {
             } => self.drop_session(*session),
             Op::Soft {
                 op: Soft::Handed { session, positions },
-            } => {
-                for position in positions {
-                    self.push_late(*session, *position);
-                }
-            }
+            } => self.take_handed(*session, positions),
             Op::Soft { .. } | Op::Durable { .. } => {}
         }
     }

@@ -25,6 +25,7 @@ use meerkat::testing::sim::Mutation;
 
 use world::Plan;
 use world::Report;
+use world::Trouble;
 use world::World;
 
 /// Seeds of a run in CI: with all else here, three minutes of one core.
@@ -37,9 +38,11 @@ const MUTANT_SEEDS_MAX: u64 = 200;
 const PLAN: Plan = Plan {
     steps: STEPS,
     is_follower: false,
+    duo: None,
     mutation: None,
     is_blind: false,
     dies_after: None,
+    is_gentle: false,
 };
 
 fn setting(name: &str) -> Option<u64> {
@@ -94,6 +97,16 @@ fn a_follower_keeps_the_same_promises() {
         ..PLAN
     };
     run_many("a_follower_keeps_the_same_promises", &plan);
+}
+
+#[test]
+fn two_boards_without_trouble_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble::NONE),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_without_trouble_hold_the_same", &plan);
 }
 
 #[test]

@@ -254,6 +254,13 @@ impl Machine {
         self.notices.push(format!("{notice:?}"));
     }
 
+    /// What the tables hold, after [`Machine::archive`]: equal where they are equal.
+    pub fn digest(&self) -> Result<String, String> {
+        self.shelf
+            .digest()
+            .map_err(|error| format!("tables: {error:?}"))
+    }
+
     /// What the link told its operator since this was asked last.
     pub fn take_notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
@@ -296,10 +303,12 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
             }
         }
     }
-    let before = reach.iter().filter_map(|end| match first.get(&end.epoch()) {
-        None => Some(end),
-        Some(0) => None,
-        Some(seq) => Some(Position::new(end.epoch(), seq.saturating_sub(1), 0)),
-    });
+    let before = reach
+        .iter()
+        .filter_map(|end| match first.get(&end.epoch()) {
+            None => Some(end),
+            Some(0) => None,
+            Some(seq) => Some(Position::new(end.epoch(), seq.saturating_sub(1), 0)),
+        });
     Ok(before.collect())
 }

@@ -128,7 +128,12 @@ impl Machine {
         let mut files = LogFiles::new(self.model.disk());
         let applied_to = self.shelf.applied_to().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
-        let mut boot = Boot::new(self.node(), &self.shelf.epochs().map_err(wrong)?, reach, applied_to);
+        let mut boot = Boot::new(
+            self.node(),
+            &self.shelf.epochs().map_err(wrong)?,
+            reach,
+            applied_to,
+        );
         let mut unreadable = None;
         files
             .recover(applied_to.0, 1, &mut |record| {

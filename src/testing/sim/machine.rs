@@ -275,7 +275,11 @@ impl Machine {
         let mut boot = Boot::new(self.node(), &known, reach, applied_to);
         let mut unreadable = None;
         // The other board may lack any of it.
-        let keep_from = if self.options.seat.is_some() { 0 } else { applied_to.0 };
+        let keep_from = if self.options.seat.is_some() {
+            0
+        } else {
+            applied_to.0
+        };
         let recovered = files
             .recover_keeping(applied_to.0, (keep_from, self.rng.next()), &mut |record| {
                 let read = boot.read(Index(record.position), record.kind, record.bytes);

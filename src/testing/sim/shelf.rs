@@ -150,6 +150,14 @@ impl Shelf {
         self.store()?.checkpoint(entries, epochs, upto)
     }
 
+    /// Equal where the tables are equal.
+    pub(super) fn digest(&self) -> Result<String, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.digest()),
+            Self::Real(_) => Ok(format!("{:x?}", self.store()?.digest()?)),
+        }
+    }
+
     /// What the log has beyond the tables goes into them.
     pub(super) fn catch_up(&mut self, boot: &Boot) -> Result<(), StoreError> {
         let epochs = boot.fresh_epochs.iter();

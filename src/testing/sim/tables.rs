@@ -69,6 +69,11 @@ impl Tables {
         &self.epochs
     }
 
+    /// Everything that holds, as text.
+    pub(crate) fn digest(&self) -> String {
+        format!("{:?} {:?} {:?}", self.records, self.messages, self.reach)
+    }
+
     /// One checkpoint.
     pub(crate) fn apply(
         &mut self,

@@ -98,12 +98,17 @@ impl Machine {
 
     /// Whether the log may soon refuse for want of space.
     pub fn is_short(&self) -> bool {
-        let log = self.running.as_ref().map(|running| &running.member.engine.log);
+        let log = self
+            .running
+            .as_ref()
+            .map(|running| &running.member.engine.log);
         log.is_some_and(|log| log.credit() < 150_000)
     }
 
     pub(super) fn core(&self) -> Option<&Core> {
-        self.running.as_ref().map(|running| &running.member.engine.core)
+        self.running
+            .as_ref()
+            .map(|running| &running.member.engine.core)
     }
 
     /// What the link has to send, and whether there is more.

@@ -270,7 +270,11 @@ impl Machine {
         let now = self.now();
         if let Some(running) = &mut self.running {
             let upto = running.work.appended;
-            running.member.engine.core.step(now, Input::Durable { upto });
+            running
+                .member
+                .engine
+                .core
+                .step(now, Input::Durable { upto });
         }
     }
 }

@@ -44,14 +44,18 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, index: usize) {
+        let Some(board) = self.board_for(index) else {
+            return;
+        };
         let id = self.next_link;
         self.next_link += 1;
         let device = &mut self.devices[index];
         let hello = device.hello();
         device.link = Some(id);
-        self.note(|| format!("link {id}: {index} says {hello:?}"));
+        self.note(|| format!("link {id}: {index} says {hello:?} to {board}"));
         let link = Link {
             device: index,
+            board,
             up: VecDeque::from([hello]),
             down: VecDeque::new(),
             is_ready: false,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use meerkat::testing::sim::Faults;
 use meerkat::testing::sim::Foreign;
+use meerkat::testing::sim::Machine;
 
 use crate::client::Kind;
 use crate::client::State;
@@ -21,19 +22,24 @@ impl World {
         self.note(|| "calm".to_owned());
         self.is_calm = true;
         self.faults = Faults::default();
-        self.machine.set_faults(self.faults);
+        for machine in &mut self.machines {
+            machine.set_faults(self.faults);
+        }
+        self.mend();
         if self.is_follower {
             for name in NAMES {
-                self.machine.foreign(&Foreign::SetEnabled {
+                self.machines[0].foreign(&Foreign::SetEnabled {
                     account: format!("{name}@{DOMAIN}"),
                     is_enabled: true,
                 });
             }
         }
         for round in 0..CALM_STEPS_MAX {
-            if !self.machine.is_up() {
-                self.lose_links();
-                self.boot()?;
+            for board in 0..self.machines.len() {
+                if !self.machines[board].is_up() {
+                    self.lose_links(board);
+                    self.boot(board)?;
+                }
             }
             match self.rng.below(6) {
                 0 => self.act(),
@@ -41,8 +47,9 @@ impl World {
                 2 => self.go_out(),
                 3 => self.go_down()?,
                 4 => self.go_work(),
-                _ => self.machine.pass_ms(40),
+                _ => self.pass_ms(40),
             }
+            self.step_between()?;
             self.take_events();
             if round.is_multiple_of(64) && self.is_quiet() {
                 if self.is_reading {
@@ -72,11 +79,15 @@ impl World {
         let links = self.links.values().all(|link| {
             !link.is_cut && !link.is_ready && link.up.is_empty() && link.down.is_empty()
         });
-        devices && links && self.machine.work_count() == 0
+        devices && links && self.work_count() == 0 && self.is_level()
+    }
+
+    fn work_count(&self) -> usize {
+        self.machines.iter().map(Machine::work_count).sum()
     }
 
     fn unrest(&self) -> String {
-        let mut text = format!("{} things to do;", self.machine.work_count());
+        let mut text = format!("{} things to do;", self.work_count());
         for (index, device) in self.devices.iter().enumerate() {
             let unacked = device.stream.as_ref().map_or(0, |one| one.unacked.len());
             text += &format!(
@@ -96,6 +107,9 @@ impl World {
                 link.is_cut
             );
         }
+        for machine in &self.machines {
+            text += &machine.status();
+        }
         text
     }
 
@@ -112,11 +126,16 @@ impl World {
                 inside.insert((index, device.session), from);
             }
         }
-        self.machine.kill();
-        let archive = self.machine.archive()?;
+        let mut archives = Vec::new();
+        for machine in &mut self.machines {
+            machine.kill();
+            archives.push(machine.archive()?);
+        }
+        self.check_equal(&archives)?;
+        let archive = archives.swap_remove(0);
         let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
         self.checker.check_room(&room, &inside, &alive)?;
-        let states = self.machine.account_states();
+        let states = self.machines[0].account_states();
         for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
             self.checker.may_lose(&device.account);
         }
@@ -127,9 +146,9 @@ impl World {
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
         self.checker
-            .check_sets(|account, name| self.machine.private(account, name))?;
+            .check_sets(|account, name| self.machines[0].private(account, name))?;
         Ok(Report {
-            boots: self.machine.boots(),
+            boots: self.machines.iter().map(Machine::boots).sum(),
             acked: self.checker.acked,
             shown: self.checker.shown,
         })

@@ -2,6 +2,7 @@
 
 mod act;
 mod calm;
+mod duo;
 mod senses;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ use crate::client::Device;
 use crate::client::Down;
 use crate::client::Kind;
 use crate::client::Up;
+use crate::world::duo::Net;
+use crate::world::duo::seats;
+
+pub(crate) use crate::world::duo::Trouble;
 
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
 const DOMAIN: &str = "sim.example";
@@ -29,11 +34,15 @@ const DOMAIN: &str = "sim.example";
 pub(crate) struct Plan {
     pub(crate) steps: u64,
     pub(crate) is_follower: bool,
+    /// Two boards, and what may go wrong between them.
+    pub(crate) duo: Option<Trouble>,
     pub(crate) mutation: Option<Mutation>,
     /// The checker does not look at the disk: it knows what the clients know, and what is there at the end.
     pub(crate) is_blind: bool,
     /// The process dies in the call to the disk after so many, and nothing else goes wrong.
     pub(crate) dies_after: Option<u64>,
+    /// No process dies, no power goes, no disk fails.
+    pub(crate) is_gentle: bool,
 }
 
 /// What a run came to.
@@ -47,6 +56,7 @@ pub(crate) struct Report {
 /// A connection.
 struct Link {
     device: usize,
+    board: usize,
     up: VecDeque<Up>,
     down: VecDeque<Down>,
     is_ready: bool,
@@ -57,7 +67,8 @@ struct Link {
 }
 
 pub(crate) struct World {
-    machine: Machine,
+    machines: Vec<Machine>,
+    net: Option<Net>,
     rng: Rng,
     mutation: Option<Mutation>,
     devices: Vec<Device>,
@@ -92,6 +103,7 @@ impl World {
             seat: None,
             has_tables: seed.is_multiple_of(4),
         };
+        let options = seats(options, plan);
         let mut devices = Vec::new();
         for name in NAMES {
             for resource in ["phone", "desk"].iter().take(1 + rng.index(2)) {
@@ -108,18 +120,23 @@ impl World {
                 devices.push(device);
             }
         }
-        let is_hard = rng.one_in(3);
+        let is_hard = rng.one_in(3) && !plan.is_gentle;
         let faults = Faults {
             read_error: if is_hard { 400 } else { 0 },
             write_error: if is_hard { 300 } else { 0 },
             sync_error: if is_hard { 200 } else { 0 },
-            stall: 40,
+            stall: if plan.is_gentle { 0 } else { 40 },
             write_through: 1 + rng.below(8),
             is_garbling: rng.one_in(3),
-            capacity: (!plan.is_follower && rng.one_in(6)).then(|| 700_000 + rng.below(1_000_000)),
+            capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
+                .then(|| 700_000 + rng.below(1_000_000)),
         };
         Self {
-            machine: Machine::new(seed, options, plan.mutation),
+            machines: (0..)
+                .zip(options)
+                .map(|(n, options)| Machine::new(seed + n * 0x5eed, options, plan.mutation))
+                .collect(),
+            net: plan.duo.map(|trouble| Net::new(seed, trouble)),
             rng,
             mutation: plan.mutation,
             devices,
@@ -132,8 +149,8 @@ impl World {
             is_reading: false,
             is_follower: plan.is_follower,
             is_blind: plan.is_blind,
-            is_gentle: plan.dies_after.is_some(),
-            may_refuse: plan.is_follower,
+            is_gentle: plan.is_gentle || plan.dies_after.is_some(),
+            may_refuse: plan.is_follower || plan.duo.is_some(),
             trace: VecDeque::new(),
             traces,
         }
@@ -141,17 +158,21 @@ impl World {
 
     /// The whole run; an error is a broken promise.
     pub(crate) fn run(&mut self, plan: &Plan) -> Result<Report, String> {
-        self.machine.set_faults(Faults {
-            write_through: self.faults.write_through,
-            capacity: self.faults.capacity,
-            ..Faults::default()
-        });
-        self.boot()?;
-        if let Some(calls) = plan.dies_after {
-            self.faults = Faults::default();
-            self.machine.die_after(calls);
+        for board in 0..self.machines.len() {
+            self.machines[board].set_faults(Faults {
+                write_through: self.faults.write_through,
+                capacity: self.faults.capacity,
+                ..Faults::default()
+            });
+            self.boot(board)?;
         }
-        self.machine.set_faults(self.faults);
+        for machine in &mut self.machines {
+            if let Some(calls) = plan.dies_after {
+                self.faults = Faults::default();
+                machine.die_after(calls);
+            }
+            machine.set_faults(self.faults);
+        }
         for _ in 0..plan.steps {
             self.step()?;
         }
@@ -166,19 +187,20 @@ impl World {
     fn note(&mut self, line: impl FnOnce() -> String) {
         if self.traces {
             self.trace
-                .push_back(format!("{:>8} ms  {}", self.machine.now_ms(), line()));
+                .push_back(format!("{:>8} ms  {}", self.machines[0].now_ms(), line()));
         }
     }
 
     fn step(&mut self) -> Result<(), String> {
-        self.may_refuse |= self.machine.is_short();
-        if !self.machine.is_up() {
-            self.lose_links();
+        let board = self.any_board();
+        self.may_refuse |= self.machines[board].is_short();
+        if !self.machines[board].is_up() {
+            self.lose_links(board);
             if self.rng.one_in(5) {
-                self.machine.set_faults(self.faults);
-                self.boot()?;
+                self.machines[board].set_faults(self.faults);
+                self.boot(board)?;
             }
-            return Ok(());
+            return self.step_between();
         }
         match self.rng.below(1_000) {
             0..220 => self.act(),
@@ -188,29 +210,38 @@ impl World {
             760..930 => self.go_work(),
             930..970 => {
                 let ms = 1 + self.rng.below(60);
-                self.machine.pass_ms(ms);
+                self.pass_ms(ms);
             }
             970..973 => {
                 let ms = [1_000, 31_000, 70_000, 310_000][self.rng.index(4)];
                 self.note(|| format!("{ms} ms pass"));
-                self.machine.pass_ms(ms);
+                self.pass_ms(ms);
             }
             973..985 => self.cut_one(),
             985..997 => self.happen_elsewhere(),
             _ if self.is_gentle => {}
-            _ => self.crash(),
+            _ => self.crash(board),
         }
+        self.step_between()?;
         self.take_events();
         Ok(())
     }
 
-    fn boot(&mut self) -> Result<(), String> {
-        let booted = self.machine.boot();
-        self.note(|| format!("boot: {booted:?}"));
+    /// One of the boards, if there is more than one.
+    fn any_board(&mut self) -> usize {
+        match self.machines.len() {
+            0 | 1 => 0,
+            count => self.rng.index(count),
+        }
+    }
+
+    fn boot(&mut self, board: usize) -> Result<(), String> {
+        let booted = self.machines[board].boot();
+        self.note(|| format!("boot {board}: {booted:?}"));
         if let Err(error) = booted {
             if error.contains("no room") && self.faults.capacity.take().is_some() {
                 // Somebody makes room.
-                self.machine.set_faults(self.faults);
+                self.machines[board].set_faults(self.faults);
                 return Ok(());
             }
             let is_fault = error.contains("Disk(")
@@ -219,28 +250,31 @@ impl World {
             if self.is_calm || !is_fault {
                 return Err(format!("the server does not start: {error}"));
             }
-            self.machine.kill();
+            self.machines[board].kill();
         }
         Ok(())
     }
 
-    fn crash(&mut self) {
+    fn crash(&mut self, board: usize) {
         match self.rng.below(3) {
             0 => {
-                self.note(|| "killed".to_owned());
-                self.machine.kill();
+                self.note(|| format!("board {board} is killed"));
+                self.machines[board].kill();
             }
             1 => {
-                self.note(|| "power cut".to_owned());
-                self.machine.cut_power();
+                self.note(|| format!("board {board}: power cut"));
+                self.machines[board].cut_power();
             }
-            _ => self.machine.die_after(self.rng.below(20)),
+            _ => self.machines[board].die_after(self.rng.below(20)),
         }
     }
 
     /// The server is gone, and so are all connections to it.
-    fn lose_links(&mut self) {
-        for (_, link) in std::mem::take(&mut self.links) {
+    fn lose_links(&mut self, board: usize) {
+        self.lose_wire(board);
+        let lost = self.links.extract_if(.., |_, link| link.board == board);
+        let lost: Vec<(u64, Link)> = lost.collect();
+        for (_, link) in lost {
             let device = &mut self.devices[link.device];
             if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
                 self.checker.may_lose_direct(&device.account);
@@ -266,13 +300,14 @@ impl World {
         let Some(link) = self.links.get_mut(&id) else {
             return Ok(());
         };
+        let machine = &mut self.machines[link.board];
         if link.is_cut {
+            machine.closed(id, false);
             self.links.remove(&id);
             self.note(|| format!("link {id}: the server sees it closed"));
-            self.machine.closed(id, false);
             return Ok(());
         }
-        if !self.machine.wants_input(id) {
+        if !machine.wants_input(id) {
             return Ok(());
         }
         let Some(up) = link.up.pop_front() else {
@@ -286,14 +321,16 @@ impl World {
         if let Up::Enable = &up {
             link.taken = 0;
         }
+        let board = link.board;
         self.note(|| format!("link {id}: in {up:?}"));
+        let machine = &mut self.machines[board];
         match up {
-            Up::Bind => self.machine.bind(id, &account, &resource),
-            Up::Resume { id: session, h } => self.machine.resume(id, &account, &session, h),
-            Up::Enable => self.machine.enable(id),
-            Up::Stanza { text } => self.machine.stanza(id, &text)?,
-            Up::Ack { h } => self.machine.ack(id, h),
-            Up::AskAck => self.machine.ask_ack(id),
+            Up::Bind => machine.bind(id, &account, &resource),
+            Up::Resume { id: session, h } => machine.resume(id, &account, &session, h),
+            Up::Enable => machine.enable(id),
+            Up::Stanza { text } => machine.stanza(id, &text)?,
+            Up::Ack { h } => machine.ack(id, h),
+            Up::AskAck => machine.ask_ack(id),
         }
         Ok(())
     }
@@ -311,8 +348,8 @@ impl World {
         }
         let id = ready[self.rng.index(ready.len())];
         let budget = if self.rng.one_in(2) { 300 } else { 5_000 };
-        let (bytes, more) = self.machine.write(id, budget);
         if let Some(link) = self.links.get_mut(&id) {
+            let (bytes, more) = self.machines[link.board].write(id, budget);
             link.is_ready = more;
             if !bytes.is_empty() {
                 link.down.push_back(Down::Bytes(bytes));
@@ -321,7 +358,13 @@ impl World {
     }
 
     fn take_events(&mut self) {
-        while let Some(event) = self.machine.poll_event() {
+        for board in 0..self.machines.len() {
+            self.take_events_of(board);
+        }
+    }
+
+    fn take_events_of(&mut self, board: usize) {
+        while let Some(event) = self.machines[board].poll_event() {
             self.note(|| format!("{event:?}"));
             let (id, down) = match event {
                 Event::Ready { link } => {
@@ -347,10 +390,11 @@ impl World {
     }
 
     fn go_work(&mut self) {
-        let count = self.machine.work_count();
+        let board = self.any_board();
+        let count = self.machines[board].work_count();
         if count > 0 {
             let index = self.rng.index(count);
-            self.machine.work(index);
+            self.machines[board].work(index);
         }
     }
 
@@ -373,18 +417,19 @@ impl World {
             let left = self.rng.index(link.up.len() + 1);
             link.up.truncate(left);
             let last: Vec<Up> = link.up.drain(..).collect();
-            if self.machine.wants_input(id) {
-                self.arrive_late(id, last);
+            let board = link.board;
+            if self.machines[board].wants_input(id) {
+                self.arrive_late(board, id, last);
             }
         }
     }
 
     /// Read by the server before it sees that nobody will read the answer.
-    fn arrive_late(&mut self, id: u64, last: Vec<Up>) {
+    fn arrive_late(&mut self, board: usize, id: u64, last: Vec<Up>) {
         for up in last {
             match up {
                 Up::Stanza { text } => {
-                    let taken = self.machine.stanza(id, &text);
+                    let taken = self.machines[board].stanza(id, &text);
                     debug_assert!(taken.is_ok(), "{text}");
                 }
                 Up::AskAck => {}
@@ -432,7 +477,7 @@ impl World {
             },
         };
         self.note(|| format!("there: {foreign:?}"));
-        self.machine.foreign(&foreign);
+        self.machines[0].foreign(&foreign);
     }
 }
 

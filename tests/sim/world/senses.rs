@@ -81,13 +81,15 @@ impl World {
     }
 
     fn hang_up(&mut self, index: usize, id: u64) {
-        self.links.remove(&id);
+        let link = self.links.remove(&id);
         let device = &self.devices[index];
         if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
             self.checker.may_lose_direct(&device.account);
         }
         self.devices[index].handle_cut();
-        self.machine.closed(id, false);
+        if let Some(link) = link {
+            self.machines[link.board].closed(id, false);
+        }
     }
 
     pub(super) fn count(&mut self, index: usize, h: u32, may_go_back: bool) -> Result<(), String> {
@@ -108,7 +110,7 @@ impl World {
     }
 
     fn is_safe(&self, body: &str) -> bool {
-        self.is_blind || self.machine.is_durable(body)
+        self.is_blind || self.machines.iter().any(|one| one.is_durable(body))
     }
 
     pub(super) fn see(&mut self, index: usize, seen: Seen, taken: u32) -> Result<(), String> {

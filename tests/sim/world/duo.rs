@@ -1,0 +1,337 @@
+//! Two boards: the network between them, and what has to be the same on both at the end.
+
+use std::collections::VecDeque;
+
+use meerkat::testing::sim::Archived;
+use meerkat::testing::sim::Heard;
+use meerkat::testing::sim::Options;
+use meerkat::testing::sim::Rng;
+use meerkat::testing::sim::Said;
+use meerkat::testing::sim::Seat;
+use meerkat::testing::sim::Standing;
+
+use crate::world::Plan;
+use crate::world::World;
+
+/// What goes wrong between two boards: once in so many steps, never for 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trouble {
+    /// The connection breaks.
+    pub(crate) breaks: u64,
+    /// Nothing passes in one direction or in both, for a while.
+    pub(crate) cuts: u64,
+}
+
+impl Trouble {
+    pub(crate) const NONE: Self = Self { breaks: 0, cuts: 0 };
+}
+
+/// Time goes on in such steps while two boards talk.
+const SLICE_MS: u64 = 20;
+
+struct Packet {
+    at: u64,
+    wire: u64,
+    /// `None`: closed.
+    bytes: Option<Vec<u8>>,
+}
+
+/// Connections and what is under way on them; index: towards that board.
+pub(crate) struct Net {
+    rng: Rng,
+    trouble: Trouble,
+    now: u64,
+    queues: [VecDeque<Packet>; 2],
+    /// The connection that each end believes in.
+    ends: [Option<u64>; 2],
+    /// Nothing arrives at that board before.
+    cut_until: [u64; 2],
+    dial_at: Option<u64>,
+    count: u64,
+    pub(crate) connections: u64,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64, trouble: Trouble) -> Self {
+        Self {
+            rng: Rng::new(seed ^ 0x0e7),
+            trouble,
+            now: 0,
+            queues: [VecDeque::new(), VecDeque::new()],
+            ends: [None; 2],
+            cut_until: [0; 2],
+            dial_at: None,
+            count: 0,
+            connections: 0,
+        }
+    }
+
+    fn push(&mut self, to: usize, wire: u64, bytes: Option<Vec<u8>>) {
+        let slow = if self.rng.one_in(64) { 300 } else { 8 };
+        let last = self.queues[to].back().map_or(0, |packet| packet.at);
+        let at = last.max(self.now + 1 + self.rng.below(slow));
+        self.queues[to].push_back(Packet { at, wire, bytes });
+    }
+
+    /// This end is closed; the other hears of it, unless the power is gone.
+    fn close(&mut self, end: usize, is_told: bool) {
+        let Some(wire) = self.ends[end].take() else {
+            return;
+        };
+        self.queues[end].retain(|packet| packet.wire != wire);
+        let to = 1 - end;
+        // A reset overtakes and discards what was under way.
+        if self.rng.one_in(2) {
+            let keep = self.rng.index(self.queues[to].len() + 1);
+            self.queues[to].truncate(keep);
+        }
+        if is_told {
+            self.push(to, wire, None);
+        }
+    }
+
+    /// What arrives at this board now.
+    fn receive(&mut self, to: usize) -> Option<Heard> {
+        if self.cut_until[to] > self.now {
+            return None;
+        }
+        while self.queues[to]
+            .front()
+            .is_some_and(|one| one.at <= self.now)
+        {
+            let Packet { wire, bytes, .. } = self.queues[to].pop_front()?;
+            if self.ends[to] == Some(wire) {
+                let Some(bytes) = bytes else {
+                    self.ends[to] = None;
+                    return Some(Heard::Closed { wire });
+                };
+                return Some(Heard::Bytes { wire, bytes });
+            }
+            if self.ends[1 - to] == Some(wire) && bytes.is_some() {
+                self.push(1 - to, wire, None);
+            }
+        }
+        None
+    }
+}
+
+/// The boards of a plan: one, or two.
+pub(super) fn seats(options: Options, plan: &Plan) -> Vec<Options> {
+    if plan.duo.is_none() {
+        return vec![options];
+    }
+    let seat = |node| Options {
+        seat: Some(Seat {
+            node,
+            is_joining: node == 1,
+        }),
+        segments_max: 256,
+        ..options.clone()
+    };
+    vec![seat(0), seat(1)]
+}
+
+impl World {
+    /// Time passes for all.
+    pub(super) fn pass_ms(&mut self, ms: u64) {
+        if self.net.is_none() {
+            return self.machines[0].pass_ms(ms);
+        }
+        let mut left = ms;
+        while left > 0 {
+            let slice = left.min(SLICE_MS);
+            left -= slice;
+            for machine in &mut self.machines {
+                machine.pass_ms(slice);
+            }
+            // In a long while everything is done that can be.
+            for board in (0..2).filter(|_| ms > 100) {
+                for _ in 0..8 {
+                    if self.machines[board].work_count() > 0 {
+                        self.machines[board].work(0);
+                    }
+                }
+            }
+            self.go_between();
+        }
+    }
+
+    /// A board whose disk kept it waiting is not ahead of the other.
+    fn level_clocks(&mut self) {
+        let newest = self.machines.iter().map(|one| one.now_ms()).max();
+        let newest = newest.unwrap_or_default();
+        for machine in &mut self.machines {
+            let behind = newest - machine.now_ms();
+            if behind > 0 {
+                machine.pass_ms(behind);
+            }
+        }
+        if let Some(net) = &mut self.net {
+            net.now = newest;
+        }
+    }
+
+    /// Everything between the boards that is due, and sometimes trouble.
+    pub(super) fn step_between(&mut self) -> Result<(), String> {
+        if self.net.is_none() {
+            return Ok(());
+        }
+        self.make_trouble();
+        self.go_between();
+        Ok(())
+    }
+
+    fn go_between(&mut self) {
+        self.level_clocks();
+        for board in 0..2 {
+            self.take_said(board);
+        }
+        let Some(net) = &mut self.net else {
+            return;
+        };
+        if net.dial_at.is_some_and(|at| at <= net.now) {
+            net.dial_at = None;
+            self.dial();
+        }
+        for board in 0..2 {
+            while let Some(heard) = self.net.as_mut().and_then(|net| net.receive(board)) {
+                self.machines[board].hear(heard);
+                self.take_said(board);
+            }
+            if !self.machines[board].is_up() {
+                self.lose_wire(board);
+            }
+        }
+    }
+
+    fn take_said(&mut self, board: usize) {
+        while let Some(said) = self.machines[board].poll_said() {
+            let Some(net) = &mut self.net else {
+                return;
+            };
+            match said {
+                Said::Dial => net.dial_at = Some(net.now + 1 + net.rng.below(10)),
+                Said::Bytes { wire, bytes } if net.ends[board] == Some(wire) => {
+                    net.push(1 - board, wire, Some(bytes));
+                }
+                Said::Close { wire } if net.ends[board] == Some(wire) => net.close(board, true),
+                Said::Bytes { .. } | Said::Close { .. } => {}
+            }
+        }
+        for notice in self.machines[board].take_notices() {
+            self.note(|| format!("board {board}: {notice}"));
+        }
+    }
+
+    fn dial(&mut self) {
+        let is_up = self.machines.iter().all(|one| one.is_up());
+        let Some(net) = &mut self.net else {
+            return;
+        };
+        let is_cut = net.cut_until.iter().any(|until| *until > net.now);
+        if !is_up || is_cut || net.ends[1].is_some() {
+            self.machines[1].hear(Heard::NotConnected);
+            return;
+        }
+        net.count += 1;
+        let wire = net.count;
+        for queue in &mut net.queues {
+            queue.clear();
+        }
+        net.ends = [Some(wire); 2];
+        for board in [1, 0] {
+            self.machines[board].hear(Heard::Connected { wire });
+            self.take_said(board);
+        }
+    }
+
+    /// The board is gone.
+    pub(super) fn lose_wire(&mut self, board: usize) {
+        if let Some(net) = &mut self.net {
+            let is_told = net.rng.one_in(2);
+            net.close(board, is_told);
+            if board == 1 {
+                net.dial_at = None;
+            }
+        }
+    }
+
+    fn make_trouble(&mut self) {
+        let is_calm = self.is_calm;
+        let Some(net) = self.net.as_mut().filter(|_| !is_calm) else {
+            return;
+        };
+        let (breaks, cuts) = (net.trouble.breaks, net.trouble.cuts);
+        if breaks > 0 && net.rng.one_in(breaks) {
+            let Some(wire) = net.ends[0] else {
+                return;
+            };
+            net.close(0, true);
+            self.note(|| format!("wire {wire} breaks"));
+            self.machines[0].hear(Heard::Closed { wire });
+            self.take_said(0);
+        } else if cuts > 0 && net.rng.one_in(cuts) {
+            let ms = [100, 900, 4_000, 30_000][net.rng.index(4)];
+            let until = net.now + ms;
+            match net.rng.below(3) {
+                0 => net.cut_until = [until; 2],
+                1 => net.cut_until[0] = until,
+                _ => net.cut_until[1] = until,
+            }
+            let cut = net.cut_until;
+            self.note(|| format!("nothing passes until {cut:?}"));
+        }
+    }
+
+    /// Nothing goes wrong between the boards from here on.
+    pub(super) fn mend(&mut self) {
+        if let Some(net) = &mut self.net {
+            net.cut_until = [0; 2];
+        }
+    }
+
+    /// Where a client gets a session: a board that serves.
+    pub(super) fn board_for(&mut self, _index: usize) -> Option<usize> {
+        if self.net.is_none() {
+            return Some(0);
+        }
+        let board = self.rng.index(2);
+        let serves = |board: usize| {
+            let standing = self.machines[board].standing();
+            matches!(standing, Standing::Alone | Standing::Paired { .. })
+        };
+        [board, 1 - board].into_iter().find(|one| serves(*one))
+    }
+
+    /// Both are one, and nothing is under way between them.
+    pub(super) fn is_level(&self) -> bool {
+        let is_paired = |one: &meerkat::testing::sim::Machine| {
+            matches!(one.standing(), Standing::Paired { .. }) && one.is_settled()
+        };
+        self.net.is_none() || self.machines.iter().all(is_paired)
+    }
+
+    pub(super) fn check_equal(&self, archives: &[Vec<Archived>]) -> Result<(), String> {
+        let Some(first) = archives.first() else {
+            return Ok(());
+        };
+        for other in archives.iter().skip(1) {
+            if let Some((one, two)) = first.iter().zip(other).find(|(one, two)| one != two) {
+                return Err(format!("the archives differ: {one:?} and {two:?}"));
+            }
+            if first.len() != other.len() {
+                return Err(format!(
+                    "the archives differ: {} and {} messages",
+                    first.len(),
+                    other.len()
+                ));
+            }
+        }
+        let digests: Result<Vec<_>, _> = self.machines.iter().map(|one| one.digest()).collect();
+        let digests = digests?;
+        if digests.iter().any(|one| Some(one) != digests.first()) {
+            return Err("the tables differ".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -49,6 +49,9 @@ impl Core {
 
     /// A stream that has no session yet, but waits for one.
     fn close_early(&mut self, link: LinkId) {
+        if self.forget_recall(link) {
+            return;
+        }
         let now = self.now.monotonic;
         let waits = |session: &&mut Session| session.resuming.is_some_and(|(one, _)| one == link);
         if let Some(session) = self.sessions.values_mut().find(waits) {
@@ -123,6 +126,9 @@ impl Core {
         }
         self.keep_count(&session);
         self.hand_over(&session.jid, session.queue.drain());
+        if let Some(key) = key {
+            self.tell_recalled(key, session.received.handled);
+        }
         if let (Some((link, h)), Some(key)) = (session.resuming, key) {
             // What of it is still under way is counted first.
             self.handle_resume(link, session.jid.bare(), key, h);

@@ -223,6 +223,9 @@ impl Core {
                 self.handle_resume(link, account.clone(), key, h);
                 return;
             }
+            if self.recall(link, account, key) {
+                return;
+            }
             let h = self.stream_count(account, key);
             self.outputs.push_back(Output::ResumeFailed { link, h });
             return;
@@ -242,14 +245,14 @@ impl Core {
     }
 
     /// Whether something of a session that is gone stands in the line still, to be counted.
-    fn is_under_way(&self, key: SmKey) -> bool {
+    pub(super) fn is_under_way(&self, key: SmKey) -> bool {
         let is_of = |counted: Option<(SmKey, u32)>| counted.is_some_and(|(one, _)| one == key);
         let mut open = self.order.open.values();
         !self.keys.contains_key(&key) && open.any(|open| is_of(open.counted))
     }
 
     /// The count of a stream that this node does not hold (any more), as the log has it.
-    fn stream_count(&self, account: &BareJid, key: SmKey) -> Option<u32> {
+    pub(super) fn stream_count(&self, account: &BareJid, key: SmKey) -> Option<u32> {
         let record = self.states.delivered.accounts.get(account)?;
         match record.rows.row(&RowName::Stream { key }) {
             Some(Row::Stream { stream }) => Some(stream.h),
@@ -332,6 +335,7 @@ impl Core {
             self.begin_end(id);
         }
         self.end_zombies();
+        self.end_late_recalls();
         self.save_frontiers(false);
     }
 

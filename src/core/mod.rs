@@ -22,6 +22,7 @@ mod merge;
 pub(crate) mod order;
 mod peer;
 pub(crate) mod queue;
+mod recall;
 pub(crate) mod release;
 pub(crate) mod render;
 pub(crate) mod residence;
@@ -59,6 +60,7 @@ use crate::core::lead::Proposed;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
+use crate::core::recall::Recall;
 use crate::core::residence::Residence;
 use crate::core::session::LinkId;
 use crate::core::session::Session;
@@ -190,6 +192,9 @@ pub(crate) struct Core {
     empty_rooms: std::collections::BTreeSet<BareJid>,
     /// Streams that closed while they waited for a session.
     closed_early: std::collections::BTreeSet<LinkId>,
+    /// Streams that are ended at the other node, and those that it wants ended here.
+    recalls: BTreeMap<SmKey, Recall>,
+    recalled: std::collections::BTreeSet<SmKey>,
     /// The line is being delivered: nothing may be delivered in between.
     releasing: bool,
 }
@@ -248,6 +253,8 @@ impl Core {
             ends: Vec::new(),
             empty_rooms: rooms.fleeting(),
             closed_early: std::collections::BTreeSet::new(),
+            recalls: BTreeMap::new(),
+            recalled: std::collections::BTreeSet::new(),
             releasing: false,
             limits: start.limits,
         };
@@ -388,6 +395,7 @@ impl Core {
         let own = [
             self.taken.timeout(),
             self.zombies_timeout(),
+            self.recalls_timeout(),
             self.tail.timeout(self.limits.checkpoint_ms),
         ];
         sessions.chain(own.into_iter().flatten()).min()

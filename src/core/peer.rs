@@ -105,6 +105,8 @@ impl Core {
     pub(super) fn handle_peer_gone(&mut self) {
         let until = self.now.monotonic.plus_ms(self.limits.zombie_ms);
         self.peer.zombies_until = Some(until);
+        self.recalled.clear();
+        self.end_recalls(|_| true);
     }
 
     /// When the sessions of a node that is away end. Who does not number cannot end them.

@@ -237,6 +237,12 @@ impl Core {
             Op::Soft {
                 op: Soft::Handed { session, positions },
             } => self.take_handed(*session, positions),
+            Op::Soft {
+                op: Soft::Recall { account, key, node },
+            } => self.handle_recall(account, *key, *node),
+            Op::Soft {
+                op: Soft::Recalled { key, h },
+            } => self.handle_recalled(*key, *h),
             Op::Soft { .. } | Op::Durable { .. } => {}
         }
     }

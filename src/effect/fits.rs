@@ -84,6 +84,7 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
             .resident_room(room)
             .is_some_and(|record| change_fits(room, record, change)),
         Soft::Unbind { jid, session, .. } => leaves_rooms(view, ops, jid, *session),
+        Soft::Recall { .. } | Soft::Recalled { .. } => true,
         Soft::Handed { .. } | Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {
             true
         }

@@ -353,7 +353,9 @@ impl State {
             Soft::Route { .. }
             | Soft::Kick { .. }
             | Soft::Announce { .. }
-            | Soft::Handed { .. } => {}
+            | Soft::Handed { .. }
+            | Soft::Recall { .. }
+            | Soft::Recalled { .. } => {}
         }
     }
 
@@ -423,7 +425,13 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             Soft::Kick { account, .. } => keys.push(RecordKey::Account {
                 jid: account.clone(),
             }),
-            Soft::Route { .. } | Soft::Announce { .. } | Soft::Handed { .. } => {}
+            Soft::Recall { account, .. } => keys.push(RecordKey::Account {
+                jid: account.clone(),
+            }),
+            Soft::Route { .. }
+            | Soft::Announce { .. }
+            | Soft::Handed { .. }
+            | Soft::Recalled { .. } => {}
         },
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
@@ -120,6 +121,14 @@ pub(crate) enum Soft {
         session: SessionId,
         positions: Vec<Position>,
     },
+    /// A client asks this node for a stream that it does not have: the other one ends its session.
+    Recall {
+        account: BareJid,
+        key: SmKey,
+        node: u8,
+    },
+    /// The stream is over, with this count.
+    Recalled { key: SmKey, h: Option<u32> },
 }
 
 coded!(enum Soft {
@@ -133,6 +142,8 @@ coded!(enum Soft {
     8 => Kick { account, whom, why },
     9 => Announce { stanza },
     10 => Handed { session, positions },
+    11 => Recall { account, key, node },
+    12 => Recalled { key, h },
 });
 
 /// Which sessions of an account end.

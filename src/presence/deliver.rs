@@ -85,7 +85,9 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
         | Soft::Room { .. }
         | Soft::Kick { .. }
         | Soft::Announce { .. }
-        | Soft::Handed { .. } => {}
+        | Soft::Handed { .. }
+        | Soft::Recall { .. }
+        | Soft::Recalled { .. } => {}
     }
 }
 

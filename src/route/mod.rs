@@ -118,7 +118,11 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
                 presence::deliver(view, at, op, sends);
             }
             Soft::Kick { .. } | Soft::Announce { .. } => crate::account::deliver(view, op, sends),
-            Soft::Bind { .. } | Soft::Wants { .. } | Soft::Handed { .. } => {}
+            Soft::Bind { .. }
+            | Soft::Wants { .. }
+            | Soft::Handed { .. }
+            | Soft::Recall { .. }
+            | Soft::Recalled { .. } => {}
         },
     }
 }

@@ -25,10 +25,10 @@ use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
+use crate::model::op::numbered;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
-use crate::model::position::subs;
 use crate::model::room::Room;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
@@ -96,11 +96,10 @@ impl Tables {
     pub(crate) fn apply_entry(&mut self, entry: &Entry) {
         let rows = entry.origin.as_ref();
         let stream = rows.map(|origin| stream_row(origin, entry.stamp));
-        let stream = stream.into_iter().map(|op| (0, op));
-        let ops = subs().zip(entry.ops.iter().cloned());
-        for (sub, op) in stream.chain(ops) {
+        let stream = stream.iter().map(|op| (0, op));
+        for (sub, op) in stream.chain(numbered(&entry.ops)) {
             if let Op::Durable { op } = op {
-                self.apply_op(entry.position.with_sub(sub), entry.stamp, op);
+                self.apply_op(entry.position.with_sub(sub), entry.stamp, op.clone());
             }
         }
     }

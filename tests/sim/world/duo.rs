@@ -330,8 +330,22 @@ impl World {
         let digests: Result<Vec<_>, _> = self.machines.iter().map(|one| one.digest()).collect();
         let digests = digests?;
         if digests.iter().any(|one| Some(one) != digests.first()) {
-            return Err("the tables differ".to_owned());
+            return Err(difference(&digests));
         }
         Ok(())
     }
+}
+
+/// The first place where two texts differ, and what stands around it.
+fn difference(texts: &[String]) -> String {
+    let [one, two] = texts else {
+        return "the tables differ".to_owned();
+    };
+    let place = one
+        .bytes()
+        .zip(two.bytes())
+        .position(|(one, two)| one != two);
+    let from = place.unwrap_or_default().saturating_sub(300);
+    let part = |text: &str| text.chars().skip(from).take(600).collect::<String>();
+    format!("the tables differ: ..{}.. and ..{}..", part(one), part(two))
 }

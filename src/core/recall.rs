@@ -1,0 +1,128 @@
+//! A client resumes here a session of the other node: its stream is ended there first, and counted to its end.
+//!
+//! What the session had sent may still be on its way to its number there. A count that is told before that is
+//! through makes the client send again what is kept already (XEP-0198 section 5: `h` of a failed resumption).
+
+use crate::base::ids::SmKey;
+use crate::base::jid::BareJid;
+use crate::base::time::Monotonic;
+use crate::core::Core;
+use crate::core::Output;
+use crate::core::order::Asked;
+use crate::core::session::LinkId;
+use crate::model::op::Op;
+use crate::model::op::Soft;
+
+/// How long the other node may take; then what the log has is told.
+const RECALL_MS: u64 = 10_000;
+
+/// Who waits for the end of a stream.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    link: LinkId,
+    account: BareJid,
+    until: Monotonic,
+}
+
+impl Core {
+    /// Asks the other node for the stream; `false`: there is nobody to ask.
+    pub(super) fn recall(&mut self, link: LinkId, account: &BareJid, key: SmKey) -> bool {
+        if !self.order.is_paired {
+            return false;
+        }
+        let recall = Recall {
+            link,
+            account: account.clone(),
+            until: self.now.monotonic.plus_ms(RECALL_MS),
+        };
+        if let Some(older) = self.recalls.insert(key, recall) {
+            self.answer_recall(older, key, None);
+        }
+        self.tell(Soft::Recall {
+            account: account.clone(),
+            key,
+            node: self.node,
+        });
+        true
+    }
+
+    /// The other node wants a stream, which may be of this one.
+    pub(super) fn handle_recall(&mut self, account: &BareJid, key: SmKey, node: u8) {
+        if node == self.node {
+            return;
+        }
+        let own = self.keys.get(&key).copied();
+        let own = own.filter(|id| {
+            let session = self.sessions.get(id);
+            session.is_some_and(|session| session.jid.bare() == *account)
+        });
+        if let Some(id) = own {
+            self.recalled.insert(key);
+            self.begin_end(id);
+        } else if self.is_under_way(key) {
+            // Once more, behind what is left of it.
+            self.tell(Soft::Recall {
+                account: account.clone(),
+                key,
+                node,
+            });
+        } else {
+            let h = self.stream_count(account, key);
+            self.tell(Soft::Recalled { key, h });
+        }
+    }
+
+    /// A session of this node is gone, with this count.
+    pub(super) fn tell_recalled(&mut self, key: SmKey, h: u32) {
+        if self.recalled.remove(&key) && self.order.is_paired {
+            self.tell(Soft::Recalled { key, h: Some(h) });
+        }
+    }
+
+    pub(super) fn handle_recalled(&mut self, key: SmKey, h: Option<u32>) {
+        if let Some(recall) = self.recalls.remove(&key) {
+            self.answer_recall(recall, key, h);
+        }
+    }
+
+    /// The other node is gone, or takes too long.
+    pub(super) fn end_recalls(&mut self, is_over: impl Fn(&Recall) -> bool) {
+        let over: Vec<(SmKey, Recall)> = self
+            .recalls
+            .extract_if(.., |_, recall| is_over(recall))
+            .collect();
+        for (key, recall) in over {
+            self.answer_recall(recall, key, None);
+        }
+    }
+
+    pub(super) fn end_late_recalls(&mut self) {
+        let now = self.now.monotonic;
+        self.end_recalls(|recall| recall.until <= now);
+    }
+
+    pub(super) fn recalls_timeout(&self) -> Option<Monotonic> {
+        self.recalls.values().map(|recall| recall.until).min()
+    }
+
+    fn answer_recall(&mut self, recall: Recall, key: SmKey, h: Option<u32>) {
+        let Recall { link, account, .. } = recall;
+        if self.closed_early.remove(&link) {
+            return;
+        }
+        let h = self.stream_count(&account, key).max(h);
+        self.outputs.push_back(Output::ResumeFailed { link, h });
+    }
+
+    /// Whether the stream that closed waits for this; then its answer goes nowhere.
+    pub(super) fn forget_recall(&mut self, link: LinkId) -> bool {
+        let count = self.recalls.len();
+        self.recalls.retain(|_, recall| recall.link != link);
+        self.recalls.len() < count
+    }
+
+    fn tell(&mut self, op: Soft) {
+        let ops = vec![Op::soft(op)];
+        self.open(Asked::Own { ops }, None, None);
+    }
+}

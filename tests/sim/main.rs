@@ -110,6 +110,41 @@ fn two_boards_without_trouble_hold_the_same() {
 }
 
 #[test]
+fn two_boards_whose_link_breaks_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble { breaks: 300, cuts: 0 }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_whose_link_breaks_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_that_are_cut_off_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            cuts: 300,
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_that_are_cut_off_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_that_die_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            cuts: 600,
+        }),
+        ..PLAN
+    };
+    run_many("two_boards_that_die_hold_the_same", &plan);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_story() {
     let plan = Plan { steps: 600, ..PLAN };
     let story = |seed| {

@@ -24,6 +24,10 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub(crate) const NONE: Self = Self { breaks: 0, cuts: 0 };
+
+    pub(super) fn is_some(self) -> bool {
+        self.breaks + self.cuts > 0
+    }
 }
 
 /// Time goes on in such steps while two boards talk.

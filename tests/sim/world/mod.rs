@@ -101,7 +101,8 @@ impl World {
             untaken_max: 4_096,
             is_follower: plan.is_follower,
             seat: None,
-            has_tables: seed.is_multiple_of(4),
+            // The maps know nothing of branches.
+            has_tables: plan.duo.is_some_and(Trouble::is_some) || seed.is_multiple_of(4),
         };
         let options = seats(options, plan);
         let mut devices = Vec::new();

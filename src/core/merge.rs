@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use crate::base::ids::Ticket;
 use crate::core::Core;
 use crate::core::order::Asked;
 use crate::core::order::Place;
+
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
@@ -38,11 +40,47 @@ const BANNED: u16 = 301;
 impl Core {
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
         self.order.stamp = self.order.stamp.max(entry.stamp);
+        if let Some(ticket) = self.ticket_of(&entry) {
+            return self.settle_merged(ticket, &entry);
+        }
         let records = records_of(&entry.ops);
         self.pin_records(&records);
         self.states
             .pend(entry.position, entry.stamp, &entry.ops, &records);
-        self.order.line.push_back(Place::Merged { entry, records });
+        self.order.line.push_back(Place::Merged {
+            entry,
+            ticket: None,
+            records,
+        });
+        self.release();
+    }
+
+    /// What is proposed here and was numbered by the other node, which could not say so any more.
+    fn ticket_of(&self, entry: &Entry) -> Option<Ticket> {
+        let mut proposed = self.order.proposed.iter().copied();
+        proposed.find(|ticket| {
+            let open = self.order.open.get(ticket).filter(|open| open.proposed);
+            open.is_some_and(|open| open.op_id == entry.op_id)
+        })
+    }
+
+    /// The log keeps no volatile ops: they are those that were proposed.
+    fn settle_merged(&mut self, ticket: Ticket, entry: &Entry) {
+        self.order.proposed.retain(|one| *one != ticket);
+        let open = self.order.open.get(&ticket);
+        let proposal = open.and_then(|open| open.proposal.clone());
+        let entry = Arc::new(Entry {
+            ops: proposal.map_or_else(|| entry.ops.clone(), |proposal| proposal.ops.clone()),
+            ..entry.clone()
+        });
+        let records = records_of(&entry.ops);
+        self.order.line.push_back(Place::Merged {
+            entry,
+            ticket: Some(ticket),
+            records,
+        });
+        self.rebuild_pending();
+        self.answers_follow();
         self.release();
     }
 

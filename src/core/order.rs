@@ -137,9 +137,10 @@ pub(crate) enum Place {
         /// What its ops change.
         records: Vec<RecordKey>,
     },
-    /// An entry of another branch, durable here.
+    /// An entry of another branch, durable here; the ticket as above.
     Merged {
         entry: Arc<Entry>,
+        ticket: Option<Ticket>,
         records: Vec<RecordKey>,
     },
     /// An input of this node that changes nothing and answers after what stands before it.

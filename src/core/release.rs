@@ -79,7 +79,7 @@ impl Core {
     }
 
     /// Answers that stood behind a proposal move into the line behind its entry.
-    fn answers_follow(&mut self) {
+    pub(super) fn answers_follow(&mut self) {
         while let Some(ticket) = self.order.proposed.front().copied() {
             if self
                 .order
@@ -114,7 +114,9 @@ impl Core {
     pub(super) fn rebuild_pending(&mut self) {
         self.states.clear_pending();
         for place in &self.order.line {
-            if let Place::Entry { entry, records, .. } | Place::Merged { entry, records } = place {
+            if let Place::Entry { entry, records, .. } | Place::Merged { entry, records, .. } =
+                place
+            {
                 self.states
                     .pend(entry.position, entry.stamp, &entry.ops, records);
             }
@@ -156,7 +158,18 @@ impl Core {
                         self.finish(ticket);
                     }
                 }
-                Some(Place::Merged { entry, records }) => {
+                Some(Place::Merged {
+                    entry,
+                    ticket: Some(ticket),
+                    records,
+                }) => {
+                    self.deliver(&entry);
+                    self.states.unpend(&records);
+                    self.follow_count(&entry);
+                    self.note_empty(&entry);
+                    self.finish(ticket);
+                }
+                Some(Place::Merged { entry, records, .. }) => {
                     let is_more = self.deliver_merged(&entry);
                     self.states.unpend(&records);
                     if is_more {

@@ -111,7 +111,8 @@ impl Mirror {
                     solo_at: at.filter(|_| !self.joining),
                 };
             }
-            Role::Sync { leads, .. } => {
+            Role::Sync { leads, epoch, .. } => {
+                self.left_open = Some(epoch);
                 // Rule R4: nothing more is numbered in this epoch.
                 if leads {
                     self.put(Output::Follow);
@@ -134,6 +135,7 @@ impl Mirror {
     /// is numbered after it is committed when it is on this disk.
     fn go_alone(&mut self) {
         let record = self.begin_epoch(Mode::Solo);
+        self.left_open = None;
         self.role = Role::Solo {
             epoch: record.epoch,
             is_frozen: false,

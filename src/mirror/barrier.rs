@@ -110,6 +110,7 @@ impl Mirror {
     }
 
     pub(super) fn go_on_with_barrier(&mut self) -> Result<(), Fault> {
+        let is_merged = self.merging.is_empty();
         let is_ready = self.is_everything_sent() && self.branches.is_durable();
         let early = self.is_mistaken(Mistake::BeginWithoutFrozen);
         let is_fast = self.is_mistaken(Mistake::EpochUsedBeforeDurable);
@@ -118,7 +119,8 @@ impl Mirror {
         };
         let (leads, is_level) = (catch_up.leads, catch_up.is_level());
         let Some(barrier) = &catch_up.barrier else {
-            if leads && is_level {
+            // Freezing says that what the other has sent is on this disk, too.
+            if leads && is_level && is_merged {
                 self.queue(&Frame::Freeze, None);
                 self.freeze();
             }
@@ -138,6 +140,9 @@ impl Mirror {
         }
         let has_sessions = barrier.sessions.is_some();
         let is_frozen = barrier.is_frozen;
+        if is_ready && (is_frozen || !leads) {
+            self.commit_left_open();
+        }
         if !is_ready || !has_sessions {
             return Ok(());
         }
@@ -155,6 +160,18 @@ impl Mirror {
             }
         }
         Ok(())
+    }
+
+    /// The epoch before ended with its connection. What was numbered in it is on both disks now: the
+    /// leader froze when all was on its own, the follower says it is frozen when all is on its own.
+    fn commit_left_open(&mut self) {
+        let Some(epoch) = self.left_open.take() else {
+            return;
+        };
+        if let Some(seq) = self.branches.durable.seq(epoch) {
+            let upto = Position::new(epoch, seq, 0);
+            self.put(Output::Commit { upto });
+        }
     }
 
     fn say_frozen(&mut self) {

@@ -99,6 +99,8 @@ pub(crate) struct Mirror {
     /// Records of the other that are on their way to this disk.
     merging: VecDeque<(Position, Record)>,
     committed: Option<Position>,
+    /// The last epoch of both, where no other followed: what was numbered in it waits for both disks.
+    left_open: Option<Epoch>,
     /// How far the other disk has come, and in which epoch.
     mark: Option<Position>,
     /// The other board has everything up to here.
@@ -138,6 +140,7 @@ impl Mirror {
             oldest: start.oldest,
             merging: VecDeque::new(),
             committed: None,
+            left_open: None,
             mark: None,
             peer_has: start.oldest.saturating_sub(1),
             since: Timestamp::default(),

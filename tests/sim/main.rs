@@ -112,7 +112,10 @@ fn two_boards_without_trouble_hold_the_same() {
 #[test]
 fn two_boards_whose_link_breaks_hold_the_same() {
     let plan = Plan {
-        duo: Some(Trouble { breaks: 300, cuts: 0 }),
+        duo: Some(Trouble {
+            breaks: 300,
+            cuts: 0,
+        }),
         is_gentle: true,
         ..PLAN
     };

@@ -71,10 +71,18 @@ impl World {
         let Some(link) = self.devices[index].link else {
             return;
         };
+        let board = self.links.get(&link).map_or(0, |link| link.board);
         for one in &up {
             if let Up::Stanza { text } = one
                 && let Some(body) = between(text, "<body>", "</body>")
             {
+                if self
+                    .net
+                    .as_mut()
+                    .is_some_and(|net| net.sent_twice(body, board))
+                {
+                    self.checker.doubled.insert(body.to_owned());
+                }
                 self.checker.sent_again(body, session, is_inside);
             }
         }

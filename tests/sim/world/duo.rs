@@ -1,5 +1,6 @@
 //! Two boards: the network between them, and what has to be the same on both at the end.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use meerkat::testing::sim::Archived;
@@ -52,7 +53,10 @@ pub(crate) struct Net {
     cut_until: [u64; 2],
     dial_at: Option<u64>,
     count: u64,
-    pub(crate) connections: u64,
+    /// How often a board went on alone.
+    parted: u64,
+    /// What clients sent: to which board, and when.
+    sent: BTreeMap<String, (usize, u64)>,
 }
 
 impl Net {
@@ -66,8 +70,17 @@ impl Net {
             cut_until: [0; 2],
             dial_at: None,
             count: 0,
-            connections: 0,
+            parted: 0,
+            sent: BTreeMap::new(),
         }
+    }
+
+    /// Whether this went to the other board before, and one was alone since.
+    pub(super) fn sent_twice(&mut self, body: &str, board: usize) -> bool {
+        let parted = self.parted;
+        let sent = self.sent.entry(body.to_owned());
+        let (first, before) = *sent.or_insert((board, parted));
+        first != board && before != parted
     }
 
     fn push(&mut self, to: usize, wire: u64, bytes: Option<Vec<u8>>) {
@@ -223,6 +236,9 @@ impl World {
             }
         }
         for notice in self.machines[board].take_notices() {
+            if let Some(net) = self.net.as_mut().filter(|_| notice.starts_with("Alone")) {
+                net.parted += 1;
+            }
             self.note(|| format!("board {board}: {notice}"));
         }
     }

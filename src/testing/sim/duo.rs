@@ -298,8 +298,9 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
                     first.entry(position.epoch()).or_insert(position.seq());
                 }
             }
-            ReadStep::Trimmed { .. } | ReadStep::Damaged { .. } => {
-                return Err("the log cannot be read back".to_owned());
+            step @ (ReadStep::Trimmed { .. } | ReadStep::Damaged { .. }) => {
+                let (from, upto) = (log.oldest(), log.durable());
+                return Err(format!("the log is not read back from {from} to {upto}: {step:?} next {} {log:?}", reader.next()));
             }
         }
     }

@@ -215,6 +215,25 @@ impl Core {
         }
     }
 
+    /// A session of this node begins or ends with its entry.
+    pub(super) fn follow_bind(&mut self, op: &Op) {
+        match op {
+            Op::Soft {
+                op: Soft::Unbind { session, .. },
+            } => self.drop_session(*session),
+            Op::Soft {
+                op: Soft::Handed { session, positions },
+            } => self.take_handed(*session, positions),
+            Op::Soft {
+                op: Soft::Recall { account, key, node },
+            } => self.handle_recall(account, *key, *node),
+            Op::Soft {
+                op: Soft::Recalled { key, h },
+            } => self.handle_recalled(*key, *h),
+            Op::Soft { .. } | Op::Durable { .. } => {}
+        }
+    }
+
     /// It comes behind what was numbered later, and says so.
     pub(super) fn push_late(&mut self, id: SessionId, position: Position) {
         let how = How::Late;

@@ -241,25 +241,6 @@ impl Core {
         }
     }
 
-    /// A session of this node begins or ends with its entry.
-    fn follow_bind(&mut self, op: &Op) {
-        match op {
-            Op::Soft {
-                op: Soft::Unbind { session, .. },
-            } => self.drop_session(*session),
-            Op::Soft {
-                op: Soft::Handed { session, positions },
-            } => self.take_handed(*session, positions),
-            Op::Soft {
-                op: Soft::Recall { account, key, node },
-            } => self.handle_recall(account, *key, *node),
-            Op::Soft {
-                op: Soft::Recalled { key, h },
-            } => self.handle_recalled(*key, *h),
-            Op::Soft { .. } | Op::Durable { .. } => {}
-        }
-    }
-
     pub(super) fn dispatch(&mut self, sends: Sends) {
         for (session, item) in sends.items {
             self.push(session, item);

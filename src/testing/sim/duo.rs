@@ -300,7 +300,9 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
             }
             step @ (ReadStep::Trimmed { .. } | ReadStep::Damaged { .. }) => {
                 let (from, upto) = (log.oldest(), log.durable());
-                return Err(format!("the log is not read back from {from} to {upto}: {step:?} next {} {log:?}", reader.next()));
+                return Err(format!(
+                    "the log is not read back from {from} to {upto}: {step:?}"
+                ));
             }
         }
     }

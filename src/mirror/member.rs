@@ -76,7 +76,17 @@ coded!(struct Asked { proposal, op_id, origin });
 pub(crate) struct Member {
     pub(crate) engine: Engine,
     link: Option<Link>,
+    /// What was asked for with [`Output::Read`], until it is answered: nothing else is read meanwhile.
+    asked: Option<Asker>,
     outputs: VecDeque<Output>,
+}
+
+/// Who wants the bytes of the log that are read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asker {
+    Reading,
+    /// A connection that is over.
+    Nobody,
 }
 
 struct Link {
@@ -101,6 +111,7 @@ impl Member {
         Self {
             engine,
             link: None,
+            asked: None,
             outputs: VecDeque::new(),
         }
     }
@@ -134,6 +145,7 @@ impl Member {
         link.mirror.leave(now);
         self.settle(now);
         self.link = None;
+        self.asked = self.asked.map(|_| Asker::Nobody);
         self.engine.keep_for_nobody();
         self.engine.set_commits(now, Commits::Here);
         self.settle(now);
@@ -176,7 +188,9 @@ impl Member {
 
     /// The bytes of a segment that were asked for.
     pub(crate) fn handle_read(&mut self, now: Now, bytes: Vec<u8>) {
-        if let Some(reading) = self.link.as_mut().and_then(|link| link.reading.as_mut()) {
+        let asker = self.asked.take();
+        let reading = self.link.as_mut().and_then(|link| link.reading.as_mut());
+        if let Some(reading) = reading.filter(|_| asker == Some(Asker::Reading)) {
             reading.reader.handle_read(bytes);
         }
         self.read_on(now);
@@ -303,6 +317,7 @@ impl Member {
                 self.tell_appended();
             }
             Said::Read { from, bytes_max } => {
+                self.asked = self.asked.map(|_| Asker::Nobody);
                 if let Some(link) = &mut self.link {
                     link.reading = Some(Reading {
                         from: Index(from),
@@ -373,12 +388,16 @@ impl Member {
         let Some(reading) = &mut link.reading else {
             return;
         };
+        if self.asked.is_some() {
+            return;
+        }
         let input = match self.engine.read(&mut reading.reader, reading.bytes_max) {
             ReadStep::Read {
                 segment,
                 offset,
                 bytes,
             } => {
+                self.asked = Some(Asker::Reading);
                 return self.outputs.push_back(Output::Read {
                     segment,
                     offset,

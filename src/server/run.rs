@@ -303,6 +303,9 @@ pub(crate) fn import(
 ) -> Result<Imported, ImportError> {
     let home = Home::Folder(&settings.data);
     let disk = Folder::open(&settings.data).map_err(StartError::Disk)?;
+    if offline::has_peer(&settings.data) {
+        return Err(ImportError::Paired);
+    }
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::clone(&disk), cache)?;

@@ -1,5 +1,6 @@
 //! Two boards that are one server: users on both, a board that dies, and the two together again.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use smol::future::FutureExt as _;
+use smol::future::zip;
 use tempfile::TempDir;
 
 use crate::generator::client::Client;
@@ -80,6 +82,15 @@ require_tls = false
         self.process = Some(command.spawn().unwrap());
     }
 
+    /// Asks it to end, and waits for that.
+    fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let id = process.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.unwrap().success());
+        assert!(process.wait().unwrap().success());
+    }
+
     fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -117,8 +128,9 @@ require_tls = false
     }
 
     /// Everything that users have, as files.
-    fn exported(&self, name: &str) -> Vec<(PathBuf, String)> {
-        let to = self.folder.path().join(name);
+    fn exported(&self) -> Vec<(PathBuf, String)> {
+        let to = self.folder.path().join("export");
+        drop(fs::remove_dir_all(&to));
         self.run(&["export", to.to_str().unwrap()]);
         let mut files = Vec::new();
         collect(&to, &to, &mut files);
@@ -190,18 +202,35 @@ async fn receive(client: &mut Client, id: &str) {
     }
 }
 
-#[test]
-fn a_pair_serves_on_both_boards_and_survives_one() {
-    // Given a board with users that another one joins, while it serves
+/// Two boards that serve together; alice and bob have accounts.
+fn pair() -> (Board, Board) {
     let (mut a, mut b) = (Board::new(), Board::new());
     a.start();
     wait_until("A serves", || a.is("single"));
     a.add_user("alice");
     a.add_user("bob");
-    let line = a.run(&["pair", "invite"]);
-    b.run(&["pair", "join", line.trim()]);
+    join(&a, &mut b, "invite");
+    (a, b)
+}
+
+fn join(a: &Board, b: &mut Board, verb: &str) {
+    let line = a.run(&["pair", verb]);
+    b.run(&["pair", "join", line.trim(), "--wipe"]);
     b.start();
     wait_until("both serve", || a.is("sync") && b.is("sync"));
+}
+
+/// From alice's client there to bob's here, acknowledged and received.
+async fn say(from: &mut Client, to: &mut Client, id: &str) {
+    from.send(&message("bob", id));
+    from.settle().await.unwrap();
+    receive(to, id).await;
+}
+
+#[test]
+fn a_pair_serves_on_both_boards_and_survives_one() {
+    // Given a board with users that another one joins, while it serves
+    let (mut a, b) = pair();
 
     // When alice on the one and bob on the other talk
     let ground = Ground::new();
@@ -244,9 +273,176 @@ fn a_pair_serves_on_both_boards_and_survives_one() {
         alice.settle().await.unwrap();
         receive(&mut bob, "again").await;
     });
-    let (at_a, at_b) = (a.exported("export"), b.exported("export"));
+    wait_until("both have the same", || a.exported() == b.exported());
+    let at_a = a.exported();
     for id in ["to-bob", "to-alice", "alone", "again"] {
         assert!(at_a.iter().any(|(_, text)| text.contains(id)), "{id}");
     }
-    assert_eq!(at_a, at_b);
+}
+
+#[test]
+fn a_board_that_is_stopped_in_order_is_not_waited_for() {
+    let (mut a, mut b) = pair();
+    let ground = Ground::new();
+    for round in 0..2 {
+        // When the one stops, whichever numbers
+        let begin = Instant::now();
+        let (gone, left) = if round == 0 {
+            (&mut b, &a)
+        } else {
+            (&mut a, &b)
+        };
+        gone.stop();
+        let stopped = begin.elapsed();
+        let mut alice = in_time("a login", arrive(&ground, left, "alice"));
+
+        // Then the other acknowledges at once
+        let begin = Instant::now();
+        in_time("a message", async {
+            alice.send(&message("bob", &format!("alone-{round}")));
+            alice.settle().await.unwrap();
+        });
+        eprintln!("stop {stopped:?} ack {:?}", begin.elapsed());
+        let begin = Instant::now();
+        gone.start();
+        wait_until("both serve again", || a.is("sync") && b.is("sync"));
+        eprintln!("sync {:?}", begin.elapsed());
+    }
+    wait_until("both have the same", || a.exported() == b.exported());
+}
+
+#[test]
+fn boards_that_lose_power_together_find_each_other() {
+    let (mut a, mut b) = pair();
+    let ground = Ground::new();
+    in_time("a message", async {
+        let mut alice = arrive(&ground, &b, "alice").await;
+        alice.send(&message("bob", "before"));
+        alice.settle().await.unwrap();
+    });
+    a.kill();
+    b.kill();
+    let begin = Instant::now();
+    a.start();
+    b.start();
+    wait_until("both serve again", || a.is("sync") && b.is("sync"));
+    eprintln!("sync {:?}", begin.elapsed());
+    in_time("a message", async {
+        let mut bob = arrive(&ground, &a, "bob").await;
+        receive(&mut bob, "before").await;
+    });
+    wait_until("both have the same", || a.exported() == b.exported());
+}
+
+#[test]
+fn a_board_is_replaced_by_another_one_while_the_first_serves() {
+    let (a, mut b) = pair();
+    let ground = Ground::new();
+    let mut alice = in_time("a login", arrive(&ground, &a, "alice"));
+    let mut bob = in_time("a login", arrive(&ground, &b, "bob"));
+    in_time("a message", say(&mut alice, &mut bob, "first"));
+    b.kill();
+
+    let mut c = Board::new();
+    join(&a, &mut c, "replace");
+    let mut bob = in_time("a login", arrive(&ground, &c, "bob"));
+    in_time("a message", say(&mut alice, &mut bob, "second"));
+    wait_until("both have the same", || a.exported() == c.exported());
+
+    // And when there is no pair any more, the first serves on
+    a.run(&["pair", "leave"]);
+    wait_until("A is single", || a.is("single"));
+    in_time("a message", async {
+        alice.send(&message("bob", "third"));
+        alice.settle().await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_done_on_a_board_that_is_stopped_reaches_the_other() {
+    let (a, mut b) = pair();
+    b.stop();
+    assert!(b.run(&["user", "list"]).contains("alice"));
+    b.add_user("carol");
+    assert!(!a.run(&["user", "list"]).contains("carol"));
+    b.start();
+    wait_until("both serve again", || a.is("sync") && b.is("sync"));
+    assert!(a.run(&["user", "list"]).contains("carol"));
+    wait_until("both have the same", || a.exported() == b.exported());
+}
+
+/// A user that writes to another one, and remembers what was acknowledged. Its board may die.
+async fn write_on(
+    ground: &Ground,
+    ports: Ports,
+    (from, to): (&str, &str),
+    (round, until): (u32, Instant),
+    acknowledged: &RefCell<Vec<String>>,
+) {
+    let mut number = 0;
+    while Instant::now() < until {
+        let login = ground.login(ports, Security::Plain, from, "stress").await;
+        let Ok(mut client) = login else {
+            smol::Timer::after(LOOK).await;
+            continue;
+        };
+        while Instant::now() < until {
+            number += 1;
+            let id = format!("{from}-{round}-{number}.");
+            client.send(&message(to, &id));
+            if client.settle().await.is_err() {
+                break;
+            }
+            acknowledged.borrow_mut().push(id);
+        }
+    }
+}
+
+/// One board, the other, or both, in the middle of everything.
+async fn die(a: &mut Board, b: &mut Board, round: u32) {
+    let wait = |ms: u32| smol::Timer::after(Duration::from_millis(u64::from(ms)));
+    wait(100 + round % 7 * 37).await;
+    match round % 3 {
+        0 => a.kill(),
+        1 => b.kill(),
+        _ => {
+            a.kill();
+            b.kill();
+        }
+    }
+    // The other one goes on alone, or is about to.
+    wait(if round % 2 == 0 { 300 } else { 900 }).await;
+    for one in [a, b] {
+        if one.process.is_none() {
+            one.start();
+        }
+    }
+}
+
+#[test]
+fn boards_that_die_under_load_keep_what_they_acknowledged() {
+    let kills = std::env::var("PAIR_KILLS").map_or(3, |text| text.parse().unwrap());
+    let (mut a, mut b) = pair();
+    let ground = Ground::new();
+    let acknowledged = RefCell::new(Vec::new());
+    let (at_a, at_b) = (a.ports, b.ports);
+    for round in 0..kills {
+        let during = (round, Instant::now() + Duration::from_millis(2_000));
+        in_time("a round", async {
+            let alice = write_on(&ground, at_a, ("alice", "bob"), during, &acknowledged);
+            let bob = write_on(&ground, at_b, ("bob", "alice"), during, &acknowledged);
+            let dying = die(&mut a, &mut b, round);
+            zip(zip(alice, bob), dying).await;
+        });
+        wait_until("both serve again", || a.is("sync") && b.is("sync"));
+        wait_until("both have the same", || a.exported() == b.exported());
+        let files = a.exported();
+        for id in acknowledged.borrow().iter() {
+            let (name, _) = id.split_once('-').unwrap();
+            let path = Path::new("localhost").join(format!("{name}.xml"));
+            let file = files.iter().find(|(at, _)| *at == path);
+            assert!(file.unwrap().1.contains(id), "round {round}: {id} is lost");
+        }
+    }
+    eprintln!("{kills} kills, {} messages", acknowledged.borrow().len());
 }

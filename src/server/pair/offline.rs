@@ -24,6 +24,14 @@ pub(crate) fn check(folder: &Path, usage: Use) -> Result<Option<Membership>, Run
     }
 }
 
+/// Whether there is another board, or may be one: the file cannot be read.
+pub(crate) fn has_peer(folder: &Path) -> bool {
+    !matches!(
+        file::read(folder),
+        Ok(None) | Ok(Some(Membership { peer: None, .. }))
+    )
+}
+
 /// What the folder of a server that is stopped says of its pair.
 pub(crate) fn report(settings: &Settings) -> Result<PairReport, RunError> {
     let membership = file::read(&settings.data).map_err(RunError::PairFile)?;

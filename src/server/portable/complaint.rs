@@ -42,6 +42,8 @@ pub(crate) enum ImportError {
         at: Place,
         mistake: Mistake,
     },
+    /// The other board would not get what comes this way.
+    Paired,
     /// The data folder cannot be opened or written.
     Start(StartError),
     Store(StoreError),
@@ -157,6 +159,10 @@ impl fmt::Display for ImportError {
                 error => write!(out, "{at}: {error}"),
             },
             Self::Mistake { at, mistake } => write!(out, "{at}: {mistake}"),
+            Self::Paired => out.write_str(
+                "this board belongs to a pair: leave it first with meerkat pair leave, on both boards, and \
+                 make a pair again afterwards",
+            ),
             Self::Start(error) => error.fmt(out),
             Self::Store(error) => error.fmt(out),
             Self::CutShort { reason } => write!(

@@ -319,7 +319,9 @@ impl Recovery {
         let is_kept = |walk: &Walk| walk.start.base <= self.keep_from;
         let whole = walks.iter().position(is_whole).unwrap_or(oldest);
         let wanted = walks.iter().rposition(is_kept).unwrap_or(0).max(whole);
+        // The newest cannot go on from one before a gap, either.
         let kept = oldest.min(newest.saturating_sub(1)).min(wanted);
+        let kept = kept.max(whole.min(oldest));
         walks.drain(..kept);
         if let Some(Walk { start, .. }) = walks.get(oldest - kept) {
             self.chain = Chain::new(start.first, start.parent, start.base);

@@ -132,3 +132,31 @@ fn a_log_that_is_kept_for_a_peer_is_whole_after_a_start() {
     assert_is_appended(&records, &sizes, 1);
     assert_eq!(records.len(), 100);
 }
+
+#[test]
+fn what_is_left_of_a_segment_before_a_gap_is_not_read() {
+    for released in 1..100 {
+        // Given segments that were given back, some of whose files are still there
+        let model = Model::new(released);
+        let mut script = Script::start_with(model.disk(), SETTINGS, 0);
+        for position in 1..=100 {
+            script.batch(&[800]);
+            if position == released {
+                script.log.release(position);
+            }
+        }
+        let tip = script.position;
+        script.log.release(tip);
+        drop(script);
+        model.kill();
+
+        // When a start keeps all it finds
+        let mut script = Script::start_keeping(model.disk(), SETTINGS, tip);
+
+        // Then all of that can be read
+        let oldest = script.log.oldest();
+        let records = read(&mut script, &mut Reader::new(oldest), usize::MAX).unwrap();
+        let positions = records.iter().map(|record| record.position);
+        assert!(positions.eq(oldest..=tip), "{released} {oldest}");
+    }
+}

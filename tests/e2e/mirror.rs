@@ -1,6 +1,7 @@
 //! Two boards that are one server: users on both, a board that dies, and the two together again.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
@@ -286,14 +287,12 @@ fn a_board_that_is_stopped_in_order_is_not_waited_for() {
     let ground = Ground::new();
     for round in 0..2 {
         // When the one stops, whichever numbers
-        let begin = Instant::now();
         let (gone, left) = if round == 0 {
             (&mut b, &a)
         } else {
             (&mut a, &b)
         };
         gone.stop();
-        let stopped = begin.elapsed();
         let mut alice = in_time("a login", arrive(&ground, left, "alice"));
 
         // Then the other acknowledges at once
@@ -302,11 +301,10 @@ fn a_board_that_is_stopped_in_order_is_not_waited_for() {
             alice.send(&message("bob", &format!("alone-{round}")));
             alice.settle().await.unwrap();
         });
-        eprintln!("stop {stopped:?} ack {:?}", begin.elapsed());
-        let begin = Instant::now();
+        let took = begin.elapsed();
+        assert!(took < Duration::from_millis(300), "{took:?}");
         gone.start();
         wait_until("both serve again", || a.is("sync") && b.is("sync"));
-        eprintln!("sync {:?}", begin.elapsed());
     }
     wait_until("both have the same", || a.exported() == b.exported());
 }
@@ -322,11 +320,9 @@ fn boards_that_lose_power_together_find_each_other() {
     });
     a.kill();
     b.kill();
-    let begin = Instant::now();
     a.start();
     b.start();
     wait_until("both serve again", || a.is("sync") && b.is("sync"));
-    eprintln!("sync {:?}", begin.elapsed());
     in_time("a message", async {
         let mut bob = arrive(&ground, &a, "bob").await;
         receive(&mut bob, "before").await;
@@ -437,11 +433,10 @@ fn boards_that_die_under_load_keep_what_they_acknowledged() {
         wait_until("both serve again", || a.is("sync") && b.is("sync"));
         wait_until("both have the same", || a.exported() == b.exported());
         let files = a.exported();
+        let texts = files.iter().flat_map(|(_, text)| text.split("<body>"));
+        let there: BTreeSet<&str> = texts.filter_map(|text| text.split('<').next()).collect();
         for id in acknowledged.borrow().iter() {
-            let (name, _) = id.split_once('-').unwrap();
-            let path = Path::new("localhost").join(format!("{name}.xml"));
-            let file = files.iter().find(|(at, _)| *at == path);
-            assert!(file.unwrap().1.contains(id), "round {round}: {id} is lost");
+            assert!(there.contains(id.as_str()), "round {round}: {id} is lost");
         }
     }
     eprintln!("{kills} kills, {} messages", acknowledged.borrow().len());

@@ -25,7 +25,6 @@ use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
-use crate::model::op::Soft;
 use crate::model::op::numbered;
 use crate::model::position::Index;
 use crate::model::position::Position;

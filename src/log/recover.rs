@@ -108,6 +108,8 @@ pub(crate) struct Recovery {
     /// Newer segments without one good batch.
     dropped: Vec<(usize, Start)>,
     walks: Vec<Walk>,
+    /// So many of them, at the front, a peer may lack and this start does not need.
+    spared: usize,
     chain: Chain,
     phase: Phase,
     window: Window,
@@ -134,6 +136,7 @@ impl Recovery {
             active: Vec::new(),
             dropped: Vec::new(),
             walks: Vec::new(),
+            spared: 0,
             chain: Chain::new(1, 0, applied_to),
             phase: Phase::Heads(0),
             window: Window::default(),
@@ -323,15 +326,32 @@ impl Recovery {
         let kept = oldest.min(newest.saturating_sub(1)).min(wanted);
         let kept = kept.max(whole.min(oldest));
         walks.drain(..kept);
-        if let Some(Walk { start, .. }) = walks.get(oldest - kept) {
+        self.walks = walks;
+        self.spared = oldest - kept;
+        self.begin_walks();
+        Ok(())
+    }
+
+    fn begin_walks(&mut self) {
+        if let Some(Walk { start, .. }) = self.walks.first() {
             self.chain = Chain::new(start.first, start.parent, start.base);
         }
-        self.walks = walks;
         self.phase = Phase::Batches {
-            walk: oldest - kept,
+            walk: 0,
             offset: SECTOR,
         };
-        Ok(())
+    }
+
+    /// One that was released may be half overwritten with zeros when the power goes: it and all before it
+    /// are of no use to a peer. `false`: this start needs it.
+    fn give_up(&mut self, walk: usize) -> bool {
+        let is_spared = walk < self.spared;
+        if is_spared {
+            self.walks.drain(..=walk);
+            self.spared -= walk + 1;
+            self.begin_walks();
+        }
+        is_spared
     }
 
     fn read_batch(
@@ -344,6 +364,12 @@ impl Recovery {
             self.phase = Phase::Leftovers(0);
             return Ok(None);
         };
+        if offset == SECTOR
+            && !self.chain.continues_as(&start)
+            && self.give_up(walk.saturating_sub(1))
+        {
+            return Ok(None);
+        }
         if offset == SECTOR && !self.chain.continues_as(&start) {
             return self.damaged(file, 0);
         }
@@ -366,7 +392,11 @@ impl Recovery {
                     offset: offset + bytes,
                 }
             }
-            Taken::Bad if limit < u64::MAX => return self.damaged(file, offset),
+            Taken::Bad if limit < u64::MAX => {
+                if !self.give_up(walk) {
+                    return self.damaged(file, offset);
+                }
+            }
             Taken::Bad => {
                 let above = self.chain.number;
                 let then = Then::Leftovers(0);

@@ -2,6 +2,7 @@
 
 mod end;
 
+use crate::checker::end::epoch;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -141,7 +142,7 @@ impl Checker {
         alive: &BTreeMap<(usize, u64), u64>,
     ) -> Result<(), String> {
         let mut places: BTreeMap<&str, u128> = BTreeMap::new();
-        let mut last: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        let mut last: BTreeMap<&str, (u128, u64, &str)> = BTreeMap::new();
         for kept in archive {
             let body = kept.body.as_str();
             let Some(line) = self.lines.get(body) else {
@@ -150,8 +151,12 @@ impl Checker {
             if places.insert(body, kept.position).is_some() && !self.doubled.contains(body) {
                 return Err(format!("{body} is twice in the room's archive"));
             }
-            if let Some((before, early)) = last.insert(&line.sender, (line.number, body))
+            let branch = epoch(kept.position);
+            if let Some((_, before, early)) = last
+                .insert(&line.sender, (branch, line.number, body))
+                .filter(|(one, ..)| *one == branch)
                 && before > line.number
+                && !self.doubled.contains(body)
             {
                 return Err(format!("{early} is in the room's archive before {body}"));
             }
@@ -168,14 +173,16 @@ impl Checker {
             }
         }
         for (who, heard) in &self.heard {
-            let mut found = Vec::new();
+            let mut found: BTreeMap<u128, Vec<u128>> = BTreeMap::new();
             for body in heard {
                 let Some(position) = places.get(body.as_str()) else {
                     return Err(format!("{body} was shown and is gone"));
                 };
-                found.push(position);
+                if !self.doubled.contains(body) {
+                    found.entry(epoch(*position)).or_default().push(*position);
+                }
             }
-            if !found.is_sorted() {
+            if !found.values().all(|found| found.is_sorted()) {
                 return Err(format!("{who:?} heard {heard:?}, not in the room's order"));
             }
         }

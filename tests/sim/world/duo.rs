@@ -310,6 +310,10 @@ impl World {
         }
     }
 
+    pub(super) fn has_trouble(&self) -> bool {
+        self.net.as_ref().is_some_and(|net| net.trouble.is_some())
+    }
+
     /// Where a client gets a session: a board that serves.
     pub(super) fn board_for(&mut self, _index: usize) -> Option<usize> {
         if self.net.is_none() {

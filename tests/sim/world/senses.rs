@@ -195,6 +195,8 @@ impl World {
             // What such a client wrote before may be lost on the way.
             let mut senders = self.devices.iter();
             let may_lose = senders.any(|one| one.kind == Kind::Plain && one.jid() == text.from);
+            // What went before may be at the other board, and that apart from this one.
+            let may_lose = may_lose || self.has_trouble();
             let Some(available_from) = device.available_from.filter(|_| !may_lose) else {
                 return Ok(());
             };

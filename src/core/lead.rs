@@ -119,6 +119,10 @@ impl Core {
         }
         self.peer.begin();
         self.propose_again();
+        if !is_paired {
+            // Nobody is there to say more of a stream than the log.
+            self.end_recalls(|_| true);
+        }
     }
 
     /// An epoch of this log: rows of different branches are compared by it.

@@ -106,7 +106,6 @@ impl Core {
         let until = self.now.monotonic.plus_ms(self.limits.zombie_ms);
         self.peer.zombies_until = Some(until);
         self.recalled.clear();
-        self.end_recalls(|_| true);
     }
 
     /// When the sessions of a node that is away end. Who does not number cannot end them.
@@ -143,6 +142,7 @@ impl Core {
     /// as if it had just happened; the other node knows it already.
     pub(super) fn handle_peer_sessions(&mut self, sessions: Vec<PeerSession>) {
         self.peer.zombies_until = None;
+        self.recall_again();
         let listed: BTreeSet<SessionId> = sessions.iter().map(|one| one.session).collect();
         for (session, jid) in self.foreign_sessions() {
             if !listed.contains(&session) {

@@ -38,12 +38,27 @@ impl Core {
         if let Some(older) = self.recalls.insert(key, recall) {
             self.answer_recall(older, key, None);
         }
+        self.ask_for(account.clone(), key);
+        true
+    }
+
+    /// The link broke and is back: what was asked may not have arrived.
+    pub(super) fn recall_again(&mut self) {
+        let recalls = self.recalls.iter();
+        let again: Vec<(SmKey, BareJid)> = recalls
+            .map(|(key, recall)| (*key, recall.account.clone()))
+            .collect();
+        for (key, account) in again {
+            self.ask_for(account, key);
+        }
+    }
+
+    fn ask_for(&mut self, account: BareJid, key: SmKey) {
         self.tell(Soft::Recall {
-            account: account.clone(),
+            account,
             key,
             node: self.node,
         });
-        true
     }
 
     /// The other node wants a stream, which may be of this one.

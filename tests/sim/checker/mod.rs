@@ -305,6 +305,15 @@ impl Checker {
         Ok(())
     }
 
+    /// The boards are apart: what was under way may be numbered by both (rule R6 of the link). The tables keep
+    /// both until they know the ids of ops.
+    pub(crate) fn part(&mut self) {
+        let ops = self.ops.iter().filter(|(_, op)| !op.acked);
+        let lines = self.lines.iter().filter(|(_, line)| !line.acked);
+        let bodies = ops.map(|(body, _)| body).chain(lines.map(|(body, _)| body));
+        self.doubled.extend(bodies.cloned());
+    }
+
     pub(crate) fn may_lose(&mut self, account: &str) {
         self.careless.insert(account.to_owned());
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use meerkat::testing::sim::Archived;
 use meerkat::testing::sim::Heard;
+use meerkat::testing::sim::Machine;
 use meerkat::testing::sim::Options;
 use meerkat::testing::sim::Rng;
 use meerkat::testing::sim::Said;
@@ -75,12 +76,12 @@ impl Net {
         }
     }
 
-    /// Whether this went to the other board before, and one was alone since.
-    pub(super) fn sent_twice(&mut self, body: &str, board: usize) -> bool {
+    /// Whether this went to the other board before, and one is alone or was since.
+    pub(super) fn sent_twice(&mut self, body: &str, board: usize, is_apart: bool) -> bool {
         let parted = self.parted;
         let sent = self.sent.entry(body.to_owned());
         let (first, before) = *sent.or_insert((board, parted));
-        first != board && before != parted
+        first != board && (is_apart || before != parted)
     }
 
     fn push(&mut self, to: usize, wire: u64, bytes: Option<Vec<u8>>) {
@@ -238,6 +239,7 @@ impl World {
         for notice in self.machines[board].take_notices() {
             if let Some(net) = self.net.as_mut().filter(|_| notice.starts_with("Alone")) {
                 net.parted += 1;
+                self.checker.part();
             }
             self.note(|| format!("board {board}: {notice}"));
         }
@@ -310,6 +312,11 @@ impl World {
         }
     }
 
+    pub(super) fn is_apart(&self) -> bool {
+        let is_paired = |one: &Machine| matches!(one.standing(), Standing::Paired { .. });
+        !self.machines.iter().all(is_paired)
+    }
+
     pub(super) fn has_trouble(&self) -> bool {
         self.net.as_ref().is_some_and(|net| net.trouble.is_some())
     }
@@ -329,9 +336,8 @@ impl World {
 
     /// Both are one, and nothing is under way between them.
     pub(super) fn is_level(&self) -> bool {
-        let is_paired = |one: &meerkat::testing::sim::Machine| {
-            matches!(one.standing(), Standing::Paired { .. }) && one.is_settled()
-        };
+        let is_paired =
+            |one: &Machine| matches!(one.standing(), Standing::Paired { .. }) && one.is_settled();
         self.net.is_none() || self.machines.iter().all(is_paired)
     }
 

@@ -72,6 +72,7 @@ impl World {
             return;
         };
         let board = self.links.get(&link).map_or(0, |link| link.board);
+        let is_apart = self.is_apart();
         for one in &up {
             if let Up::Stanza { text } = one
                 && let Some(body) = between(text, "<body>", "</body>")
@@ -79,7 +80,7 @@ impl World {
                 if self
                     .net
                     .as_mut()
-                    .is_some_and(|net| net.sent_twice(body, board))
+                    .is_some_and(|net| net.sent_twice(body, board, is_apart))
                 {
                     self.checker.doubled.insert(body.to_owned());
                 }

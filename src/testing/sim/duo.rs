@@ -185,8 +185,13 @@ impl Machine {
 
     /// For whoever reads a failure.
     pub fn status(&self) -> String {
-        let mirror = self.running.as_ref().and_then(|one| one.member.mirror());
-        mirror.map_or(String::new(), |mirror| format!("{:?}", mirror.status()))
+        let Some(running) = &self.running else {
+            return " down".to_owned();
+        };
+        let engine = &running.member.engine;
+        let (credit, is_settled) = (engine.log.credit(), engine.is_settled());
+        let mirror = running.member.mirror().map(Mirror::status);
+        format!(" credit {credit} settled {is_settled} {mirror:?}")
     }
 
     /// The other board takes no more: clients are not read.

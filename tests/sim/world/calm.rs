@@ -56,7 +56,12 @@ impl World {
                     return Ok(());
                 }
                 self.is_reading = true;
+                // What was merged lies before where some were.
+                let begins_anew = self.has_trouble();
                 for device in &mut self.devices {
+                    if begins_anew {
+                        device.archive.clear();
+                    }
                     device.is_caught_up = false;
                 }
             }

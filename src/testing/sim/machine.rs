@@ -229,8 +229,11 @@ impl Machine {
     pub fn pass_ms(&mut self, ms: u64) {
         self.now_ms += ms;
         let now = self.now();
-        if let Some(running) = &mut self.running {
-            running.member.tick_if_due(now);
+        let is_alone = self.options.seat.is_none();
+        match &mut self.running {
+            Some(running) if is_alone => running.member.engine.core.tick_if_due(now),
+            Some(running) => running.member.tick_if_due(now),
+            None => {}
         }
         self.settle();
     }

@@ -18,8 +18,12 @@ use crate::xml::Element;
 impl Machine {
     pub(super) fn step(&mut self, input: Input) {
         let now = self.now();
-        if let Some(running) = &mut self.running {
-            running.member.step(now, input);
+        let is_alone = self.options.seat.is_none();
+        match &mut self.running {
+            // Mistakes are made on what comes out of the engine.
+            Some(running) if is_alone => running.member.engine.step(now, input),
+            Some(running) => running.member.step(now, input),
+            None => {}
         }
         self.settle();
     }

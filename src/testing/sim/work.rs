@@ -108,7 +108,11 @@ impl Machine {
                 }
             }
             Some(LogWork::Done(result)) => {
-                running.member.handle_disk(now, result);
+                if self.options.seat.is_none() {
+                    running.member.engine.handle_disk(now, result);
+                } else {
+                    running.member.handle_disk(now, result);
+                }
                 if self.mutation == Some(Mutation::DeliverBeforeCommit) {
                     self.believe_all();
                 }

@@ -1,5 +1,6 @@
 //! The life of a server: open, recover, listen, serve, stop.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::Path;
 use std::rc::Rc;
@@ -183,6 +184,7 @@ pub(crate) fn run(
         settings,
         home,
         login_secret,
+        retention: Rc::new(Cell::new(retention::limits(settings))),
         reread,
     };
     if !is_dev {
@@ -320,7 +322,7 @@ async fn serve(
     executor
         .spawn(async move { deadlines.run_deadlines().await })
         .detach();
-    let broom = retention::run(Rc::clone(&node), retention::limits(settings));
+    let broom = retention::run(Rc::clone(&node), Rc::clone(&reload.retention));
     executor.spawn(broom).detach();
     observe::emit(&Event::Ready {
         domain: &settings.domain,

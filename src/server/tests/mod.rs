@@ -1,0 +1,4 @@
+//! A whole node over memory, without sockets.
+
+mod house;
+mod retention;

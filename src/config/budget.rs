@@ -5,7 +5,9 @@
 
 use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
+use crate::base::limits::PAGE_BYTES_MAX;
 use crate::base::limits::PROGRAM_BYTES;
+use crate::base::limits::TABLE_READS_MAX;
 use crate::base::limits::TLS_RECORD_BYTES;
 use crate::config::settings::Settings;
 
@@ -28,6 +30,7 @@ impl Budget {
         let limits = &settings.limits;
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
+        let page = wide(PAGE_BYTES_MAX.saturating_add(limits.stanza_bytes));
         let part = |what, count, bytes_each| Part {
             what,
             count,
@@ -44,6 +47,7 @@ impl Budget {
                 part("logins under way", strangers, HANDSHAKE_BYTES),
                 part("unfinished stanzas, unread output", 1, limits.buffer_bytes),
                 part("queues of sessions", 1, limits.queue_bytes),
+                part("reads of the tables", wide(TABLE_READS_MAX), page),
             ],
         }
     }

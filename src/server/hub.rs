@@ -19,7 +19,9 @@ use async_io::Timer;
 use futures_lite::FutureExt as _;
 use smol::LocalExecutor;
 use smol::channel::Sender;
+use smol::lock::Semaphore;
 
+use crate::base::limits::TABLE_READS_MAX;
 use crate::base::time::Monotonic;
 use crate::c2s;
 use crate::c2s::Inline;
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     pub(super) executor: Rc<LocalExecutor<'static>>,
     pub(super) engine: RefCell<Engine>,
     pub(super) store: Arc<Store>,
+    /// Who may read the tables now.
+    pub(super) reads: Arc<Semaphore>,
     disk: Sender<Request>,
     inbox: RefCell<VecDeque<Input>>,
     inbox_bytes: Cell<usize>,
@@ -83,6 +87,7 @@ impl Node {
             executor,
             engine: RefCell::new(engine),
             store,
+            reads: Arc::new(Semaphore::new(TABLE_READS_MAX)),
             disk,
             inbox: RefCell::default(),
             inbox_bytes: Cell::new(0),

@@ -199,7 +199,7 @@ impl UserFile<'_> {
         }
         file.write_all(write::OFFLINE_START)?;
         for page in positions.chunks(PAGE_ITEMS_MAX) {
-            for kept in self.store.fetch(page)? {
+            for kept in self.store.fetch(page, usize::MAX)? {
                 let mut out = Vec::new();
                 let id = self.ids.id(kept.position, self.jid);
                 write::waiting(&mut out, self.jid, &id, &kept);

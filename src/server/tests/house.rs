@@ -10,6 +10,7 @@ use futures_lite::future::yield_now;
 use smol::LocalExecutor;
 
 use crate::base::jid::BareJid;
+use crate::base::limits::OUTPUT_BYTES_MAX;
 use crate::base::secret::Secret;
 use crate::config::file::Raw;
 use crate::config::settings::Settings;
@@ -132,8 +133,12 @@ impl House {
     /// Reads what the link is sent, until that has come.
     pub(super) async fn read_until(&self, link: LinkId, end: &str) -> String {
         let mut bytes = Vec::new();
-        while !String::from_utf8_lossy(&bytes).contains(end) {
-            self.node.write(link, 1 << 20, &mut bytes);
+        let mut seen = 0;
+        while memchr::memmem::find(&bytes[seen..], end.as_bytes()).is_none() {
+            seen = bytes.len().saturating_sub(end.len());
+            let mut part = Vec::new();
+            self.node.write(link, OUTPUT_BYTES_MAX, &mut part);
+            bytes.append(&mut part);
             yield_now().await;
         }
         String::from_utf8(bytes).unwrap()
@@ -142,18 +147,31 @@ impl House {
     /// The bodies of the account's archive, oldest first.
     pub(super) async fn archive(&self, name: &str) -> Vec<String> {
         let link = self.bind(name).await;
-        self.say(
-            link,
-            "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>",
-        );
-        let text = self.read_until(link, "id='q'").await;
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            self.say(
+                link,
+                &format!(
+                    "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'>\
+                     <set xmlns='http://jabber.org/protocol/rsm'>{after}</set></query></iq>"
+                ),
+            );
+            let text = self.read_until(link, "</fin></iq>").await;
+            found.extend(bodies(&text));
+            if text.contains("complete='true'") {
+                break;
+            }
+            let last = text.split("<last>").nth(1).unwrap();
+            after = format!("<after>{}</after>", last.split('<').next().unwrap());
+        }
         self.node.handle_closed(link, true);
         let sessions = || self.node.engine.borrow().core.facts().sessions;
         let before = sessions();
         while sessions() == before {
             yield_now().await;
         }
-        bodies(&text)
+        found
     }
 }
 

@@ -89,3 +89,24 @@ fn what_nobody_came_for_goes_in_the_end() {
         assert!(bodies(&text).is_empty(), "{text}");
     });
 }
+
+/// The oldest go, and what Bob waits for stays whatever its bytes.
+#[test]
+fn an_archive_beyond_its_bytes_loses_its_oldest_messages() {
+    let disk: Arc<dyn Disk> = Arc::new(Memory::default());
+    with_house(&disk, async |house| {
+        let texts: Vec<String> = (0..15)
+            .map(|n| format!("{n} {}", "x".repeat(100_000)))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        chat(&house, &texts).await;
+        let limits = limits(&[("quota.account_mib", "1")]);
+
+        sweep(&house, &limits, Clock::of_the_day()).await;
+
+        let left = house.archive("alice").await;
+        assert_eq!(left, texts[texts.len() - left.len()..]);
+        assert!((9..=10).contains(&left.len()), "{}", left.len());
+        assert_eq!(house.archive("bob").await, texts);
+    });
+}

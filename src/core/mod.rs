@@ -14,6 +14,7 @@ pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
+mod farewell;
 pub(crate) mod holdings;
 pub(crate) mod io;
 pub(crate) mod link;

@@ -253,6 +253,15 @@ impl Node {
         self.wake();
     }
 
+    /// Clients hear of the stop; gives how many streams end with that.
+    pub(crate) fn say_farewell(self: &Rc<Self>) -> usize {
+        let now = self.now();
+        let ended = self.engine.borrow_mut().core.say_farewell(now);
+        self.perform();
+        self.wake();
+        ended
+    }
+
     /// Whether the disk has taken all there is.
     pub(crate) fn is_settled(&self) -> bool {
         self.inbox.borrow().is_empty() && self.engine.borrow().is_settled()

@@ -56,6 +56,9 @@ use crate::store::disk::DiskError;
 use crate::store::disk::folder::Folder;
 use crate::store::disk::memory::Memory;
 
+/// How long a stop waits at most for clients that do not take what they are told.
+const FAREWELL_MS: u64 = 500;
+
 /// Where a server keeps what it knows.
 pub(crate) enum Home<'a> {
     Folder(&'a Path),
@@ -345,8 +348,24 @@ async fn serve(
     observe::emit(&Event::Stopping {
         connections: wires.connections(),
     });
+    // What is under way is done first, so that it can be acknowledged.
+    stop(&node).await;
+    say_farewell(&node, wires).await;
     stop(&node).await;
     Ok(())
+}
+
+/// Tells clients that the server stops, and waits a moment until they know.
+async fn say_farewell(node: &Rc<Node>, wires: &Wires) {
+    let stay = wires.connections().saturating_sub(node.say_farewell());
+    let until = wires.clock.steady().plus_ms(FAREWELL_MS);
+    loop {
+        Timer::after(Duration::from_millis(5)).await;
+        let is_said = wires.connections() <= stay && wires.kept_bytes() == 0;
+        if is_said || until <= wires.clock.steady() {
+            return;
+        }
+    }
 }
 
 /// Whoever starts a server for the first time may not know what comes next.

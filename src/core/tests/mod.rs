@@ -1,6 +1,7 @@
 //! Scenarios of the core with virtual time.
 
 mod binding;
+mod farewell;
 mod follower;
 mod harness;
 mod holdings;

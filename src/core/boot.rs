@@ -26,9 +26,9 @@ use crate::model::row::Rows;
 use crate::model::stanza_id::StanzaIds;
 
 /// Names the secret that stanza ids are made with.
-pub(crate) const STANZA_ID_SECRET: &str = "stanza-ids";
+const STANZA_ID_SECRET: &str = "stanza-ids";
 /// Names the secret that hides which accounts exist (RFC 5802: the salt of nobody).
-pub(crate) const LOGIN_SECRET: &str = "login";
+const LOGIN_SECRET: &str = "login";
 
 /// What a restart has read back, becoming what a core begins with.
 #[derive(Debug)]

@@ -406,6 +406,11 @@ impl Core {
         self.tail.applied()
     }
 
+    /// The cipher of the ids that clients see.
+    pub(crate) fn ids(&self) -> &StanzaIds {
+        &self.ids
+    }
+
     /// Figures for an operator.
     pub(crate) fn facts(&self) -> CoreFacts {
         let sleeping = self

@@ -26,7 +26,7 @@ use crate::log::Log;
 use crate::log::Request;
 use crate::log::Settings as LogSettings;
 use crate::log::plan::Recovered;
-use crate::model::entry::Entry;
+use crate::model::position::Epoch;
 use crate::model::row::RecordKey;
 use crate::model::row::Rows;
 use crate::net::clock::Clock;
@@ -43,7 +43,7 @@ use crate::store::disk::log::LogFiles;
 pub(super) const NODE: u8 = 0;
 
 /// What a start has to write at once: the record of its epoch, and perhaps the secrets.
-pub(super) const FIRST_BYTES: u64 = 16_384;
+const FIRST_BYTES: u64 = 16_384;
 
 /// Why there is no node.
 #[derive(Debug)]
@@ -92,32 +92,36 @@ pub(crate) fn start(
         wall: Clock::of_the_day(),
     };
     let mut entropy = SystemEntropy::new();
-    let applied_to = store.applied_to().map_err(StartError::Store)?;
-    let known = store.epochs().map_err(StartError::Store)?;
-    let mut files = LogFiles::new(disk);
-    let mut boot = Boot::new(NODE, &known, applied_to);
-    let recovered = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
-    let tail_bytes = u64::try_from(limits.tail_bytes).unwrap_or(u64::MAX);
-    let log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
-    let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
-    let rows = node_rows(&store)?;
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
-    let (engine, secrets) = begin(
-        &mut files,
-        boot,
-        log,
-        Beginning {
-            now,
-            salt,
-            rows,
-            rooms,
-            policies,
-            limits,
-            entropy,
-        },
-    )?;
+    let mut found = open_log(disk, &store, limits.tail_bytes, &mut entropy)?;
+    let begun = begin(&mut found, now, &mut entropy)?;
+    let OpenLog {
+        files, boot, log, ..
+    } = found;
+    let Begun {
+        epoch,
+        seq,
+        secrets,
+        ..
+    } = begun;
+    let start = Start {
+        node: NODE,
+        sequencer: Sequencer::Here { epoch, seq },
+        epochs: boot.epochs,
+        fresh_epochs: boot.fresh_epochs,
+        stamp: boot.stamp,
+        salt: epoch.salt,
+        tail: boot.tail,
+        rooms,
+        ids: secrets.ids.clone(),
+        settings: policies,
+        limits,
+        entropy: Box::new(entropy),
+        now,
+    };
+    let engine = Engine::new(start, log);
     let (requests, disk) = channel::bounded(1);
     let node = Node::new(
         clock,
@@ -134,7 +138,7 @@ pub(crate) fn start(
     })
 }
 
-pub(super) fn recover(
+fn recover(
     files: &mut LogFiles,
     boot: &mut Boot,
     applied_to: u128,
@@ -154,59 +158,82 @@ pub(super) fn recover(
     }
 }
 
-pub(super) fn node_rows(store: &Store) -> Result<Rows, StartError> {
+fn node_rows(store: &Store) -> Result<Rows, StartError> {
     match store.load(&RecordKey::Node).map_err(StartError::Store)? {
         Loaded::Node { rows } => Ok(rows),
         Loaded::Account { .. } | Loaded::Room { .. } => Ok(Rows::default()),
     }
 }
 
-struct Beginning {
-    now: Now,
-    salt: u32,
+/// The log of a data folder, and what the tables and it amount to.
+pub(super) struct OpenLog {
+    pub(super) files: LogFiles,
+    pub(super) boot: Boot,
+    pub(super) log: Log,
+    /// Of the node itself.
     rows: Rows,
-    rooms: Rooms,
-    policies: Arc<Policies>,
-    limits: CoreLimits,
-    entropy: SystemEntropy,
+}
+
+/// Recovers what the disk holds.
+pub(super) fn open_log(
+    disk: Arc<dyn Disk>,
+    store: &Store,
+    tail_bytes: usize,
+    entropy: &mut SystemEntropy,
+) -> Result<OpenLog, StartError> {
+    let applied_to = store.applied_to().map_err(StartError::Store)?;
+    let known = store.epochs().map_err(StartError::Store)?;
+    let mut files = LogFiles::new(disk);
+    let mut boot = Boot::new(NODE, &known, applied_to);
+    let recovered = recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
+    let tail_bytes = u64::try_from(tail_bytes).unwrap_or(u64::MAX);
+    Ok(OpenLog {
+        files,
+        boot,
+        log: Log::open(LogSettings::for_tail(tail_bytes), recovered),
+        rows: node_rows(store)?,
+    })
+}
+
+/// The epoch of this start.
+pub(super) struct Begun {
+    pub(super) epoch: Epoch,
+    /// Of its newest entry.
+    pub(super) seq: u64,
+    pub(super) secrets: Secrets,
 }
 
 /// Writes the EPOCH record and the secrets, if they are new, and waits until they and everything
 /// recovered are durable: nothing may be shown before.
-fn begin(
-    files: &mut LogFiles,
-    mut boot: Boot,
-    mut log: Log,
-    mut with: Beginning,
-) -> Result<(Engine, Secrets), StartError> {
-    drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
-    let (epoch, position, bytes) = boot.begin_epoch(with.now, with.salt);
-    append(&mut log, position, Kind::Epoch, &bytes)?;
-    let (secrets, entry) = boot.secrets(&with.rows, with.now, epoch, &mut with.entropy);
-    let (mut seq, mut newest) = (0, position);
+pub(super) fn begin(
+    found: &mut OpenLog,
+    now: Now,
+    entropy: &mut SystemEntropy,
+) -> Result<Begun, StartError> {
+    let OpenLog {
+        files,
+        boot,
+        log,
+        rows,
+    } = found;
+    drive(files, log, |log| log.credit() >= FIRST_BYTES)?;
+    let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
+    let (epoch, mut newest, bytes) = boot.begin_epoch(now, salt);
+    append(log, newest, Kind::Epoch, &bytes)?;
+    let (secrets, entry) = boot.secrets(rows, now, epoch, entropy);
+    let mut seq = 0;
     if let Some(entry) = entry {
         (seq, newest) = (entry.position.seq(), entry.position.to_u128());
         let mut bytes = Vec::new();
-        Entry::encode(&entry, &mut bytes);
-        append(&mut log, entry.position.to_u128(), Kind::Entry, &bytes)?;
+        entry.encode(&mut bytes);
+        append(log, newest, Kind::Entry, &bytes)?;
     }
-    settle(files, &mut log, newest)?;
-    let start = Start {
-        node: NODE,
-        sequencer: Sequencer::Here { epoch, seq },
-        epochs: boot.epochs,
-        fresh_epochs: boot.fresh_epochs,
-        stamp: boot.stamp,
-        salt: with.salt,
-        tail: boot.tail,
-        rooms: with.rooms,
-        ids: secrets.ids.clone(),
-        settings: with.policies,
-        limits: with.limits,
-        entropy: Box::new(with.entropy),
-        now: with.now,
-    };
-    Ok((Engine::new(start, log), secrets))
+    settle(files, log, newest)?;
+    Ok(Begun {
+        epoch,
+        seq,
+        secrets,
+    })
 }
 
 pub(super) fn append(

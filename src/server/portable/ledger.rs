@@ -11,10 +11,8 @@ use crate::base::limits::IMPORT_BATCH_BYTES;
 use crate::base::random::Entropy as _;
 use crate::base::time::Timestamp;
 use crate::core::Now;
-use crate::core::boot::Boot;
 use crate::log::Kind;
 use crate::log::Log;
-use crate::log::Settings as LogSettings;
 use crate::log::credit;
 use crate::model::account::Account;
 use crate::model::codec::to_bytes;
@@ -63,44 +61,23 @@ impl Ledger {
         now: Now,
     ) -> Result<Self, StartError> {
         let mut entropy = SystemEntropy::new();
-        let applied_to = store.applied_to().map_err(StartError::Store)?;
-        let known = store.epochs().map_err(StartError::Store)?;
-        let mut files = LogFiles::new(disk);
-        let mut boot = Boot::new(start::NODE, &known, applied_to);
-        let recovered = start::recover(&mut files, &mut boot, applied_to.to_u128(), entropy.u64())?;
-        let tail_bytes = u64::try_from(tail_bytes).unwrap_or(u64::MAX);
-        let mut log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
-        let rows = start::node_rows(&store)?;
-        start::drive(&mut files, &mut log, |log| {
-            log.credit() >= start::FIRST_BYTES
-        })?;
-        let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
-        let (epoch, position, bytes) = boot.begin_epoch(now, salt);
-        start::append(&mut log, position, Kind::Epoch, &bytes)?;
-        let (_, first) = boot.secrets(&rows, now, epoch, &mut entropy);
+        let mut found = start::open_log(disk, &store, tail_bytes, &mut entropy)?;
+        let begun = start::begin(&mut found, now, &mut entropy)?;
         let mut ledger = Self {
             store,
-            files,
-            log,
-            epoch,
-            seq: 0,
-            stamp: boot.stamp,
+            files: found.files,
+            log: found.log,
+            epoch: begun.epoch,
+            seq: begun.seq,
+            stamp: found.boot.stamp,
             source: entropy.u128(),
             now: now.wall,
             entropy,
-            entries: boot.tail,
-            epochs: boot.fresh_epochs,
+            entries: found.boot.tail,
+            epochs: found.boot.fresh_epochs,
             bytes: 0,
         };
-        let mut newest = Position::from_u128(position);
-        if let Some(entry) = first {
-            ledger.seq = entry.position.seq();
-            newest = entry.position;
-            let mut bytes = Vec::new();
-            entry.encode(&mut bytes);
-            start::append(&mut ledger.log, newest.to_u128(), Kind::Entry, &bytes)?;
-        }
-        ledger.settle(newest)?;
+        ledger.flush()?;
         Ok(ledger)
     }
 
@@ -175,10 +152,7 @@ impl Ledger {
 
     /// Everything is durable, in the log and in the tables.
     fn flush(&mut self) -> Result<(), StartError> {
-        self.settle(Position::new(self.epoch, self.seq, 0))
-    }
-
-    fn settle(&mut self, upto: Position) -> Result<(), StartError> {
+        let upto = Position::new(self.epoch, self.seq, 0);
         start::settle(&mut self.files, &mut self.log, upto.to_u128())?;
         if self.log.durable() < upto.to_u128() {
             return Err(StartError::Disk(DiskError::NoSpace));

@@ -31,13 +31,11 @@ pub(super) fn read(view: &View<'_>, request: &Request) -> Result<Proposal, Stop>
 }
 
 pub(super) fn store(view: &View<'_>, request: &Request, prefs: Node<'_>) -> Result<Proposal, Stop> {
-    let default = match prefs.attr("default").as_deref() {
-        Some("always") => ArchiveDefault::Always,
-        Some("never") => ArchiveDefault::Never,
-        Some("roster") => ArchiveDefault::Roster,
-        // Section 2: the attribute has to be there.
-        _ => return Err(StanzaError::new(Condition::BadRequest).into()),
-    };
+    let default = prefs.attr("default");
+    // Section 2: the attribute has to be there.
+    let default = default
+        .and_then(|default| ArchiveDefault::parse(&default))
+        .ok_or_else(|| StanzaError::new(Condition::BadRequest))?;
     let (always, never) = (list(prefs, "always")?, list(prefs, "never")?);
     if always.len().saturating_add(never.len()) > ADDRESSES_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
@@ -70,14 +68,12 @@ fn list(prefs: Node<'_>, name: &str) -> Result<BTreeSet<Jid>, StanzaError> {
         .map_err(|_| StanzaError::new(Condition::JidMalformed))
 }
 
-fn write(preferences: &Preferences) -> Vec<u8> {
-    let default = match preferences.default {
-        ArchiveDefault::Always => "always",
-        ArchiveDefault::Never => "never",
-        ArchiveDefault::Roster => "roster",
-    };
+/// `<prefs/>`, as clients are told it and as it stands in exported files.
+pub(crate) fn write(preferences: &Preferences) -> Vec<u8> {
     let mut writer = Writer::new();
-    writer.start_ns("prefs", ns::MAM).attr("default", default);
+    writer
+        .start_ns("prefs", ns::MAM)
+        .attr("default", preferences.default.name());
     for (name, list) in [
         ("always", &preferences.always),
         ("never", &preferences.never),

@@ -135,6 +135,16 @@ pub(crate) const FORM_FIELDS_MAX: usize = 256;
 /// A page is a batch of messages in memory. More are not refused: the page is shorter, as section 2.2 allows.
 pub(crate) const PAGE_ITEMS_MAX: usize = 250;
 
+/// Bytes of messages in a page of an archive; the last one may go beyond.
+///
+/// 2 KB for each of the largest number of items. The page is shorter then, and says that it is not complete.
+pub(crate) const PAGE_BYTES_MAX: usize = 512 << 10;
+
+/// Reads of the tables at one time; the others wait for their turn.
+///
+/// Enough to keep a card busy. Each holds a page, and a thread.
+pub(crate) const TABLE_READS_MAX: usize = 4;
+
 /// Items of a page whose size the client left to us.
 pub(crate) const PAGE_ITEMS_DEFAULT: usize = 50;
 

@@ -60,6 +60,8 @@ pub(crate) enum Failure {
     LocalRevoked,
     /// An operator ended this stream.
     LocalReset,
+    /// The server stops.
+    LocalShutdown,
     /// The server cannot serve this now: memory, disk, number of connections.
     LocalFull,
     LocalInternal,
@@ -87,6 +89,7 @@ impl Failure {
             Self::PeerHandled { .. } => StreamCondition::Undefined,
             Self::LocalFull => StreamCondition::ResourceConstraint,
             Self::LocalReset => StreamCondition::Reset,
+            Self::LocalShutdown => StreamCondition::SystemShutdown,
             Self::LocalConflict => StreamCondition::Conflict,
             Self::LocalInternal => StreamCondition::InternalServerError,
         })

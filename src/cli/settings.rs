@@ -11,13 +11,14 @@ use crate::config::file::Raw;
 use crate::config::settings::Settings;
 
 /// What `meerkat dev` sets before `--set` has its say.
-const DEV: [(&str, &str); 5] = [
+const DEV: [(&str, &str); 6] = [
     ("domain", "localhost"),
     ("listen.c2s", "[\"127.0.0.1:5222\"]"),
     ("listen.c2s_tls", "[]"),
     ("c2s.require_tls", "false"),
-    // Who tries something out sends as fast as it can.
+    // Who tries something out sends as fast as it can, and tests wrong passwords over and over.
     ("limits.stanzas_per_second", "10000"),
+    ("limits.login_failures", "1000"),
 ];
 
 pub(super) fn read(config: Option<&Path>, set: &[Assignment]) -> Result<Settings, Failure> {

@@ -7,8 +7,10 @@ use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
 use crate::base::limits::JOIN_PIECE_BYTES_MAX;
 use crate::base::limits::JOIN_PIECES_MAX;
+use crate::base::limits::PAGE_BYTES_MAX;
 use crate::base::limits::PEER_CONNECTIONS_MAX;
 use crate::base::limits::PROGRAM_BYTES;
+use crate::base::limits::TABLE_READS_MAX;
 use crate::base::limits::TLS_RECORD_BYTES;
 use crate::config::settings::Settings;
 
@@ -32,6 +34,7 @@ impl Budget {
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
         let is_mirrored = !settings.listen.mirror.is_empty();
+        let page = wide(PAGE_BYTES_MAX.saturating_add(limits.stanza_bytes));
         let part = |what, count, bytes_each| Part {
             what,
             count,
@@ -58,6 +61,7 @@ impl Budget {
                     u64::from(is_mirrored),
                     wide((JOIN_PIECES_MAX + 2) * JOIN_PIECE_BYTES_MAX),
                 ),
+                part("reads of the tables", wide(TABLE_READS_MAX), page),
             ],
         }
     }

@@ -28,9 +28,9 @@ use crate::model::stanza_id::StanzaIds;
 use crate::model::vector::Vector;
 
 /// Names the secret that stanza ids are made with.
-pub(crate) const STANZA_ID_SECRET: &str = "stanza-ids";
+const STANZA_ID_SECRET: &str = "stanza-ids";
 /// Names the secret that hides which accounts exist (RFC 5802: the salt of nobody).
-pub(crate) const LOGIN_SECRET: &str = "login";
+const LOGIN_SECRET: &str = "login";
 
 /// What a restart has read back, becoming what a core begins with.
 #[derive(Debug)]

@@ -328,6 +328,8 @@ pub(crate) enum EndReason {
     NotAuthorized,
     /// An administrator ended it.
     Reset,
+    /// The server stops.
+    Shutdown,
 }
 
 impl From<KickReason> for EndReason {

@@ -14,6 +14,7 @@ pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
 pub(crate) mod evaluate;
+mod farewell;
 pub(crate) mod holdings;
 pub(crate) mod io;
 pub(crate) mod lead;
@@ -467,6 +468,11 @@ impl Core {
     /// No record of the log has a later one.
     pub(crate) fn stamp(&self) -> Hlc {
         self.order.stamp
+    }
+
+    /// The cipher of the ids that clients see.
+    pub(crate) fn ids(&self) -> &StanzaIds {
+        &self.ids
     }
 
     /// Figures for an operator.

@@ -457,7 +457,7 @@ impl Core {
             let rows = rows
                 .into_iter()
                 .filter(|row| self.tail.message(row.position).is_none());
-            let fetched = session.keep_fetched(rows);
+            let fetched = session.keep_page(rows);
             let added = items.iter().map(crate::core::queue::added_bytes);
             self.holdings
                 .add(added.fold(fetched, usize::saturating_add));

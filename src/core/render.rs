@@ -54,7 +54,7 @@ impl Core {
             management.asked = true;
             out.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
         }
-        session.announced = session.wants_write() && !session.fetching;
+        session.announced = session.wants_write() && session.fetching.is_empty();
         session.announced
     }
 
@@ -75,7 +75,7 @@ impl Core {
                 Some((at, message)) => Some((at, Arc::clone(message))),
                 None => match session.fetched.get(&key) {
                     Some(Some(kept)) => Some((kept.at, Arc::clone(&kept.message))),
-                    Some(None) if session.fetching => return Wrote::Nothing,
+                    Some(None) if !session.fetching.is_empty() => return Wrote::Nothing,
                     // It has expired since: there is nothing to send.
                     Some(None) => {
                         session.fetched.remove(&key);
@@ -108,10 +108,9 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        if session.fetching {
+        if !session.fetching.is_empty() {
             return;
         }
-        session.fetching = true;
         let positions: Vec<Position> = session
             .queue
             .unwritten()
@@ -128,6 +127,7 @@ impl Core {
         for position in &positions {
             session.fetched.insert(*position, None);
         }
+        session.fetching.clone_from(&positions);
         self.outputs.push_back(Output::Fetch {
             session: id,
             positions,
@@ -138,7 +138,6 @@ impl Core {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        session.fetching = false;
         let added = session.keep_fetched(rows);
         self.holdings.add(added);
         self.touched.insert(id);

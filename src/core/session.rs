@@ -50,8 +50,8 @@ pub(crate) struct Session {
     pub(crate) ending: bool,
     /// A stream that resumes, as soon as everything received is committed.
     pub(crate) resuming: Option<(LinkId, u32)>,
-    /// The rows that the next items need were asked for.
-    pub(crate) fetching: bool,
+    /// Rows that the next items need and that were asked for, in this order.
+    pub(crate) fetching: Vec<Position>,
     /// Rows for items that are about to be written; `None`: asked for, or gone.
     pub(crate) fetched: BTreeMap<Position, Option<Kept>>,
     pub(crate) announced: bool,
@@ -125,23 +125,41 @@ impl Session {
             sleeps_until: None,
             ending: false,
             resuming: None,
-            fetching: false,
+            fetching: Vec::new(),
             fetched: BTreeMap::new(),
             announced: false,
             notes: Vec::new(),
         }
     }
 
-    /// Keeps rows for what is written next, and gives their memory. A row that is not kept is asked for again.
-    pub(crate) fn keep_fetched(&mut self, rows: impl IntoIterator<Item = Kept>) -> usize {
-        let mut bytes: usize = 0;
+    /// Keeps rows of a page beside those that are kept, and gives the memory of the new ones. A row that is not
+    /// kept is asked for when its turn comes.
+    pub(crate) fn keep_page(&mut self, rows: impl IntoIterator<Item = Kept>) -> usize {
+        let kept: usize = self.fetched.values().flatten().map(row_bytes).sum();
+        let mut bytes = 0_usize;
         for row in rows {
-            if bytes < FETCH_BYTES_MAX {
-                bytes = bytes.saturating_add(row_bytes(&row));
-                self.fetched.insert(row.position, Some(row));
-            } else {
-                self.fetched.remove(&row.position);
+            if kept.saturating_add(bytes) >= FETCH_BYTES_MAX {
+                break;
             }
+            bytes = bytes.saturating_add(row_bytes(&row));
+            self.fetched.insert(row.position, Some(row));
+        }
+        bytes
+    }
+
+    /// Keeps the rows that were asked for, and gives their memory. What was not read for their size is asked for
+    /// when its turn comes; what was looked for and is not there stays marked as gone.
+    pub(crate) fn keep_fetched(&mut self, rows: Vec<Kept>) -> usize {
+        let bytes: usize = rows.iter().map(row_bytes).sum();
+        let mut asked = std::mem::take(&mut self.fetching);
+        if let Some(last) = rows.last().filter(|_| bytes >= FETCH_BYTES_MAX) {
+            let read = asked.iter().position(|asked| *asked == last.position);
+            for unread in asked.drain(read.map_or(0, |read| read + 1)..) {
+                self.fetched.remove(&unread);
+            }
+        }
+        for row in rows {
+            self.fetched.insert(row.position, Some(row));
         }
         bytes
     }

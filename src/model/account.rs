@@ -117,6 +117,26 @@ pub(crate) enum ArchiveDefault {
 
 coded!(enum ArchiveDefault { 0 => Always, 1 => Never, 2 => Roster });
 
+impl ArchiveDefault {
+    /// The attribute `default` of `<prefs/>` (XEP-0441 section 2).
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "always" => Some(Self::Always),
+            "never" => Some(Self::Never),
+            "roster" => Some(Self::Roster),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Roster => "roster",
+        }
+    }
+}
+
 /// How far a stream with management was counted, so that the count survives a crash.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct StreamRow {

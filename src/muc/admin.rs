@@ -18,6 +18,7 @@ use crate::muc::user::parse_affiliation;
 use crate::muc::user::parse_role;
 use crate::muc::user::role_bit;
 use crate::muc::visit::Visit;
+use crate::muc::visit::first_role;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
@@ -72,7 +73,12 @@ fn list(visit: &Visit<'_>, item: Node<'_>) -> Result<Proposal, Stop> {
 fn check_list(visit: &Visit<'_>, affiliation: Affiliation) -> Result<(), Stop> {
     let own = visit.affiliation();
     let config = visit.config();
-    let is_open = config.open_addresses && config.member_list & role_bit(visit.role()) != 0;
+    // Section 9.5: a member need not be inside to be treated as if it were.
+    let role = match visit.role() {
+        RoomRole::None if own >= Affiliation::Member => first_role(&config, own),
+        role => role,
+    };
+    let is_open = config.open_addresses && config.member_list & role_bit(role) != 0;
     let may = match affiliation {
         Affiliation::Owner | Affiliation::Admin => own == Affiliation::Owner || is_open,
         Affiliation::Member => own >= Affiliation::Admin || is_open,
@@ -203,11 +209,15 @@ fn user_of(visit: &Visit<'_>, item: Node<'_>) -> Result<BareJid, StanzaError> {
         .ok_or_else(|| StanzaError::new(Condition::ItemNotFound))
 }
 
-/// The nickname that comes with an address (section 9.3), prepared.
+/// The nickname that comes with an address (section 9.3), prepared; an empty one takes it away
+/// (section 9.5).
 fn nick_of(visit: &Visit<'_>, item: Node<'_>) -> Result<Option<Box<str>>, StanzaError> {
     let Some(nick) = item.attr("nick").filter(|_| item.attr("jid").is_some()) else {
         return Ok(None);
     };
+    if nick.is_empty() {
+        return Ok(Some(nick.into_owned().into()));
+    }
     let full = visit.jid.with_resource(&nick);
     full.map(|full| Some(full.resource().into()))
         .map_err(|_| StanzaError::new(Condition::JidMalformed))

@@ -41,7 +41,7 @@ const OWNERS_LOOKED_AT_MAX: usize = 32;
 pub(super) struct Wish {
     pub(super) user: BareJid,
     pub(super) affiliation: Affiliation,
-    /// The nickname that goes with it (section 9.3).
+    /// The nickname that goes with it (section 9.3); an empty one: none any more.
     pub(super) nick: Option<Box<str>>,
     pub(super) reason: Option<Box<str>>,
 }
@@ -135,7 +135,7 @@ fn check_owners(visit: &Visit<'_>, wishes: &[Wish]) -> Result<(), Stop> {
 /// A nickname is reserved for one user (section 7.10).
 fn check_nick(visit: &Visit<'_>, wish: &Wish) -> Result<(), Stop> {
     match &wish.nick {
-        Some(nick) if visit.is_reserved(nick, &wish.user)? => {
+        Some(nick) if !nick.is_empty() && visit.is_reserved(nick, &wish.user)? => {
             Err(StanzaError::new(Condition::Conflict).into())
         }
         _ => Ok(()),
@@ -166,7 +166,8 @@ fn new_row(visit: &Visit<'_>, wish: &Wish, account: Option<Incarnation>) -> Opti
         Affiliation::Member | Affiliation::Admin | Affiliation::Owner => wish
             .nick
             .clone()
-            .or_else(|| old.and_then(|row| row.nick.clone())),
+            .or_else(|| old.and_then(|row| row.nick.clone()))
+            .filter(|nick| !nick.is_empty()),
     };
     let row = AffiliationRow {
         affiliation: wish.affiliation,

@@ -190,6 +190,11 @@ pub(super) fn submitted(form: &Form, old: &RoomConfig) -> Result<RoomConfig, Sta
         anyone_invites: switch("muc#roomconfig_allowinvites", old.anyone_invites)?,
         ..old.clone()
     };
+    if new.members_only && !old.members_only && form.field("muc#roomconfig_allowinvites").is_none()
+    {
+        // Section 7.8.2: there, who may invite may make members, and has to be given that.
+        new.anyone_invites = false;
+    }
     new.password = password(form, old)?;
     if let Some(whois) = form.value("muc#roomconfig_whois") {
         new.open_addresses = match whois {

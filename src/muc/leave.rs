@@ -12,11 +12,18 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::room::RoomChange;
+use crate::model::room::RoomRole;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::muc::user::Item;
+use crate::muc::user::user_element;
 use crate::muc::visit::Visit;
+use crate::muc::visit::address_of;
+use crate::stanza::Kind;
+use crate::stanza::PresenceType;
+use crate::stanza::outgoing::Outgoing;
 
 pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let Some(inside) = visit.inside() else {
@@ -63,6 +70,28 @@ pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
         }));
     }
     ops
+}
+
+/// The server stops, and places in rooms do not outlive it (XEP-0045, service-shutdown-kick).
+pub(crate) fn farewells(view: &View<'_>, online: &Online) -> Vec<Outgoing> {
+    let inside = online.rooms.iter().filter_map(|jid| {
+        let room = view.resident_room(jid)?;
+        let nick = room.nicks.get(&online.jid)?;
+        let item = Item {
+            affiliation: room.affiliation(&online.jid.bare()),
+            role: RoomRole::None,
+            ..Item::default()
+        };
+        Some(Outgoing {
+            kind: Kind::Presence(PresenceType::Unavailable),
+            from: address_of(jid, nick),
+            to: None,
+            id: None,
+            lang: None,
+            payload: user_element(&item, &[110, 332]).into(),
+        })
+    });
+    inside.collect()
 }
 
 pub(super) fn of_device(nick: &Arc<str>, jid: &FullJid) -> RoomChange {

@@ -45,6 +45,7 @@ pub(crate) use discover::answer_rooms;
 pub(crate) use history::answer as answer_history;
 pub(crate) use hush::block_ops;
 pub(crate) use leave::evaluate_emptied;
+pub(crate) use leave::farewells;
 pub(crate) use leave::leave_ops;
 
 use crate::archive;

@@ -109,7 +109,6 @@ impl Ledger {
         self.note(link, 0)
     }
 
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -135,8 +135,8 @@ impl Wires {
         self.wake(to_wake);
     }
 
-    #[cfg(test)]
-    pub(super) fn kept_bytes(&self) -> usize {
+    /// What all connections keep, what they were not able to send included.
+    pub(crate) fn kept_bytes(&self) -> usize {
         self.ledger.borrow().bytes()
     }
 

@@ -306,10 +306,12 @@ impl Site {
     /// All accounts as files for other servers.
     async fn export(&self, path: String, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         self.node.checkpoint().await;
+        let users = self.users().await?.into_keys().collect();
         let export = Export {
             store: std::sync::Arc::clone(&self.node.store),
+            ids: self.node.member.borrow().engine.core.ids().clone(),
             domain: self.domain.clone(),
-            users: self.users().await?.into_keys().collect(),
+            users,
             folder: path.into(),
         };
         told(say, move |tell| {

@@ -21,7 +21,9 @@ use smol::LocalExecutor;
 use smol::channel;
 use smol::channel::Receiver;
 use smol::channel::Sender;
+use smol::lock::Semaphore;
 
+use crate::base::limits::TABLE_READS_MAX;
 use crate::base::time::Monotonic;
 use crate::c2s;
 use crate::c2s::Inline;
@@ -69,6 +71,8 @@ pub(crate) struct Node {
     pub(super) member: RefCell<Member>,
     pub(super) store: Arc<Store>,
     pub(super) files: Arc<dyn Disk>,
+    /// Who may read the tables now.
+    pub(super) reads: Arc<Semaphore>,
     disk: Sender<Request>,
     heard: (Sender<Heard>, Receiver<Heard>),
     /// Who connects this board with the other one.
@@ -106,6 +110,7 @@ impl Node {
             member: RefCell::new(member),
             store,
             files,
+            reads: Arc::new(Semaphore::new(TABLE_READS_MAX)),
             disk,
             heard: channel::bounded(HEARD_MAX),
             link: RefCell::default(),
@@ -354,6 +359,15 @@ impl Node {
         if let Some(link) = link {
             link.stop().await;
         }
+    }
+
+    /// Clients hear of the stop; gives how many streams end with that.
+    pub(crate) fn say_farewell(self: &Rc<Self>) -> usize {
+        let now = self.now();
+        let ended = self.member.borrow_mut().engine.core.say_farewell(now);
+        self.perform(now);
+        self.wake();
+        ended
     }
 
     /// Whether the disk has taken all there is.

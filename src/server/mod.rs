@@ -13,4 +13,6 @@ pub(crate) mod reload;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod start;
+#[cfg(test)]
+mod tests;
 pub(crate) mod translate;

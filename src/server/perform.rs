@@ -4,6 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::base::limits::FETCH_BYTES_MAX;
 use crate::c2s::NewToken;
 use crate::core::Input;
 use crate::core::Output;
@@ -75,7 +76,14 @@ impl Node {
 
     fn perform_store(self: &Rc<Self>, output: Output) {
         let store = Arc::clone(&self.store);
+        let reads = Arc::clone(&self.reads);
         self.spawn(async move {
+            let is_read = !matches!(output, Output::Checkpoint { .. });
+            let turn = if is_read {
+                Some(reads.acquire().await)
+            } else {
+                None
+            };
             let done = smol::unblock(move || match output {
                 Output::Load { key } => {
                     let record = store.load(&key)?;
@@ -90,7 +98,7 @@ impl Node {
                     Ok(Some(Input::Answered { query, found, upto }))
                 }
                 Output::Fetch { session, positions } => {
-                    let rows = store.fetch(&positions)?;
+                    let rows = store.fetch(&positions, FETCH_BYTES_MAX)?;
                     Ok(Some(Input::Fetched { session, rows }))
                 }
                 Output::Checkpoint {
@@ -107,7 +115,9 @@ impl Node {
                 }
                 _ => Ok(None),
             });
-            match done.await {
+            let done = done.await;
+            drop(turn);
+            match done {
                 Ok(input) => input,
                 Err(error) => fail_store(&error),
             }

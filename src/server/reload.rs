@@ -3,6 +3,7 @@
 //! What is read is checked as at the start, as a whole; with a mistake in it the old settings stay.
 //! Connections that are there keep their TLS and the limits of their streams.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::config::settings::Limits;
@@ -13,8 +14,10 @@ use crate::observe::event::Event;
 use crate::server::hub::Node;
 use crate::server::log_sink;
 use crate::server::plan;
+use crate::server::retention;
 use crate::server::run::Home;
 use crate::server::run::RunError;
+use crate::store::RetentionLimits;
 
 /// Reads the settings again and tells every mistake; or how many there were.
 pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, usize>;
@@ -26,6 +29,8 @@ pub(super) struct Reload<'a> {
     pub(super) settings: &'a Settings,
     pub(super) home: &'a Home<'a>,
     pub(super) login_secret: [u8; 32],
+    /// What the sweeps go by.
+    pub(super) retention: Rc<Cell<RetentionLimits>>,
     pub(super) reread: Reread<'a>,
 }
 
@@ -62,6 +67,7 @@ impl Reload<'_> {
             .engine
             .core
             .set_policies(plan::policies(&settings), limits);
+        self.retention.set(retention::limits(&settings));
         log_sink::set_level(settings.log_level);
         Ok(())
     }

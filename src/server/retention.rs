@@ -1,5 +1,6 @@
 //! The broom: from time to time, what archives have too much of is numbered away.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_io::Timer;
 
 use crate::base::ids::Incarnation;
+use crate::base::time::Timestamp;
 use crate::config::settings::Settings;
 use crate::core::Input;
 use crate::model::op::Op;
@@ -43,23 +45,35 @@ pub(super) fn limits(settings: &Settings) -> RetentionLimits {
     }
 }
 
-/// Sweeps for ever. A step that fails is told and tried again with the next sweep.
+/// Sweeps for ever, each time by the limits that hold then. A step that fails is told and tried again with
+/// the next sweep.
 #[expect(clippy::infinite_loop, reason = "it ends with the server")]
-pub(super) async fn run(node: Rc<Node>, limits: RetentionLimits) {
+pub(super) async fn run(node: Rc<Node>, limits: Rc<Cell<RetentionLimits>>) {
     loop {
         Timer::after(SWEEP_EVERY).await;
-        let mut from = Some(Incarnation(0));
-        while let Some(here) = from {
-            from = step(&node, &limits, here).await;
+        sweep(&node, &limits.get(), Clock::of_the_day()).await;
+    }
+}
+
+/// Looks at all archives once.
+pub(super) async fn sweep(node: &Rc<Node>, limits: &RetentionLimits, now: Timestamp) {
+    let mut from = Some(Incarnation(0));
+    while let Some(here) = from {
+        from = step(node, limits, now, here).await;
+        if from.is_some() {
             Timer::after(STEP_PAUSE).await;
         }
     }
 }
 
 /// One bounded look; what it finds is one entry. Says where the next begins.
-async fn step(node: &Rc<Node>, limits: &RetentionLimits, from: Incarnation) -> Option<Incarnation> {
+async fn step(
+    node: &Rc<Node>,
+    limits: &RetentionLimits,
+    now: Timestamp,
+    from: Incarnation,
+) -> Option<Incarnation> {
     let (store, limits) = (Arc::clone(&node.store), *limits);
-    let now = Clock::of_the_day();
     let found = smol::unblock(move || store.find_expired(&limits, now, from)).await;
     match found {
         Ok(expired) => {

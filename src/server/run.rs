@@ -1,5 +1,6 @@
 //! The life of a server: open, recover, listen, serve, stop.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::Path;
 use std::rc::Rc;
@@ -64,6 +65,8 @@ use crate::store::disk::memory::Memory;
 
 /// From the wish to stop to the end, if the other board does not let this one settle.
 const STOP_MS: u64 = 5_000;
+/// How long a stop waits at most for clients that do not take what they are told.
+const FAREWELL_MS: u64 = 500;
 
 /// Where a server keeps what it knows.
 pub(crate) enum Home<'a> {
@@ -216,6 +219,7 @@ pub(crate) fn run(
         settings,
         home,
         login_secret,
+        retention: Rc::new(Cell::new(retention::limits(settings))),
         reread,
     };
     if !is_dev {
@@ -367,7 +371,7 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
             Err(error) => return Some(error),
         };
         bound.extend(pair_bound);
-        let broom = retention::run(Rc::clone(&node), retention::limits(settings));
+        let broom = retention::run(Rc::clone(&node), Rc::clone(&reload.retention));
         executor.spawn(broom).detach();
         observe::emit(&Event::Ready {
             domain: &settings.domain,
@@ -392,8 +396,24 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     observe::emit(&Event::Stopping {
         connections: wires.connections(),
     });
+    // What is under way is done first, so that it can be acknowledged.
+    stop(&node).await;
+    say_farewell(&node, wires).await;
     stop(&node).await;
     Ok(())
+}
+
+/// Tells clients that the server stops, and waits a moment until they know.
+async fn say_farewell(node: &Rc<Node>, wires: &Wires) {
+    let stay = wires.connections().saturating_sub(node.say_farewell());
+    let until = wires.clock.steady().plus_ms(FAREWELL_MS);
+    loop {
+        Timer::after(Duration::from_millis(5)).await;
+        let is_said = wires.connections() <= stay && wires.kept_bytes() == 0;
+        if is_said || until <= wires.clock.steady() {
+            return;
+        }
+    }
 }
 
 /// Whoever starts a server for the first time may not know what comes next.

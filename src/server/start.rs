@@ -29,7 +29,6 @@ use crate::log::Settings as LogSettings;
 use crate::log::plan::Recovered;
 use crate::log::recover::RecoverError;
 use crate::mirror::member::Member;
-use crate::model::entry::Entry;
 use crate::model::position::Epoch;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
@@ -51,7 +50,7 @@ use crate::store::disk::log::LogFiles;
 pub(super) const NODE: u8 = 0;
 
 /// What a start has to write at once: the record of its epoch, and perhaps the secrets.
-pub(super) const FIRST_BYTES: u64 = 16_384;
+const FIRST_BYTES: u64 = 16_384;
 
 /// Why there is no node.
 #[derive(Debug)]
@@ -131,42 +130,56 @@ pub(crate) fn start(
         wall: Clock::of_the_day(),
     };
     let mut entropy = SystemEntropy::new();
-    let applied_to = store.applied_to().map_err(StartError::Store)?;
-    let known = store.epochs().map_err(StartError::Store)?;
-    let reach = store.reach().map_err(StartError::Store)?;
-    let mut files = LogFiles::new(Arc::clone(&disk));
-    let mut boot = Boot::new(role.node(), &known, reach, applied_to);
-    let keep_from = role.paired().map_or(applied_to, |_| Index(0));
-    let spaces = (applied_to, keep_from);
-    let recovered = recover(&mut files, &mut boot, spaces, entropy.u64())?;
-    let tail_bytes = u64::try_from(limits.tail_bytes).unwrap_or(u64::MAX);
-    let log_settings = LogSettings::for_tail(tail_bytes).keeping(role.log_bytes);
-    let log = Log::open(log_settings, recovered);
-    let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
-    let rows = node_rows(&store)?;
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
-    let with = Beginning {
-        now,
-        salt,
-        rows,
-        rooms,
-        policies,
-        limits,
-        entropy,
+    let space = Space {
+        node: role.node(),
+        tail_bytes: limits.tail_bytes,
+        kept_bytes: role.log_bytes,
+        is_kept: role.paired().is_some(),
     };
-    let (member, secrets) = match role.paired() {
-        None => {
-            let (engine, secrets) = begin(&mut files, boot, log, with)?;
-            (Member::alone(engine), secrets)
-        }
+    let mut found = open_log(Arc::clone(&disk), &store, &space, &mut entropy)?;
+    let (sequencer, salt, secrets) = if role.paired().is_some() {
+        let secrets = resume(&mut found, now, &mut entropy)?;
+        let sequencer = Sequencer::There { generation: 0 };
+        (sequencer, fresh_salt(&mut entropy), secrets)
+    } else {
+        let Begun {
+            epoch,
+            seq,
+            secrets,
+        } = begin(&mut found, now, &mut entropy)?;
+        (Sequencer::Here { epoch, seq }, epoch.salt, secrets)
+    };
+    let OpenLog {
+        mut files,
+        boot,
+        log,
+        ..
+    } = found;
+    let start = Start {
+        node: boot.node,
+        sequencer,
+        epochs: boot.epochs,
+        fresh_epochs: boot.fresh_epochs,
+        stamp: boot.stamp,
+        salt,
+        tail: boot.tail,
+        last: boot.last,
+        rooms,
+        ids: secrets.ids.clone(),
+        settings: policies,
+        limits,
+        entropy: Box::new(entropy),
+        now,
+    };
+    let engine = Engine::new(start, log, boot.reach);
+    let member = match role.paired() {
+        None => Member::alone(engine),
         Some(membership) => {
-            let (engine, secrets) = resume(&mut files, boot, log, with)?;
             let pair = (membership, role.log_bytes);
-            let usage = (role.usage, salt);
-            let member = boot::member(engine, &mut files, pair, usage, now)?;
-            (member, secrets)
+            boot::member(engine, &mut files, pair, (role.usage, salt), now)?
         }
     };
     let (requests, asked) = channel::bounded(1);
@@ -185,7 +198,7 @@ pub(crate) fn start(
     })
 }
 
-pub(super) fn recover(
+fn recover(
     files: &mut LogFiles,
     boot: &mut Boot,
     (applied_to, keep_from): (Index, Index),
@@ -206,91 +219,123 @@ pub(super) fn recover(
     }
 }
 
-pub(super) fn node_rows(store: &Store) -> Result<Rows, StartError> {
+fn node_rows(store: &Store) -> Result<Rows, StartError> {
     match store.load(&RecordKey::Node).map_err(StartError::Store)? {
         Loaded::Node { rows } => Ok(rows),
         Loaded::Account { .. } | Loaded::Room { .. } => Ok(Rows::default()),
     }
 }
 
-struct Beginning {
-    now: Now,
-    salt: u32,
+/// Whose log it is, and how much of it stays.
+#[derive(Default)]
+pub(super) struct Space {
+    pub(super) node: u8,
+    pub(super) tail_bytes: usize,
+    /// At most so much is kept for the other board.
+    pub(super) kept_bytes: u64,
+    /// There is another board, which may lack what the tables have.
+    pub(super) is_kept: bool,
+}
+
+/// The log of a data folder, and what the tables and it amount to.
+pub(super) struct OpenLog {
+    pub(super) files: LogFiles,
+    pub(super) boot: Boot,
+    pub(super) log: Log,
+    /// Of the node itself.
     rows: Rows,
-    rooms: Rooms,
-    policies: Arc<Policies>,
-    limits: CoreLimits,
-    entropy: SystemEntropy,
+}
+
+/// Recovers what the disk holds.
+pub(super) fn open_log(
+    disk: Arc<dyn Disk>,
+    store: &Store,
+    space: &Space,
+    entropy: &mut SystemEntropy,
+) -> Result<OpenLog, StartError> {
+    let applied_to = store.applied_to().map_err(StartError::Store)?;
+    let known = store.epochs().map_err(StartError::Store)?;
+    let reach = store.reach().map_err(StartError::Store)?;
+    let mut files = LogFiles::new(disk);
+    let mut boot = Boot::new(space.node, &known, reach, applied_to);
+    let keep_from = if space.is_kept { Index(0) } else { applied_to };
+    let spaces = (applied_to, keep_from);
+    let recovered = recover(&mut files, &mut boot, spaces, entropy.u64())?;
+    let tail_bytes = u64::try_from(space.tail_bytes).unwrap_or(u64::MAX);
+    let settings = LogSettings::for_tail(tail_bytes).keeping(space.kept_bytes);
+    Ok(OpenLog {
+        files,
+        boot,
+        log: Log::open(settings, recovered),
+        rows: node_rows(store)?,
+    })
+}
+
+/// Part of the name of what this boot writes.
+fn fresh_salt(entropy: &mut SystemEntropy) -> u32 {
+    u32::try_from(entropy.u64() >> 32).unwrap_or(0)
+}
+
+/// The epoch of this start.
+pub(super) struct Begun {
+    pub(super) epoch: Epoch,
+    /// Of its newest entry.
+    pub(super) seq: u64,
+    pub(super) secrets: Secrets,
 }
 
 /// Writes the EPOCH record and the secrets, if they are new, and waits until they and everything
 /// recovered are durable: nothing may be shown before.
-fn begin(
-    files: &mut LogFiles,
-    mut boot: Boot,
-    mut log: Log,
-    mut with: Beginning,
-) -> Result<(Engine, Secrets), StartError> {
-    drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
-    let (epoch, index, bytes) = boot.begin_epoch(with.now, with.salt);
-    append(&mut log, index, Kind::Epoch, &bytes)?;
-    let (secrets, entry) = boot.secrets(&with.rows, with.now, epoch, &mut with.entropy);
+pub(super) fn begin(
+    found: &mut OpenLog,
+    now: Now,
+    entropy: &mut SystemEntropy,
+) -> Result<Begun, StartError> {
+    let OpenLog {
+        files,
+        boot,
+        log,
+        rows,
+    } = found;
+    drive(files, log, |log| log.credit() >= FIRST_BYTES)?;
+    let (epoch, index, bytes) = boot.begin_epoch(now, fresh_salt(entropy));
+    append(log, index, Kind::Epoch, &bytes)?;
+    let (secrets, entry) = boot.secrets(rows, now, epoch, entropy);
     let mut seq = 0;
     if let Some((index, entry)) = entry {
         seq = entry.position.seq();
         let mut bytes = Vec::new();
-        Entry::encode(&entry, &mut bytes);
-        append(&mut log, index, Kind::Entry, &bytes)?;
+        entry.encode(&mut bytes);
+        append(log, index, Kind::Entry, &bytes)?;
     }
-    settle(files, &mut log, boot.last)?;
-    let sequencer = Sequencer::Here { epoch, seq };
-    let engine = engine(boot, log, with, (sequencer, &secrets));
-    Ok((engine, secrets))
+    settle(files, log, boot.last)?;
+    Ok(Begun {
+        epoch,
+        seq,
+        secrets,
+    })
 }
 
 /// The link says when to number, and in which epoch: then there has to be room for its record.
 fn resume(
-    files: &mut LogFiles,
-    mut boot: Boot,
-    mut log: Log,
-    mut with: Beginning,
-) -> Result<(Engine, Secrets), StartError> {
-    settle(files, &mut log, boot.last)?;
-    drive(files, &mut log, |log| log.credit() >= FIRST_BYTES)?;
+    found: &mut OpenLog,
+    now: Now,
+    entropy: &mut SystemEntropy,
+) -> Result<Secrets, StartError> {
+    let OpenLog {
+        files,
+        boot,
+        log,
+        rows,
+    } = found;
+    settle(files, log, boot.last)?;
+    drive(files, log, |log| log.credit() >= FIRST_BYTES)?;
     // Nothing is written of what is drawn where there should be something: the epoch is nobody's.
-    let nobodys = Epoch::default();
-    let (secrets, fresh) = boot.secrets(&with.rows, with.now, nobodys, &mut with.entropy);
-    if fresh.is_some() {
-        return Err(StartError::NoSecrets);
+    let (secrets, fresh) = boot.secrets(rows, now, Epoch::default(), entropy);
+    match fresh {
+        Some(_) => Err(StartError::NoSecrets),
+        None => Ok(secrets),
     }
-    let sequencer = Sequencer::There { generation: 0 };
-    let engine = engine(boot, log, with, (sequencer, &secrets));
-    Ok((engine, secrets))
-}
-
-fn engine(
-    boot: Boot,
-    log: Log,
-    with: Beginning,
-    (sequencer, secrets): (Sequencer, &Secrets),
-) -> Engine {
-    let start = Start {
-        node: boot.node,
-        sequencer,
-        epochs: boot.epochs,
-        fresh_epochs: boot.fresh_epochs,
-        stamp: boot.stamp,
-        salt: with.salt,
-        tail: boot.tail,
-        last: boot.last,
-        rooms: with.rooms,
-        ids: secrets.ids.clone(),
-        settings: with.policies,
-        limits: with.limits,
-        entropy: Box::new(with.entropy),
-        now: with.now,
-    };
-    Engine::new(start, log, boot.reach)
 }
 
 pub(super) fn append(

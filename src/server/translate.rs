@@ -347,5 +347,6 @@ pub(super) fn failure(why: EndReason) -> Failure {
         EndReason::HandledTooMuch { h, sent } => Failure::PeerHandled { h, sent },
         EndReason::NotAuthorized => Failure::LocalRevoked,
         EndReason::Reset => Failure::LocalReset,
+        EndReason::Shutdown => Failure::LocalShutdown,
     }
 }

@@ -39,6 +39,7 @@ conditions! {
     Reset = "reset";
     ResourceConstraint = "resource-constraint";
     RestrictedXml = "restricted-xml";
+    SystemShutdown = "system-shutdown";
     Undefined = "undefined-condition";
     UnsupportedEncoding = "unsupported-encoding";
     UnsupportedStanzaType = "unsupported-stanza-type";

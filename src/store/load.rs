@@ -113,14 +113,19 @@ pub(super) fn read_archive(
 pub(super) fn fetch(
     snapshot: &ReadTransaction,
     positions: &[Position],
+    bytes_max: usize,
 ) -> Result<Vec<Kept>, StoreError> {
     let table = snapshot.open_table(schema::MESSAGES)?;
-    let mut found = Vec::with_capacity(positions.len());
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
     for position in positions {
+        if bytes >= bytes_max {
+            break;
+        }
         let Some(value) = table.get(&position.to_bytes())? else {
             continue;
         };
         let (stamp, message) = schema::read_message(value.value())?;
+        bytes = bytes.saturating_add(message.payload.len());
         found.push(Kept {
             position: *position,
             at: Timestamp::from_unix_ms(stamp.unix_ms()),

@@ -228,10 +228,15 @@ impl Store {
         self.read("loading a record", |snapshot| load::load(snapshot, key))
     }
 
-    /// Kept messages by position; what is not there is left out.
-    pub(crate) fn fetch(&self, positions: &[Position]) -> Result<Vec<Kept>, StoreError> {
+    /// Kept messages by position; what is not there is left out. It ends with the one whose payload makes the
+    /// sum reach `bytes_max`.
+    pub(crate) fn fetch(
+        &self,
+        positions: &[Position],
+        bytes_max: usize,
+    ) -> Result<Vec<Kept>, StoreError> {
         self.read("reading messages", |snapshot| {
-            load::fetch(snapshot, positions)
+            load::fetch(snapshot, positions, bytes_max)
         })
     }
 

@@ -18,6 +18,7 @@ use redb::ReadTransaction;
 use crate::base::ids::Incarnation;
 use crate::base::jid::FullJid;
 use crate::base::limits::ARCHIVE_COUNT_MAX;
+use crate::base::limits::PAGE_BYTES_MAX;
 use crate::base::time::Timestamp;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
@@ -277,13 +278,14 @@ fn find_page(
     let low = page.after.map(above);
     let range = narrow(&all, low, page.before.map(below));
     let filter = Filter::new(page);
-    let (mut rows, mut complete) = (Vec::new(), true);
+    let (mut rows, mut bytes, mut complete) = (Vec::new(), 0_usize, true);
     for place in reader.places(&range, page.backwards)? {
         let (position, place) = place?;
         if !filter.may_match(&place) {
             continue;
         }
-        if rows.len() == page.count_max && page.with.is_none() {
+        let is_full = rows.len() == page.count_max || bytes >= PAGE_BYTES_MAX;
+        if is_full && page.with.is_none() {
             complete = false;
             break;
         }
@@ -293,10 +295,11 @@ fn find_page(
         if !filter.matches(&kept.message) {
             continue;
         }
-        if rows.len() == page.count_max {
+        if is_full {
             complete = false;
             break;
         }
+        bytes = bytes.saturating_add(kept.message.payload.len());
         rows.push(kept);
     }
     if page.backwards {
@@ -316,7 +319,11 @@ fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> 
     let mut ids = page.ids.clone();
     ids.sort_unstable();
     ids.dedup();
-    let mut rows = Vec::new();
+    if page.backwards {
+        ids.reverse();
+    }
+    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+    let (mut total, mut complete) = (0_u64, true);
     for position in ids {
         let Some(place) = reader
             .place(position)?
@@ -325,20 +332,27 @@ fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> 
             continue;
         };
         let kept = reader.message(position, place)?;
-        rows.extend(kept.filter(|kept| filter.matches(&kept.message)));
+        let Some(kept) = kept.filter(|kept| filter.matches(&kept.message)) else {
+            continue;
+        };
+        total = total.saturating_add(1);
+        if !page.reaches(position) {
+            continue;
+        }
+        if rows.len() >= page.count_max || bytes >= PAGE_BYTES_MAX {
+            complete = false;
+            continue;
+        }
+        bytes = bytes.saturating_add(kept.message.payload.len());
+        rows.push(kept);
     }
-    let total = u64::try_from(rows.len()).ok();
-    rows.retain(|row| page.reaches(row.position));
-    let surplus = rows.len().saturating_sub(page.count_max);
     if page.backwards {
-        rows.drain(..surplus);
-    } else {
-        rows.truncate(page.count_max);
+        rows.reverse();
     }
     Ok(Found::Page {
         rows,
-        complete: surplus == 0,
-        total,
+        complete,
+        total: Some(total),
     })
 }
 

@@ -28,8 +28,8 @@ use world::Report;
 use world::Trouble;
 use world::World;
 
-/// Seeds of a run in CI: with all else here, three minutes of one core.
-const SEEDS: u64 = 500;
+/// Seeds of a mode in CI: with all else here, ten minutes of one core.
+const SEEDS: u64 = 2_000;
 const STEPS: u64 = 1_500;
 /// A mistake made on purpose has to be seen within so many seeds.
 const MUTANT_SEEDS_MAX: u64 = 200;

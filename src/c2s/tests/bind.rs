@@ -262,6 +262,7 @@ fn the_core_can_end_a_stream_with_a_reason() {
         (Failure::LocalInternal, "internal-server-error"),
         (Failure::PeerSlow, "policy-violation"),
         (Failure::LocalReset, "reset"),
+        (Failure::LocalShutdown, "system-shutdown"),
         (
             Failure::PeerHandled { h: 10, sent: 8 },
             "undefined-condition",

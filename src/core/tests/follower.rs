@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
+use crate::base::jid::FullJid;
 use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Input;
 use crate::core::Output;
@@ -105,6 +106,17 @@ impl Pair {
         self.bench.enable(link)
     }
 
+    /// Another stream takes the resource of the only session: `ann@h/a`.
+    fn take_resource(&mut self) {
+        let session = *self.bench.core.links.values().next().unwrap();
+        let gone = Soft::Unbind {
+            jid: FullJid::parse("ann@h/a").unwrap(),
+            session,
+            status: None,
+        };
+        self.number(vec![Op::soft(gone)], None);
+    }
+
     /// The other node disables an account or enables it again.
     fn set_state(&mut self, name: &str, state: AccountState) -> Position {
         let Row::Account { row } = enabled() else {
@@ -194,14 +206,7 @@ fn an_entry_numbered_after_its_session_is_gone_is_still_counted() {
     let key = pair.open(1, "ann", "a");
     pair.bench.chat(1, "bob@h", "one");
     let asked = pair.asked();
-    let session = *pair.bench.core.links.values().next().unwrap();
-    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
-    let gone = Soft::Unbind {
-        jid,
-        session,
-        status: None,
-    };
-    pair.number(vec![Op::soft(gone)], None);
+    pair.take_resource();
     pair.bench.resume(2, "ann", key, 0);
     assert_eq!(pair.bench.resumption(2), None);
 
@@ -224,14 +229,7 @@ fn a_resumption_waits_for_what_was_proposed_behind_it() {
     pair.bench.load();
     let asked = pair.asked();
     assert_eq!(asked.len(), 2);
-    let session = *pair.bench.core.links.values().next().unwrap();
-    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
-    let gone = Soft::Unbind {
-        jid,
-        session,
-        status: None,
-    };
-    pair.number(vec![Op::soft(gone)], None);
+    pair.take_resource();
 
     let first = pair.number(asked[0].proposal.ops.clone(), Some(&asked[0]));
     pair.bench.step(Input::Durable { upto: first });
@@ -249,14 +247,7 @@ fn what_is_not_numbered_when_its_session_is_gone_is_dropped_by_a_rejection() {
     let key = pair.open(1, "ann", "a");
     pair.bench.chat(1, "bob@h", "one");
     let asked = pair.asked();
-    let session = *pair.bench.core.links.values().next().unwrap();
-    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
-    let gone = Soft::Unbind {
-        jid,
-        session,
-        status: None,
-    };
-    pair.number(vec![Op::soft(gone)], None);
+    pair.take_resource();
 
     pair.bench.step(Input::Rejected {
         ticket: asked[0].ticket,

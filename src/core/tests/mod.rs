@@ -4,6 +4,7 @@ mod apart;
 mod binding;
 mod duo;
 mod engine;
+mod farewell;
 mod follower;
 mod harness;
 mod holdings;

@@ -1,5 +1,6 @@
 //! Sessions that outlive their stream, and what is known of those that did not (XEP-0198 section 5).
 
+use crate::base::limits::FETCH_BYTES_MAX;
 use crate::core::EndReason;
 use crate::core::Input;
 use crate::core::Output;
@@ -135,4 +136,43 @@ fn rows_on_their_way_when_the_stream_is_cut_are_not_taken_for_gone() {
     }
 
     assert_eq!(bench.bodies(3), ["one"]);
+}
+
+#[test]
+fn large_rows_come_one_by_one_and_one_that_is_gone_stops_nobody() {
+    let mut bench = Bench::new();
+    bench.open(1, "ann", "a");
+    bench.open(2, "bob", "b");
+    bench.say(2, "<presence/>");
+    bench.read(2);
+    let texts = ["one", "two", "three", "four"].map(|text| text.repeat(FETCH_BYTES_MAX / 2));
+    for text in &texts {
+        bench.chat(1, "bob@h", text);
+    }
+    bench.sync();
+    bench.checkpoint();
+
+    let (mut bodies, mut fetches, mut first) = (bench.bodies(2), 0, None);
+    loop {
+        let outputs = std::mem::take(&mut bench.outputs);
+        let fetch = outputs.into_iter().find_map(|output| match output {
+            Output::Fetch { session, positions } => Some((session, positions)),
+            _ => None,
+        });
+        let Some((session, positions)) = fetch else {
+            break;
+        };
+        fetches += 1;
+        let gone = *first.get_or_insert(positions[0]);
+        // As the tables do: up to the row that is too much.
+        let rows = positions.iter().filter(|position| **position != gone);
+        let rows = bench
+            .tables
+            .fetch(&rows.copied().take(1).collect::<Vec<_>>());
+        bench.step(Input::Fetched { session, rows });
+        bodies.extend(bench.bodies(2));
+    }
+
+    assert!(bodies == texts[1..], "{}", bodies.len());
+    assert_eq!(fetches, 3);
 }

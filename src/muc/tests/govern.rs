@@ -347,3 +347,47 @@ fn members_keep_the_nickname_that_they_were_given() {
     );
     one(&town.inbox("bob"), &["code='303'", "code='110'"]);
 }
+
+#[test]
+fn a_member_that_is_not_inside_may_see_the_list_where_addresses_are_open() {
+    let mut town = hall();
+    town.send(
+        "alice",
+        &items("<item jid='dave@test' affiliation='member'/>"),
+    );
+    town.clear();
+    town.send("dave", &list("affiliation='member'"));
+    one(&town.inbox("dave"), &["<forbidden"]);
+    town.configure("alice", &[("whois", "anyone")]);
+
+    town.send("dave", &list("affiliation='member'"));
+
+    one(&town.inbox("dave"), &["type='result'", "dave@test"]);
+}
+
+#[test]
+fn an_empty_nickname_takes_the_reserved_one_away() {
+    let mut town = hall();
+    for nick in ["Davy", ""] {
+        town.send(
+            "alice",
+            &items(&format!(
+                "<item jid='dave@test' affiliation='member' nick='{nick}'/>"
+            )),
+        );
+        one(&town.inbox("alice"), &["type='result'"]);
+    }
+    town.send("alice", &list("affiliation='member'"));
+    let inbox = town.inbox("alice");
+    assert!(!one(&inbox, &["dave@test"]).contains("nick="));
+}
+
+#[test]
+fn who_makes_a_room_members_only_says_whether_members_may_invite() {
+    let mut town = hall();
+    town.configure("alice", &[("membersonly", "1")]);
+    assert!(!town.room("hall").unwrap().config().unwrap().anyone_invites);
+    town.configure("alice", &[("membersonly", "0")]);
+    town.configure("alice", &[("membersonly", "1"), ("allowinvites", "1")]);
+    assert!(town.room("hall").unwrap().config().unwrap().anyone_invites);
+}

@@ -230,7 +230,12 @@ impl<H: Hub> Connection<H> {
         }
         let mut was_full = false;
         for _ in 0..READS_PER_TURN_MAX {
-            if !self.may_read(now) || !self.has_room(now) {
+            if !self.may_read(now) {
+                // It waits for something else, whose end is no reason to look at the room.
+                self.crowded = None;
+                return Ok(Turn::Held);
+            }
+            if !self.has_room(now) {
                 return Ok(Turn::Held);
             }
             let taken = if was_full {

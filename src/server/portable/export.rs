@@ -15,7 +15,6 @@ use std::sync::Arc;
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::limits::PAGE_ITEMS_MAX;
-use crate::core::boot::STANZA_ID_SECRET;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
@@ -26,8 +25,6 @@ use crate::model::message::Owner;
 use crate::model::position::Position;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
-use crate::model::row::Row;
-use crate::model::row::RowName;
 use crate::model::stanza_id::StanzaIds;
 use crate::model::vector::Vector;
 use crate::server::portable::MAIN_FILE;
@@ -41,6 +38,8 @@ const FILE_NAME_BYTES_MAX: usize = 255;
 /// What is to be written, and where to.
 pub(crate) struct Export {
     pub(crate) store: Arc<Store>,
+    /// Archives keep the ids that clients have seen.
+    pub(crate) ids: StanzaIds,
     pub(crate) domain: String,
     pub(crate) users: Vec<BareJid>,
     pub(crate) folder: PathBuf,
@@ -82,7 +81,6 @@ impl Export {
     fn write_all(&self, root: &Path, tell: &mut Tell<'_>) -> Result<(), String> {
         let below = root.join(&self.domain);
         make_folder(&below).map_err(|error| format!("{}: {error}", below.display()))?;
-        let ids = self.ids().map_err(|error| error.to_string())?;
         let reach = self.store.reach().map_err(|error| error.to_string())?;
         let total = u64::try_from(self.users.len()).unwrap_or(u64::MAX);
         let (mut done, mut files) = (0_u64, Vec::new());
@@ -90,7 +88,7 @@ impl Export {
             tell(done, total);
             let user = UserFile {
                 store: &self.store,
-                ids: &ids,
+                ids: &self.ids,
                 jid,
                 reach: &reach,
             };
@@ -112,22 +110,6 @@ impl Export {
         }
         let synced = sync_folder(&below).and_then(|()| sync_folder(root));
         synced.map_err(|error| format!("{}: {error}", root.display()))
-    }
-
-    /// The cipher that the server makes ids with.
-    fn ids(&self) -> Result<StanzaIds, StoreError> {
-        let name = RowName::Secret {
-            purpose: STANZA_ID_SECRET.into(),
-        };
-        let mut key = [0; 16];
-        if let Record::Node { rows } = self.store.load(&RecordKey::Node)?
-            && let Some(Row::Bytes { bytes }) = rows.row(&name)
-        {
-            for (to, from) in key.iter_mut().zip(bytes.iter()) {
-                *to = *from;
-            }
-        }
-        Ok(StanzaIds::new(key))
     }
 }
 
@@ -200,7 +182,7 @@ impl UserFile<'_> {
         }
         file.write_all(write::OFFLINE_START)?;
         for page in positions.chunks(PAGE_ITEMS_MAX) {
-            for kept in self.store.fetch(page)? {
+            for kept in self.store.fetch(page, usize::MAX)? {
                 let mut out = Vec::new();
                 let id = self.ids.id(kept.position, self.jid);
                 write::waiting(&mut out, self.jid, &id, &kept);

@@ -11,10 +11,8 @@ use crate::base::limits::IMPORT_BATCH_BYTES;
 use crate::base::random::Entropy as _;
 use crate::base::time::Timestamp;
 use crate::core::Now;
-use crate::core::boot::Boot;
 use crate::log::Kind;
 use crate::log::Log;
-use crate::log::Settings as LogSettings;
 use crate::log::credit;
 use crate::model::account::Account;
 use crate::model::codec::to_bytes;
@@ -31,6 +29,7 @@ use crate::model::record::Record;
 use crate::model::row::RecordKey;
 use crate::net::entropy::SystemEntropy;
 use crate::server::start;
+use crate::server::start::Space;
 use crate::server::start::StartError;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -66,52 +65,32 @@ impl Ledger {
         now: Now,
     ) -> Result<Self, StartError> {
         let mut entropy = SystemEntropy::new();
-        let applied_to = store.applied_to().map_err(StartError::Store)?;
-        let known = store.epochs().map_err(StartError::Store)?;
-        let mut files = LogFiles::new(disk);
-        let reach = store.reach().map_err(StartError::Store)?;
-        let mut boot = Boot::new(start::NODE, &known, reach, applied_to);
-        let recovered = start::recover(
-            &mut files,
-            &mut boot,
-            (applied_to, applied_to),
-            entropy.u64(),
-        )?;
-        let tail_bytes = u64::try_from(tail_bytes).unwrap_or(u64::MAX);
-        let mut log = Log::open(LogSettings::for_tail(tail_bytes), recovered);
-        let rows = start::node_rows(&store)?;
-        start::drive(&mut files, &mut log, |log| {
-            log.credit() >= start::FIRST_BYTES
-        })?;
-        let salt = u32::try_from(entropy.u64() >> 32).unwrap_or(0);
-        let (epoch, index, bytes) = boot.begin_epoch(now, salt);
-        start::append(&mut log, index, Kind::Epoch, &bytes)?;
-        let (_, first) = boot.secrets(&rows, now, epoch, &mut entropy);
+        let space = Space {
+            tail_bytes,
+            ..Space::default()
+        };
+        let mut found = start::open_log(disk, &store, &space, &mut entropy)?;
+        let begun = start::begin(&mut found, now, &mut entropy)?;
         let mut ledger = Self {
             store,
-            files,
-            log,
-            epoch,
-            seq: 0,
-            stamp: boot.stamp,
+            files: found.files,
+            log: found.log,
+            epoch: begun.epoch,
+            seq: begun.seq,
+            stamp: found.boot.stamp,
             source: entropy.u128(),
             now: now.wall,
             entropy,
-            entries: boot.tail,
-            epochs: boot
+            entries: found.boot.tail,
+            last: found.boot.last,
+            epochs: found
+                .boot
                 .fresh_epochs
                 .into_iter()
                 .map(|(_, epoch)| epoch)
                 .collect(),
-            last: boot.last,
             bytes: 0,
         };
-        if let Some((index, entry)) = first {
-            ledger.seq = entry.position.seq();
-            let mut bytes = Vec::new();
-            entry.encode(&mut bytes);
-            start::append(&mut ledger.log, index, Kind::Entry, &bytes)?;
-        }
         ledger.flush()?;
         Ok(ledger)
     }

@@ -203,12 +203,10 @@ pub(super) fn preferences(prefs: Node<'_>) -> Result<Preferences, Mistake> {
         jids.collect::<Result<_, _>>()
     };
     Ok(Preferences {
-        default: match prefs.attr("default").as_deref() {
-            Some("always") => ArchiveDefault::Always,
-            Some("never") => ArchiveDefault::Never,
-            Some("roster") => ArchiveDefault::Roster,
-            _ => return Err(Mistake::BadDefault),
-        },
+        default: prefs
+            .attr("default")
+            .and_then(|default| ArchiveDefault::parse(&default))
+            .ok_or(Mistake::BadDefault)?,
         always: list("always")?,
         never: list("never")?,
     })

@@ -1,11 +1,10 @@
 //! An account as XML: what stands in the file of a user.
 
+use crate::archive::preferences;
 use crate::base::jid::BareJid;
 use crate::effect::query::Kept;
 use crate::model::account::Account;
 use crate::model::account::AccountState;
-use crate::model::account::ArchiveDefault;
-use crate::model::account::Preferences;
 use crate::model::account::ScramKeys;
 use crate::model::contact::Contact;
 use crate::model::contact::Inward;
@@ -47,7 +46,7 @@ pub(super) fn head(jid: &BareJid, account: &Account) -> Vec<u8> {
     write_private(&mut writer, account);
     write_blocked(&mut writer, account);
     if let Some(preferences) = account.preferences() {
-        write_preferences(&mut writer, preferences);
+        writer.text("\n").raw(&preferences::write(preferences));
     }
     // The element stays open: messages follow.
     writer.unfinished()
@@ -161,29 +160,6 @@ fn write_blocked(writer: &mut Writer, account: &Account) {
     if order > 0 {
         writer.end().end();
     }
-}
-
-fn write_preferences(writer: &mut Writer, preferences: &Preferences) {
-    let default = match preferences.default {
-        ArchiveDefault::Always => "always",
-        ArchiveDefault::Never => "never",
-        ArchiveDefault::Roster => "roster",
-    };
-    writer
-        .text("\n")
-        .start_ns("prefs", ns::MAM)
-        .attr("default", default);
-    for (name, list) in [
-        ("always", &preferences.always),
-        ("never", &preferences.never),
-    ] {
-        writer.start(name);
-        for jid in list {
-            writer.leaf("jid", jid.as_str());
-        }
-        writer.end();
-    }
-    writer.end();
 }
 
 /// One message of the archive.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
+use crate::base::limits::FETCH_BYTES_MAX;
 use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::effect::query::ArchivePage;
@@ -122,7 +123,7 @@ impl Shelf {
     pub(super) fn fetch(&self, positions: &[Position]) -> Result<Vec<Kept>, StoreError> {
         match self {
             Self::Maps(tables) => Ok(tables.fetch(positions)),
-            Self::Real(_) => self.store()?.fetch(positions),
+            Self::Real(_) => self.store()?.fetch(positions, FETCH_BYTES_MAX),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::effect::settings::Limits;
 use crate::model::account::Account;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
+use crate::model::stanza_id::StanzaIds;
 use crate::server::portable::Export;
 use crate::server::portable::Imported;
 use crate::server::portable::Target;
@@ -117,6 +118,7 @@ impl House {
     fn export(&self, names: &[&str]) -> Result<(), String> {
         let export = Export {
             store: Arc::new(self.store()),
+            ids: StanzaIds::default(),
             domain: DOMAIN.to_owned(),
             users: names.iter().map(|name| jid(name)).collect(),
             folder: self.folder.path().join("out"),

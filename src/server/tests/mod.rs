@@ -1,0 +1,5 @@
+//! A whole node over memory, without sockets.
+
+mod house;
+mod pages;
+mod retention;

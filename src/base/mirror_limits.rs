@@ -81,3 +81,56 @@ pub(crate) const REJECTIONS_MAX: u8 = 8;
 ///
 /// As long as a client may take to resume: a short outage is seen by nobody.
 pub(crate) const ZOMBIE_MS: u64 = 300_000;
+
+/// Connections to the address for the other board (`listen.mirror`), at one time.
+///
+/// There is one other board, with an old connection that is dying and a new one. The next is closed at once.
+pub(crate) const PEER_CONNECTIONS_MAX: usize = 8;
+
+/// Of these, from one address; and those whose key is not known yet. The next one waits or is closed.
+pub(crate) const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = 3;
+pub(crate) const PEER_STRANGERS_MAX: usize = 4;
+const _: () = assert!(PEER_STRANGERS_MAX < PEER_CONNECTIONS_MAX);
+
+/// Handshakes of strangers that one address may fail before its next ones have to wait.
+pub(crate) const PEER_FREE_FAILURES: u32 = 10;
+
+/// Time for connection and handshake between two boards, in milliseconds.
+///
+/// A handshake takes some 20 ms on the smallest boards. Beyond it the connection is closed.
+pub(crate) const PEER_HANDSHAKE_MS: u64 = 5_000;
+
+/// How much later each further address of the other board is tried, in milliseconds (RFC 8305 section 5).
+pub(crate) const PEER_DIAL_STAGGER_MS: u64 = 250;
+
+/// Addresses of the other board that are kept and tried, and of one name that are tried.
+pub(crate) const PEER_ADDRESSES_MAX: usize = 8;
+
+/// Longest that the other board's system may be silent, in seconds, until the next probe of TCP is sent.
+///
+/// For connections that nobody watches more closely, such as one that waits to be told what to send.
+pub(crate) const PEER_KEEPALIVE_SECONDS: u64 = 5;
+
+/// What waits in the system to be sent to the other board, in bytes.
+///
+/// A sign of life stands behind it: 0.2 s on a wireless link of 10 Mbit/s, far from the silence that is taken for
+/// an end. Enough for 50 MB/s over 5 ms. The system doubles it for its own needs.
+pub(crate) const PEER_SEND_BUFFER_BYTES: usize = 262_144;
+
+/// How long an invitation to become a pair is good, in milliseconds: ten minutes.
+pub(crate) const INVITE_MS: u64 = 600_000;
+
+/// Longest silence in a join, in milliseconds: the other board may write a full cache to a slow card.
+///
+/// Beyond it the join has failed and can be repeated.
+pub(crate) const JOIN_SILENCE_MS: u64 = 60_000;
+
+/// Bytes of a copy that travel as one piece, and pieces that wait for the network.
+pub(crate) const JOIN_PIECE_BYTES_MAX: usize = 65_536;
+pub(crate) const JOIN_PIECES_MAX: usize = 4;
+
+/// Largest message of a join beside the copy, in bytes: some addresses, names and hashes.
+pub(crate) const JOIN_MESSAGE_BYTES_MAX: usize = 4_096;
+
+/// Largest file that says which pair a board belongs to, in bytes. A larger one is another file by mistake.
+pub(crate) const PAIR_FILE_BYTES_MAX: u64 = 16_384;

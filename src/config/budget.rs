@@ -5,13 +5,13 @@
 
 use crate::base::limits::CONNECTION_BYTES;
 use crate::base::limits::HANDSHAKE_BYTES;
-use crate::base::limits::JOIN_PIECE_BYTES_MAX;
-use crate::base::limits::JOIN_PIECES_MAX;
 use crate::base::limits::PAGE_BYTES_MAX;
-use crate::base::limits::PEER_CONNECTIONS_MAX;
 use crate::base::limits::PROGRAM_BYTES;
 use crate::base::limits::TABLE_READS_MAX;
 use crate::base::limits::TLS_RECORD_BYTES;
+use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::mirror_limits::JOIN_PIECES_MAX;
+use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
 use crate::config::settings::Settings;
 
 /// Parts of the sum, in the order in which they are shown.

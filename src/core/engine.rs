@@ -342,16 +342,6 @@ impl Engine {
         &self.durable
     }
 
-    /// The newest record of the log, durable or not.
-    pub(crate) fn tip(&self) -> Index {
-        Index(self.log.appended())
-    }
-
-    /// What an EPOCH record that is appended now stands on (`mirror` rule R13).
-    pub(crate) fn tips(&self) -> Vec<Position> {
-        self.core.epochs().tips(&self.whole)
-    }
-
     /// Reads the log back; see [`Reader`].
     pub(crate) fn read(&self, reader: &mut Reader, bytes_max: usize) -> ReadStep {
         reader.poll_output(&self.log, bytes_max)
@@ -380,11 +370,6 @@ impl Engine {
             kept.has = kept.has.max(upto);
             self.release();
         }
-    }
-
-    /// The log does not hold any more what the other node lacks.
-    pub(crate) fn peer_needs_copy(&self) -> bool {
-        self.kept.is_some_and(|kept| kept.is_given_up)
     }
 
     fn release(&mut self) {

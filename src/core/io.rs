@@ -184,11 +184,6 @@ pub(crate) enum Input {
         op_id: OpId,
         origin: Option<Origin>,
     },
-    /// The record of an epoch, own or of another branch, durable in this node's log. It comes before
-    /// the first entry of its epoch, and before `Lead`.
-    Epoch {
-        record: EpochRecord,
-    },
     /// An entry of another branch, durable in this node's log.
     Merged {
         entry: Arc<Entry>,

@@ -26,7 +26,6 @@ use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
-use crate::model::entry::EpochRecord;
 use crate::model::entry::Origin;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
@@ -122,13 +121,6 @@ impl Core {
         if !is_paired {
             // Nobody is there to say more of a stream than the log.
             self.end_recalls(|_| true);
-        }
-    }
-
-    /// An epoch of this log: rows of different branches are compared by it.
-    pub(super) fn handle_epoch(&mut self, record: EpochRecord) {
-        if !self.states.epochs.knows(record.epoch) {
-            self.add_epoch(record);
         }
     }
 

@@ -18,6 +18,7 @@ mod farewell;
 pub(crate) mod holdings;
 pub(crate) mod io;
 pub(crate) mod lead;
+pub(crate) mod limits;
 pub(crate) mod link;
 mod merge;
 pub(crate) mod order;
@@ -41,6 +42,8 @@ pub(crate) use io::Lookup;
 pub(crate) use io::Now;
 pub(crate) use io::Output;
 pub(crate) use io::Record;
+pub(crate) use limits::CoreFacts;
+pub(crate) use limits::CoreLimits;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -49,8 +52,6 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
-use crate::base::limits::STANZA_BYTES_MAX;
-use crate::base::mirror_limits::ZOMBIE_MS;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
@@ -82,57 +83,6 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::stanza_id::StanzaIds;
 use crate::stanza::Condition;
-
-/// What an operator may want to know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CoreFacts {
-    /// Bound sessions, sleeping ones included.
-    pub(crate) sessions: usize,
-    /// Waiting to be resumed.
-    pub(crate) sleeping: usize,
-    /// Rooms in memory.
-    pub(crate) rooms: usize,
-    /// Entries of this epoch that are committed.
-    pub(crate) entries: u64,
-    /// Not in the tables yet.
-    pub(crate) tail_entries: usize,
-}
-
-/// Bounds of the core itself.
-#[derive(Clone, Debug)]
-pub(crate) struct CoreLimits {
-    /// Committed entries kept in memory before a checkpoint, in bytes.
-    pub(crate) tail_bytes: usize,
-    /// A checkpoint at the latest after this.
-    pub(crate) checkpoint_ms: u64,
-    /// Records kept in memory beyond the pinned ones.
-    pub(crate) resident_max: usize,
-    /// Largest stanza of a client.
-    pub(crate) stanza_bytes: usize,
-    /// What all sessions may keep that their clients have not taken.
-    pub(crate) queue_bytes: usize,
-    /// How long a session may sleep (XEP-0198 `max`).
-    pub(crate) resume_ms_max: u64,
-    /// Inputs of one session under way before it is read no further.
-    pub(crate) open_max: u32,
-    /// How long the sessions of a node that is away stand for others.
-    pub(crate) zombie_ms: u64,
-}
-
-impl Default for CoreLimits {
-    fn default() -> Self {
-        Self {
-            tail_bytes: 8 << 20,
-            checkpoint_ms: 60_000,
-            resident_max: 4_096,
-            stanza_bytes: STANZA_BYTES_MAX,
-            queue_bytes: 48 << 20,
-            resume_ms_max: 300_000,
-            open_max: 256,
-            zombie_ms: ZOMBIE_MS,
-        }
-    }
-}
 
 /// What a core begins with: what recovery found.
 pub(crate) struct Start {
@@ -334,7 +284,6 @@ impl Core {
             Input::Merged { entry } => self.handle_merged(entry),
             Input::PeerGone => self.handle_peer_gone(),
             Input::PeerSessions { sessions } => self.handle_peer_sessions(sessions),
-            Input::Epoch { record } => self.handle_epoch(record),
         }
         self.settle_step();
     }

@@ -72,8 +72,7 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
                 |op| matches!(op, Op::Soft { op: Soft::Unbind { session, .. } } if *session == old),
             )
         }),
-        Soft::Presence { jid, .. } => session_at(jid).is_some(),
-        Soft::Directed { jid, .. } => session_at(jid).is_some(),
+        Soft::Presence { jid, .. } | Soft::Directed { jid, .. } => session_at(jid).is_some(),
         Soft::Wants { jid, .. } => {
             let binds = ops.iter().any(
                 |op| matches!(op, Op::Soft { op: Soft::Bind { jid: bound, .. } } if bound == jid),
@@ -84,10 +83,12 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
             .resident_room(room)
             .is_some_and(|record| change_fits(room, record, change)),
         Soft::Unbind { jid, session, .. } => leaves_rooms(view, ops, jid, *session),
-        Soft::Recall { .. } | Soft::Recalled { .. } => true,
-        Soft::Handed { .. } | Soft::Route { .. } | Soft::Kick { .. } | Soft::Announce { .. } => {
-            true
-        }
+        Soft::Recall { .. }
+        | Soft::Recalled { .. }
+        | Soft::Handed { .. }
+        | Soft::Route { .. }
+        | Soft::Kick { .. }
+        | Soft::Announce { .. } => true,
     }
 }
 

@@ -422,12 +422,11 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
                 keys.push(RecordKey::Room { jid: room.clone() });
                 keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
             }
-            Soft::Kick { account, .. } => keys.push(RecordKey::Account {
-                jid: account.clone(),
-            }),
-            Soft::Recall { account, .. } => keys.push(RecordKey::Account {
-                jid: account.clone(),
-            }),
+            Soft::Kick { account, .. } | Soft::Recall { account, .. } => {
+                keys.push(RecordKey::Account {
+                    jid: account.clone(),
+                });
+            }
             Soft::Route { .. }
             | Soft::Announce { .. }
             | Soft::Handed { .. }

@@ -436,11 +436,6 @@ impl Log {
         self.poisoned
     }
 
-    /// The newest record that was appended.
-    pub(crate) fn appended(&self) -> Position {
-        self.appended
-    }
-
     /// The first record that can be read back; one above the newest if there is none.
     pub(crate) fn oldest(&self) -> Position {
         let oldest = self.segments.oldest();

@@ -35,9 +35,9 @@ use crate::log::plan::File;
 use crate::log::plan::Head;
 use crate::log::plan::Recovered;
 use crate::log::plan::Walk;
+use crate::log::plan::needed_walks;
 use crate::log::plan::next_sequence;
 use crate::log::plan::sort_files;
-use crate::log::plan::unbroken_from;
 use crate::log::plan::walks;
 use crate::log::search::Search;
 use crate::log::search::Then;
@@ -304,30 +304,14 @@ impl Recovery {
         }
     }
 
-    /// From the newest segment that begins at or below `applied_to`; older ones have been released.
-    ///
-    /// The one before the newest is kept as well: if all of the newest is one batch whose sync has failed, the
-    /// disk may not hold it, and the next start would have to go on from the one before.
     fn choose_walks(&mut self) -> Result<(), RecoverError> {
-        let mut walks = walks(&self.active);
-        let is_old = |walk: &Walk| walk.start.base <= self.applied_to;
-        let oldest = walks.iter().rposition(is_old);
-        let Some((oldest, newest)) = oldest.zip(walks.len().checked_sub(1)) else {
-            let first = walks.first().map_or(0, |walk| walk.file);
+        let all = walks(&self.active);
+        let first = all.first().map_or(0, |walk| walk.file);
+        let chosen = needed_walks(all, &self.active, (self.applied_to, self.keep_from));
+        let Some((walks, spared)) = chosen else {
             return self.damaged(first, 0);
         };
-        // One that was used again leaves a gap, and what is before that is of no use to anybody.
-        let unbroken = unbroken_from(&self.active);
-        let is_whole = |walk: &Walk| walk.start.sequence >= unbroken;
-        let is_kept = |walk: &Walk| walk.start.base <= self.keep_from;
-        let whole = walks.iter().position(is_whole).unwrap_or(oldest);
-        let wanted = walks.iter().rposition(is_kept).unwrap_or(0).max(whole);
-        // The newest cannot go on from one before a gap, either.
-        let kept = oldest.min(newest.saturating_sub(1)).min(wanted);
-        let kept = kept.max(whole.min(oldest));
-        walks.drain(..kept);
-        self.walks = walks;
-        self.spared = oldest - kept;
+        (self.walks, self.spared) = (walks, spared);
         self.begin_walks();
         Ok(())
     }

@@ -186,7 +186,6 @@ pub(crate) enum Output {
     /// From the leader: an entry has its number.
     Numbered {
         ticket: Option<Ticket>,
-        is_durable: bool,
         bytes: Arc<[u8]>,
     },
     Rejected {

@@ -89,7 +89,6 @@ impl Mirror {
         // First the core, which appends it: what waits for the disk must be on its way there.
         self.put(Output::Numbered {
             ticket,
-            is_durable,
             bytes: entry,
         });
         self.take_in(bytes, until)

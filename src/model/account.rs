@@ -166,10 +166,6 @@ pub(crate) struct Account {
 pub(crate) struct Online {
     pub(crate) session: SessionId,
     /// The node that has the socket.
-    #[expect(
-        dead_code,
-        reason = "the pair ends the sessions of a node that is gone"
-    )]
     pub(crate) node: u8,
     /// The installation of the client, if it named itself (XEP-0388).
     pub(crate) device: Option<Box<str>>,

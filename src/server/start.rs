@@ -110,6 +110,15 @@ impl Role {
         self.membership.as_ref().map_or(NODE, |one| one.node)
     }
 
+    fn space(&self, tail_bytes: usize) -> Space {
+        Space {
+            node: self.node(),
+            tail_bytes,
+            kept_bytes: self.log_bytes,
+            is_kept: self.paired().is_some(),
+        }
+    }
+
     /// There is another board.
     fn paired(&self) -> Option<&Membership> {
         let membership = self.membership.as_ref();
@@ -133,12 +142,7 @@ pub(crate) fn start(
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
-    let space = Space {
-        node: role.node(),
-        tail_bytes: limits.tail_bytes,
-        kept_bytes: role.log_bytes,
-        is_kept: role.paired().is_some(),
-    };
+    let space = role.space(limits.tail_bytes);
     let mut found = open_log(Arc::clone(&disk), &store, &space, &mut entropy)?;
     let (sequencer, salt, secrets) = if role.paired().is_some() {
         let secrets = resume(&mut found, now, &mut entropy)?;

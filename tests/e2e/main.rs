@@ -9,7 +9,15 @@
 //!
 //! What a client does and expects stands in its own language in `tests/e2e/clients`, and runs without Rust as well.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test reports by panicking"
+)]
 
 #[path = "../generator/mod.rs"]
 mod generator;

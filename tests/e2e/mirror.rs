@@ -407,7 +407,7 @@ async fn die(a: &mut Board, b: &mut Board, round: u32) {
         }
     }
     // The other one goes on alone, or is about to.
-    wait(if round % 2 == 0 { 300 } else { 900 }).await;
+    wait(if round.is_multiple_of(2) { 300 } else { 900 }).await;
     for one in [a, b] {
         if one.process.is_none() {
             one.start();
@@ -423,7 +423,7 @@ fn boards_that_die_under_load_keep_what_they_acknowledged() {
     let acknowledged = RefCell::new(Vec::new());
     let (at_a, at_b) = (a.ports, b.ports);
     for round in 0..kills {
-        let during = (round, Instant::now() + Duration::from_millis(2_000));
+        let during = (round, Instant::now() + Duration::from_secs(2));
         in_time("a round", async {
             let alice = write_on(&ground, at_a, ("alice", "bob"), during, &acknowledged);
             let bob = write_on(&ground, at_b, ("bob", "alice"), during, &acknowledged);

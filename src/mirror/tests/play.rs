@@ -134,11 +134,7 @@ impl World {
             Output::Lead { record, paired } => return self.lead(n, &record, paired),
             Output::Commit { upto } => self.commit(n, upto),
             Output::Merged { record } => self.merge(n, &record),
-            Output::Numbered {
-                ticket,
-                is_durable,
-                bytes,
-            } => self.numbered(n, ticket, is_durable, bytes),
+            Output::Numbered { ticket, bytes } => self.numbered(n, ticket, bytes),
             Output::Proposed {
                 ticket,
                 generation,
@@ -302,7 +298,7 @@ impl World {
         self.number(n, op, Some(ticket))
     }
 
-    fn numbered(&mut self, n: usize, ticket: Option<Ticket>, is_durable: bool, bytes: Arc<[u8]>) {
+    fn numbered(&mut self, n: usize, ticket: Option<Ticket>, bytes: Arc<[u8]>) {
         let (position, _) = Entry::head(&bytes).unwrap();
         let record = Record {
             class: Class::Entry,
@@ -324,7 +320,7 @@ impl World {
         {
             self.fail("a proposal came back out of order");
         }
-        if is_durable {
+        if op < SOFT {
             self.append(n, record);
         }
         self.deliver_soft(n);

@@ -107,20 +107,6 @@ fn changes() -> Vec<RoomChange> {
             assigned: false,
             history: true,
         },
-        RoomChange::Ask {
-            stanza: outgoing(Kind::Iq(IqType::Get)),
-            to: full(),
-            relayed: Arc::new(Relayed {
-                asker: full(),
-                id: "r".into(),
-                nick: nick.clone(),
-            }),
-        },
-        RoomChange::Reply {
-            stanza: outgoing(Kind::Iq(IqType::Result)),
-            from: full(),
-            to: full(),
-        },
         RoomChange::Hush {
             nick: nick.clone(),
             silenced: Arc::new(["loud".into()].into()),
@@ -159,6 +145,25 @@ fn changes() -> Vec<RoomChange> {
         RoomChange::Destroy {
             inside: vec![full()],
             notice: b"<destroy/>".as_slice().into(),
+        },
+    ]
+}
+
+fn relayed() -> [RoomChange; 2] {
+    [
+        RoomChange::Ask {
+            stanza: outgoing(Kind::Iq(IqType::Get)),
+            to: full(),
+            relayed: Arc::new(Relayed {
+                asker: full(),
+                id: "r".into(),
+                nick: "nick".into(),
+            }),
+        },
+        RoomChange::Reply {
+            stanza: outgoing(Kind::Iq(IqType::Result)),
+            from: full(),
+            to: full(),
         },
     ]
 }
@@ -214,10 +219,15 @@ fn softs() -> Vec<Soft> {
         let (account, why) = (bare(), KickReason::Ended);
         softs.push(Soft::Kick { account, whom, why });
     }
-    softs.extend(changes().into_iter().map(|change| Soft::Room {
-        room: bare(),
-        change: Arc::new(change),
-    }));
+    softs.extend(
+        changes()
+            .into_iter()
+            .chain(relayed())
+            .map(|change| Soft::Room {
+                room: bare(),
+                change: Arc::new(change),
+            }),
+    );
     softs
 }
 

@@ -21,11 +21,11 @@ use smol::LocalExecutor;
 
 use crate::base::limits::ACCEPT_WAIT_MS_MAX;
 use crate::base::limits::ACCEPT_WAIT_MS_MIN;
-use crate::base::limits::PEER_CONNECTIONS_MAX;
-use crate::base::limits::PEER_CONNECTIONS_PER_ADDRESS_MAX;
-use crate::base::limits::PEER_FREE_FAILURES;
-use crate::base::limits::PEER_HANDSHAKE_MS;
-use crate::base::limits::PEER_STRANGERS_MAX;
+use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
+use crate::base::mirror_limits::PEER_CONNECTIONS_PER_ADDRESS_MAX;
+use crate::base::mirror_limits::PEER_FREE_FAILURES;
+use crate::base::mirror_limits::PEER_HANDSHAKE_MS;
+use crate::base::mirror_limits::PEER_STRANGERS_MAX;
 use crate::net::address::Address;
 use crate::net::admit::Admission;
 use crate::net::admit::AdmitSettings;

@@ -22,9 +22,9 @@ use rustls::ClientConfig;
 use rustls::Error;
 use rustls::pki_types::ServerName;
 
-use crate::base::limits::PEER_ADDRESSES_MAX;
-use crate::base::limits::PEER_DIAL_STAGGER_MS;
-use crate::base::limits::PEER_HANDSHAKE_MS;
+use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
+use crate::base::mirror_limits::PEER_DIAL_STAGGER_MS;
+use crate::base::mirror_limits::PEER_HANDSHAKE_MS;
 use crate::net::address::Address;
 use crate::net::peer::ADMITTED;
 use crate::net::peer::Purpose;

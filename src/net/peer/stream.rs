@@ -15,8 +15,8 @@ use futures_lite::AsyncRead;
 use futures_lite::AsyncWrite;
 use futures_rustls::TlsStream;
 
-use crate::base::limits::PEER_KEEPALIVE_SECONDS;
-use crate::base::limits::PEER_SEND_BUFFER_BYTES;
+use crate::base::mirror_limits::PEER_KEEPALIVE_SECONDS;
+use crate::base::mirror_limits::PEER_SEND_BUFFER_BYTES;
 use crate::net::admit::Admission;
 use crate::net::admit::Seat;
 use crate::net::clock::Clock;
@@ -31,8 +31,6 @@ pub(crate) struct PeerStream {
     tls: TlsStream<Async<TcpStream>>,
     pub(crate) peer: Pin,
     pub(crate) remote: SocketAddr,
-    /// We have called; otherwise we were called.
-    pub(crate) is_dialled: bool,
     _seat: Option<Taken>,
 }
 
@@ -64,7 +62,6 @@ impl PeerStream {
         Some(Self {
             peer,
             remote,
-            is_dialled: matches!(tls, TlsStream::Client(_)),
             tls,
             _seat: seat,
         })

@@ -10,8 +10,8 @@ use miniserde::Deserialize;
 use miniserde::Serialize;
 use miniserde::json;
 
-use crate::base::limits::PAIR_FILE_BYTES_MAX;
-use crate::base::limits::PEER_ADDRESSES_MAX;
+use crate::base::mirror_limits::PAIR_FILE_BYTES_MAX;
+use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::random::Entropy as _;
 use crate::net::address::Address;
 use crate::net::entropy::SystemEntropy;

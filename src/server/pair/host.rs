@@ -15,11 +15,11 @@ use futures_lite::future;
 use smol::channel;
 use smol::channel::Sender;
 
-use crate::base::limits::JOIN_MESSAGE_BYTES_MAX;
-use crate::base::limits::JOIN_PIECE_BYTES_MAX;
-use crate::base::limits::JOIN_PIECES_MAX;
-use crate::base::limits::PEER_ADDRESSES_MAX;
-use crate::base::limits::PEER_HANDSHAKE_MS;
+use crate::base::mirror_limits::JOIN_MESSAGE_BYTES_MAX;
+use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::mirror_limits::JOIN_PIECES_MAX;
+use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
+use crate::base::mirror_limits::PEER_HANDSHAKE_MS;
 use crate::net::address::Address;
 use crate::net::certificate::Identity;
 use crate::net::peer::stream::PeerStream;

@@ -11,7 +11,7 @@ use base64ct::Base64UrlUnpadded;
 use base64ct::Encoding as _;
 use ring::hmac;
 
-use crate::base::limits::PEER_ADDRESSES_MAX;
+use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::random::Entropy as _;
 use crate::base::secret::Secret;
 use crate::base::time::Monotonic;

@@ -36,8 +36,8 @@ use smol::channel;
 use smol::channel::Receiver;
 use smol::channel::Sender;
 
-use crate::base::limits::INVITE_MS;
-use crate::base::limits::PEER_ADDRESSES_MAX;
+use crate::base::mirror_limits::INVITE_MS;
+use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::secret::Secret;
 use crate::config::settings::Settings;
 use crate::model::pair::PairState;

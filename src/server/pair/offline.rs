@@ -28,7 +28,7 @@ pub(crate) fn check(folder: &Path, usage: Use) -> Result<Option<Membership>, Run
 pub(crate) fn has_peer(folder: &Path) -> bool {
     !matches!(
         file::read(folder),
-        Ok(None) | Ok(Some(Membership { peer: None, .. }))
+        Ok(None | Some(Membership { peer: None, .. }))
     )
 }
 

@@ -9,9 +9,9 @@ use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWrite;
 use futures_lite::AsyncWriteExt as _;
 
-use crate::base::limits::JOIN_MESSAGE_BYTES_MAX;
-use crate::base::limits::JOIN_PIECE_BYTES_MAX;
-use crate::base::limits::JOIN_SILENCE_MS;
+use crate::base::mirror_limits::JOIN_MESSAGE_BYTES_MAX;
+use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
+use crate::base::mirror_limits::JOIN_SILENCE_MS;
 use crate::model::codec;
 use crate::model::codec::Code;
 use crate::model::codec::coded;

@@ -93,7 +93,6 @@ impl Machine {
 
     /// What the log says of itself when everything found in it is on the disk.
     pub(super) fn known(
-        &self,
         known: &[EpochRecord],
         boot: &Boot,
         files: &mut LogFiles,
@@ -300,7 +299,9 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
                             Position::new(record.epoch, 0, 0)
                         }
                     };
-                    first.entry(position.epoch()).or_insert(position.seq());
+                    first
+                        .entry(position.epoch())
+                        .or_insert_with(|| position.seq());
                 }
             }
             step @ (ReadStep::Trimmed { .. } | ReadStep::Damaged { .. }) => {

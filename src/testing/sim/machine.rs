@@ -276,27 +276,7 @@ impl Machine {
         let there = self.shelf.rooms().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
         let mut boot = Boot::new(self.node(), &known, reach, applied_to);
-        let mut unreadable = None;
-        // The other board may lack any of it.
-        let keep_from = if self.options.seat.is_some() {
-            0
-        } else {
-            applied_to.0
-        };
-        let recovered = files
-            .recover_keeping(applied_to.0, (keep_from, self.rng.next()), &mut |record| {
-                let read = boot.read(Index(record.position), record.kind, record.bytes);
-                unreadable = unreadable.take().or_else(|| read.err());
-            })
-            .map_err(|error| format!("recover: {error:?}"))?;
-        if let Some(error) = unreadable {
-            return Err(format!("read: {error:?}"));
-        }
-        let settings = crate::log::Settings {
-            segment_bytes: self.options.segment_bytes,
-            segments_max: self.options.segments_max,
-        };
-        let mut log = Log::open(settings, recovered);
+        let mut log = self.open_log(&mut files, &mut boot, applied_to)?;
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
         let (sequencer, records) = if let Some(peer) = &mut self.peer {
             peer.meet(&mut boot, now)?
@@ -308,7 +288,7 @@ impl Machine {
         self.write_first(&mut files, &mut log, records)?;
         let reach = boot.reach.clone();
         let known = if self.options.seat.is_some() {
-            Some(self.known(&known, &boot, &mut files, &log)?)
+            Some(Self::known(&known, &boot, &mut files, &log)?)
         } else {
             None
         };
@@ -339,6 +319,35 @@ impl Machine {
         });
         self.settle();
         Ok(())
+    }
+
+    fn open_log(
+        &mut self,
+        files: &mut LogFiles,
+        boot: &mut Boot,
+        applied_to: Index,
+    ) -> Result<Log, String> {
+        let mut unreadable = None;
+        // The other board may lack any of it.
+        let keep_from = if self.options.seat.is_some() {
+            0
+        } else {
+            applied_to.0
+        };
+        let recovered = files
+            .recover_keeping(applied_to.0, (keep_from, self.rng.next()), &mut |record| {
+                let read = boot.read(Index(record.position), record.kind, record.bytes);
+                unreadable = unreadable.take().or_else(|| read.err());
+            })
+            .map_err(|error| format!("recover: {error:?}"))?;
+        if let Some(error) = unreadable {
+            return Err(format!("read: {error:?}"));
+        }
+        let settings = crate::log::Settings {
+            segment_bytes: self.options.segment_bytes,
+            segments_max: self.options.segments_max,
+        };
+        Ok(Log::open(settings, recovered))
     }
 
     /// A board alone begins an epoch of its own.

@@ -49,24 +49,28 @@ impl World {
                 4 => self.go_work(),
                 _ => self.pass_ms(40),
             }
-            self.step_between()?;
+            self.step_between();
             self.take_events();
             if round.is_multiple_of(64) && self.is_quiet() {
                 if self.is_reading {
                     return Ok(());
                 }
-                self.is_reading = true;
-                // What was merged lies before where some were.
-                let begins_anew = self.has_trouble();
-                for device in &mut self.devices {
-                    if begins_anew {
-                        device.archive.clear();
-                    }
-                    device.is_caught_up = false;
-                }
+                self.read_archives();
             }
         }
         Err(format!("it does not come to rest: {}", self.unrest()))
+    }
+
+    fn read_archives(&mut self) {
+        self.is_reading = true;
+        // What was merged lies before where some were.
+        let begins_anew = self.has_trouble();
+        for device in &mut self.devices {
+            if begins_anew {
+                device.archive.clear();
+            }
+            device.is_caught_up = false;
+        }
     }
 
     fn is_quiet(&self) -> bool {

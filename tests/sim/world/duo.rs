@@ -163,12 +163,8 @@ impl World {
                 machine.pass_ms(slice);
             }
             // In a long while everything is done that can be.
-            for board in (0..2).filter(|_| ms > 100) {
-                for _ in 0..8 {
-                    if self.machines[board].work_count() > 0 {
-                        self.machines[board].work(0);
-                    }
-                }
+            if ms > 100 {
+                self.machines.iter_mut().for_each(do_work);
             }
             self.go_between();
         }
@@ -176,7 +172,7 @@ impl World {
 
     /// A board whose disk kept it waiting is not ahead of the other.
     fn level_clocks(&mut self) {
-        let newest = self.machines.iter().map(|one| one.now_ms()).max();
+        let newest = self.machines.iter().map(Machine::now_ms).max();
         let newest = newest.unwrap_or_default();
         for machine in &mut self.machines {
             let behind = newest - machine.now_ms();
@@ -190,13 +186,11 @@ impl World {
     }
 
     /// Everything between the boards that is due, and sometimes trouble.
-    pub(super) fn step_between(&mut self) -> Result<(), String> {
-        if self.net.is_none() {
-            return Ok(());
+    pub(super) fn step_between(&mut self) {
+        if self.net.is_some() {
+            self.make_trouble();
+            self.go_between();
         }
-        self.make_trouble();
-        self.go_between();
-        Ok(())
     }
 
     fn go_between(&mut self) {
@@ -246,7 +240,7 @@ impl World {
     }
 
     fn dial(&mut self) {
-        let is_up = self.machines.iter().all(|one| one.is_up());
+        let is_up = self.machines.iter().all(Machine::is_up);
         let Some(net) = &mut self.net else {
             return;
         };
@@ -357,7 +351,7 @@ impl World {
                 ));
             }
         }
-        let digests: Result<Vec<_>, _> = self.machines.iter().map(|one| one.digest()).collect();
+        let digests: Result<Vec<_>, _> = self.machines.iter().map(Machine::digest).collect();
         let digests = digests?;
         if digests.iter().any(|one| Some(one) != digests.first()) {
             return Err(difference(&digests));
@@ -378,4 +372,12 @@ fn difference(texts: &[String]) -> String {
     let from = place.unwrap_or_default().saturating_sub(300);
     let part = |text: &str| text.chars().skip(from).take(600).collect::<String>();
     format!("the tables differ: ..{}.. and ..{}..", part(one), part(two))
+}
+
+fn do_work(board: &mut Machine) {
+    for _ in 0..8 {
+        if board.work_count() > 0 {
+            board.work(0);
+        }
+    }
 }

@@ -201,7 +201,8 @@ impl World {
                 self.machines[board].set_faults(self.faults);
                 self.boot(board)?;
             }
-            return self.step_between();
+            self.step_between();
+            return Ok(());
         }
         match self.rng.below(1_000) {
             0..220 => self.act(),
@@ -223,7 +224,7 @@ impl World {
             _ if self.is_gentle => {}
             _ => self.crash(board),
         }
-        self.step_between()?;
+        self.step_between();
         self.take_events();
         Ok(())
     }

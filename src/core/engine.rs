@@ -34,6 +34,10 @@ use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
 
+/// Room in the log for what is read of the other node at a time: the longest record, and 64 KiB of short
+/// ones with a sector for each.
+const FOREIGN_CREDIT: u64 = 1 << 20;
+
 /// A node: its core, and the log under it.
 pub(crate) struct Engine {
     pub(crate) core: Core,
@@ -228,6 +232,19 @@ impl Engine {
         self.core.set_credit(self.log.credit());
         self.wait(index, position, false);
         Ok(Some(index))
+    }
+
+    /// Whether more of the other node's records may be taken: there is room for them in the log and in
+    /// memory, or nothing under way that would make some.
+    pub(crate) fn has_room(&mut self, now: Now) -> bool {
+        if self.log.credit() >= FOREIGN_CREDIT && self.core.has_room() {
+            return true;
+        }
+        if self.log.is_busy() || self.core.is_making_room() {
+            return false;
+        }
+        self.core.ask_checkpoint(now);
+        !self.core.is_making_room()
     }
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {

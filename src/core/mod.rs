@@ -346,7 +346,8 @@ impl Core {
             self.taken.timeout(),
             self.zombies_timeout(),
             self.recalls_timeout(),
-            self.tail.timeout(self.limits.checkpoint_ms),
+            self.tail
+                .timeout(self.limits.tail_bytes, self.limits.checkpoint_ms),
         ];
         sessions.chain(own.into_iter().flatten()).min()
     }

@@ -105,6 +105,16 @@ impl Core {
         self.states.delivered.share(key, &only);
     }
 
+    /// A checkpoint is under way, or a record is read that one may wait for.
+    pub(crate) fn is_making_room(&self) -> bool {
+        self.tail.is_writing() || !self.residence.loading.is_empty()
+    }
+
+    /// Memory has room for more entries.
+    pub(crate) fn has_room(&self) -> bool {
+        self.tail.bytes() < self.limits.tail_bytes.saturating_mul(2)
+    }
+
     /// Delivery of an entry needs the records that its ops change.
     pub(super) fn front_is_here(&self) -> bool {
         match self.order.line.front() {

@@ -180,10 +180,22 @@ impl Tail {
         self.delivered
     }
 
-    pub(crate) fn timeout(&self, after_ms: u64) -> Option<Monotonic> {
+    pub(crate) fn timeout(&self, bytes_max: usize, after_ms: u64) -> Option<Monotonic> {
         let idle = self.writing.is_some() || self.ready().next().is_none();
-        let after_ms = if self.is_overdue { 0 } else { after_ms };
+        let after_ms = if self.is_overdue {
+            0
+        } else if self.bytes >= bytes_max {
+            // Clients may be held up until then, so that nothing else comes.
+            CHECKPOINT_PAUSE_MS
+        } else {
+            after_ms
+        };
         (!idle).then(|| self.last_checkpoint.plus_ms(after_ms))
+    }
+
+    /// A checkpoint is under way.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
     }
 
     /// The next checkpoint begins as soon as it can.

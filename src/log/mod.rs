@@ -452,6 +452,11 @@ impl Log {
         self.segments.full_bytes()
     }
 
+    /// The disk has something to do, or will be given it.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.is_some() || !self.pending.is_empty()
+    }
+
     /// Memory held by what is appended and not yet on its way.
     pub(crate) fn pending_bytes(&self) -> usize {
         self.pending.iter().map(Batch::bytes).sum()

@@ -7,6 +7,7 @@ use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::mirror_limits::MIRROR_TAKEN_STEP;
 use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
 use crate::base::time::Monotonic;
+use crate::core::Now;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;
 use crate::mirror::Notice;
@@ -108,6 +109,15 @@ impl Mirror {
             return Err(Fault::PeerTooMuch { bytes });
         }
         Ok(())
+    }
+
+    /// The other board has sent something that waits here.
+    pub(crate) fn handle_unread(&mut self, now: Now) {
+        if let Some(link) = &mut self.link
+            && !matches!(link.phase, Phase::Greeting)
+        {
+            link.heard_at = now.monotonic;
+        }
     }
 
     pub(super) fn read_frames(&mut self) -> Result<(), Fault> {

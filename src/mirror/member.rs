@@ -157,6 +157,17 @@ impl Member {
         self.settle(now);
     }
 
+    /// Whether more of what the other board has sent may be worked on. Until then it waits, and the other
+    /// board is not taken for silent.
+    pub(crate) fn has_room(&mut self, now: Now) -> bool {
+        let has_room = self.engine.has_room(now);
+        if let Some(link) = self.link.as_mut().filter(|_| !has_room) {
+            link.mirror.handle_unread(now);
+        }
+        self.settle(now);
+        has_room
+    }
+
     /// One input for the link.
     pub(crate) fn hear(&mut self, now: Now, input: Input) {
         if let Some(link) = &mut self.link {

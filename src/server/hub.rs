@@ -50,10 +50,6 @@ const INBOX_BYTES_MAX: usize = 2 << 20;
 /// What was received of the other board and waits to be worked on: pieces of at most 64 KiB.
 const HEARD_MAX: usize = 16;
 
-/// Room in the log without which nothing of the other board is worked on while the disk makes more:
-/// the longest frame, and what a piece of short records takes with a sector for each.
-const HEARD_CREDIT: u64 = 2 << 20;
-
 /// Between two looks at how far a checkpoint is.
 const CHECKPOINT_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
 
@@ -78,8 +74,6 @@ pub(crate) struct Node {
     /// Who may read the tables now.
     pub(super) reads: Arc<Semaphore>,
     disk: Sender<Request>,
-    is_disk_busy: Cell<bool>,
-    is_disk_idle: Cell<bool>,
     heard: (Sender<Heard>, Receiver<Heard>),
     /// Who connects this board with the other one.
     link: RefCell<Option<Rc<Link>>>,
@@ -118,8 +112,6 @@ impl Node {
             files,
             reads: Arc::new(Semaphore::new(TABLE_READS_MAX)),
             disk,
-            is_disk_busy: Cell::new(false),
-            is_disk_idle: Cell::new(true),
             heard: channel::bounded(HEARD_MAX),
             link: RefCell::default(),
             serving: channel::bounded(1),
@@ -156,7 +148,6 @@ impl Node {
     /// The disk has done its request.
     pub(super) fn post_disk(&self, result: Result<(), Failure>) {
         self.disk_done.borrow_mut().push_back(result);
-        self.is_disk_busy.set(false);
         self.wake();
     }
 
@@ -255,15 +246,6 @@ impl Node {
         }
         self.perform(now);
         let request = self.member.borrow_mut().poll_disk();
-        if request.is_some() {
-            self.is_disk_busy.set(true);
-        } else if !self.is_disk_busy.get() {
-            // There will be no more room than there is: the next piece is tried.
-            self.is_disk_idle.set(true);
-            if !self.heard.1.is_empty() {
-                self.wake();
-            }
-        }
         if let Some(request) = request
             && self.disk.try_send(request).is_err()
         {
@@ -284,8 +266,8 @@ impl Node {
             return true;
         }
         let mut member = self.member.borrow_mut();
-        let has_room = member.engine.log.credit() >= HEARD_CREDIT;
-        if (has_room || self.is_disk_idle.replace(false))
+        if !self.heard.1.is_empty()
+            && member.has_room(now)
             && let Ok(heard) = self.heard.1.try_recv()
         {
             match heard {

@@ -39,6 +39,11 @@ struct Board {
 
 impl Board {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With these settings beside the usual ones.
+    fn with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let listeners = [free(), free(), free()];
@@ -52,7 +57,7 @@ c2s_tls = ["127.0.0.1:{tls}"]
 mirror = ["127.0.0.1:{mirror}"]
 [c2s]
 require_tls = false
-"#,
+{settings}"#,
             folder.path().join("data").display()
         );
         fs::write(folder.path().join("meerkat.toml"), text).unwrap();
@@ -205,7 +210,10 @@ async fn receive(client: &mut Client, id: &str) {
 
 /// Two boards that serve together; alice and bob have accounts.
 fn pair() -> (Board, Board) {
-    let (mut a, mut b) = (Board::new(), Board::new());
+    pair_of(Board::new(), Board::new())
+}
+
+fn pair_of(mut a: Board, mut b: Board) -> (Board, Board) {
     a.start();
     wait_until("A serves", || a.is("single"));
     a.add_user("alice");
@@ -440,4 +448,47 @@ fn boards_that_die_under_load_keep_what_they_acknowledged() {
         }
     }
     eprintln!("{kills} kills, {} messages", acknowledged.borrow().len());
+}
+
+/// A log of the smallest size, and clients that may write as fast as they can.
+const SMALL_LOG: &str = "[limits]
+tail_mib = 1
+bytes_per_second = 100000000
+stanzas_per_second = 100000
+[quota]
+offline_messages = 100000
+";
+
+#[test]
+fn a_backlog_of_many_times_the_log_is_caught_up_with() {
+    // Given a pair whose one board is away, while 30 MB are written
+    let messages = 3_000;
+    let body = "x".repeat(10_000);
+    let (a, mut b) = pair_of(Board::with(SMALL_LOG), Board::with(SMALL_LOG));
+    b.stop();
+    let ground = Ground::new();
+    in_time("a backlog", async {
+        let mut alice = arrive(&ground, &a, "alice").await;
+        for i in 1..=messages {
+            let text = format!("<body>m{i} {body}</body>");
+            alice.send(&format!(
+                "<message to='bob@localhost' type='chat' id='m{i}'>{text}</message>"
+            ));
+            if i % 50 == 0 {
+                alice.settle().await.unwrap();
+            }
+        }
+    });
+
+    // When it is back
+    b.start();
+    let begin = Instant::now();
+    wait_until("both serve again", || a.is("sync") && b.is("sync"));
+    let took = begin.elapsed();
+
+    // Then it has it all
+    let megabytes = f64::from(messages) * 0.01;
+    let speed = megabytes / took.as_secs_f64();
+    eprintln!("{megabytes:.0} MB caught up with in {took:.1?}: {speed:.1} MB/s");
+    wait_until("both have the same", || a.exported() == b.exported());
 }

@@ -2,6 +2,7 @@
 
 use crate::core::Input;
 use crate::core::Output;
+use crate::core::session::LinkId;
 use crate::core::tests::harness::Bench;
 use crate::testing::sim::reading::Copy;
 use crate::testing::sim::reading::Seen;
@@ -103,7 +104,7 @@ fn a_message_that_one_device_did_not_take_comes_late_to_the_other() {
     assert_eq!(bench.bodies(2), ["for the phone"]);
 
     bench.step(Input::Closed {
-        link: crate::core::session::LinkId(2),
+        link: LinkId(2),
         orderly: true,
     });
 
@@ -146,4 +147,34 @@ fn a_checkpoint_that_fails_leaves_the_epoch_to_the_next() {
     bench.step(Input::NotCheckpointed);
 
     assert_eq!(epochs(&mut bench), Some(1));
+}
+
+#[test]
+fn a_tail_that_is_full_again_right_after_a_checkpoint_holds_clients_up_for_a_moment_only() {
+    // Given a checkpoint, and more than the tail may hold just after it began
+    let mut bench = Bench::new();
+    bench.open(1, "ann", "a");
+    bench.chat(1, "bob@h", "one");
+    bench.sync();
+    bench.pass_ms(61_000);
+    let upto = |bench: &mut Bench| {
+        bench.outputs.drain(..).find_map(|output| match output {
+            Output::Checkpoint { upto, .. } => Some(upto),
+            _ => None,
+        })
+    };
+    let first = upto(&mut bench).unwrap();
+    let long = "x".repeat(200_000);
+    for _ in 0..90 {
+        bench.chat(1, "bob@h", &long);
+        bench.sync();
+    }
+    bench.step(Input::Checkpointed { upto: first });
+    assert!(!bench.core.wants_input(LinkId(1)));
+
+    // When nobody may say anything, and a moment passes
+    bench.pass_ms(100);
+
+    // Then there is another one
+    assert!(upto(&mut bench).is_some());
 }

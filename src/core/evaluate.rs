@@ -69,6 +69,7 @@ impl Core {
             is_unusable: false,
             proposal: None,
             proposed: false,
+            is_numbered: false,
             refused: None,
             rejections: 0,
         };
@@ -273,7 +274,11 @@ impl Core {
         });
         // What a stream counted before it was cut may still be in the line.
         let is_late = matches!(open.asked, Asked::Resume { .. }) && !self.order.is_clear();
-        let proposal = self.within_credit(ticket, proposal);
+        let proposal = if open.is_numbered {
+            proposal.without_durable()
+        } else {
+            self.within_credit(ticket, proposal)
+        };
         let is_plain = is_plain && !self.crosses(&proposal.ops);
         if is_plain && !source_waits && !read_pending && !is_late {
             self.deliver_plain(&proposal.ops);
@@ -340,11 +345,7 @@ impl Core {
         }
         if self.credit < cost {
             if own {
-                let ops = proposal
-                    .ops
-                    .into_iter()
-                    .filter(|op| !op.is_durable())
-                    .collect();
+                let ops = proposal.without_durable().ops;
                 return Proposal {
                     ops,
                     ..Proposal::default()

@@ -124,7 +124,12 @@ impl Core {
         }
     }
 
-    pub(super) fn handle_proposed(&mut self, proposed: Proposed) {
+    pub(super) fn handle_proposed(&mut self, mut proposed: Proposed) {
+        if self.peer.has_numbered(proposed.op_id) {
+            // Before the link broke: the log has it.
+            let proposal = proposed.proposal.as_ref().clone();
+            proposed.proposal = Arc::new(proposal.without_durable());
+        }
         self.peer.waiting.push_back(proposed);
         self.number_proposed();
     }

@@ -43,6 +43,11 @@ impl Core {
         if let Some(ticket) = self.ticket_of(&entry) {
             return self.settle_merged(ticket, &entry);
         }
+        let mut open = self.order.open.values_mut();
+        if let Some(open) = open.find(|open| !open.proposed && open.op_id == entry.op_id) {
+            // It waits for a record: what it makes then is its answer, and what is volatile.
+            open.is_numbered = true;
+        }
         let records = records_of(&entry.ops);
         self.pin_records(&records);
         self.states

@@ -47,6 +47,8 @@ pub(crate) struct Open {
     pub(crate) proposal: Option<Arc<Proposal>>,
     /// The proposal went out under this generation and is not numbered yet.
     pub(crate) proposed: bool,
+    /// The log has its durable ops: the other node had numbered it before the link broke.
+    pub(crate) is_numbered: bool,
     /// Why it was refused, if it was.
     pub(crate) refused: Option<Condition>,
     /// How often the sequencer elsewhere has rejected it.

@@ -47,6 +47,9 @@ impl Core {
         match ticket {
             Some(ticket) if self.order.proposed.front() == Some(&ticket) => {
                 self.order.proposed.pop_front();
+                let count = entry.ops.len();
+                let open = self.order.open.get(&ticket);
+                let open_ops = open.and_then(|open| Some(open.proposal.as_ref()?.ops.len()));
                 self.states
                     .settle(ticket, entry.position, entry.stamp, &entry.ops);
                 self.append(&entry);
@@ -57,6 +60,10 @@ impl Core {
                     records,
                 });
                 self.answers_follow();
+                if open_ops != Some(count) {
+                    // Without what the log had of it already.
+                    self.rebuild_pending();
+                }
             }
             // A number for something that is not next in line: the sequencer speaks of a
             // generation that is over. Nothing of it may be shown.

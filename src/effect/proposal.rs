@@ -90,6 +90,12 @@ impl From<StanzaError> for Stop {
 }
 
 impl Proposal {
+    /// What is left where the log has its durable ops already, or has no room for them.
+    pub(crate) fn without_durable(mut self) -> Self {
+        self.ops.retain(|op| !op.is_durable());
+        self
+    }
+
     /// Nothing to change, nothing to say.
     pub(crate) fn nothing() -> Self {
         Self::default()

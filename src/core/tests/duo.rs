@@ -20,6 +20,7 @@ use crate::model::position::Position;
 use crate::testing::sim::reading::Seen;
 
 /// What one tells the other.
+#[derive(Clone)]
 pub(super) enum Frame {
     Propose {
         ticket: Ticket,

@@ -9,7 +9,15 @@ use crate::core::session::LinkId;
 use crate::core::tests::duo::Duo;
 use crate::core::tests::duo::Frame;
 use crate::core::tests::harness::Bench;
+use crate::core::tests::harness::account;
 use crate::core::tests::harness::bare;
+use crate::model::entry::Entry;
+use crate::model::op::Durable;
+
+fn has_message(entry: &Entry) -> bool {
+    let mut ops = entry.durable_ops();
+    ops.any(|op| matches!(op, Durable::Message { .. }))
+}
 
 fn count(bench: &Bench, is_it: impl Fn(&Output) -> bool) -> usize {
     bench.outputs.iter().filter(|output| is_it(output)).count()
@@ -297,6 +305,53 @@ fn a_proposal_under_way_survives_a_change_of_the_node_that_numbers() {
         panic!("node 1 does not number");
     };
     assert_eq!(epoch, duo.epoch);
+}
+
+#[test]
+fn what_was_numbered_before_a_break_is_not_numbered_again_for_the_other_node() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    duo.nodes[1].chat(2, "ann@h", "once");
+    duo.drain(1);
+    let proposed = duo.wires[1].front().cloned().unwrap();
+    duo.settle();
+
+    // The number did not arrive: the same is proposed on the next connection.
+    duo.part();
+    duo.meet(0);
+    duo.settle();
+    duo.wires[1].push_back(proposed);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2: once"]);
+    let kept = duo.nodes[0].appended.iter();
+    assert_eq!(kept.filter(|entry| has_message(entry)).count(), 1);
+}
+
+#[test]
+fn what_the_other_node_has_numbered_is_not_numbered_here_though_it_waited_for_a_record() {
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    duo.nodes[1].chat(2, "ann@h", "once");
+    duo.carry(0);
+    duo.sync(0);
+    duo.part();
+    duo.nodes[1].loads_wait = true;
+    duo.nodes[1].core.states.delivered.forget(&account("ann"));
+    duo.nodes[1].step(Input::Follow);
+    assert!(duo.nodes[1].core.order.proposed.is_empty(), "it waits");
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2: once"]);
+    for node in &duo.nodes {
+        let kept = node.appended.iter();
+        assert_eq!(kept.filter(|entry| has_message(entry)).count(), 1);
+    }
+    assert!(duo.nodes[1].core.order.open.is_empty());
 }
 
 #[test]

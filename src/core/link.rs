@@ -244,11 +244,12 @@ impl Core {
         self.try_resume(id);
     }
 
-    /// Whether something of a session that is gone stands in the line still, to be counted.
+    /// Whether something of a session that is gone stands in the line still, to be counted. What was
+    /// rejected and is not proposed again does not: it is dropped.
     pub(super) fn is_under_way(&self, key: SmKey) -> bool {
         let is_of = |counted: Option<(SmKey, u32)>| counted.is_some_and(|(one, _)| one == key);
-        let mut open = self.order.open.values();
-        !self.keys.contains_key(&key) && open.any(|open| is_of(open.counted))
+        let mut proposed = self.order.open.values().filter(|open| open.proposed);
+        !self.keys.contains_key(&key) && proposed.any(|open| is_of(open.counted))
     }
 
     /// The count of a stream that this node does not hold (any more), as the log has it.

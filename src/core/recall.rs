@@ -24,6 +24,13 @@ pub(crate) struct Recall {
     until: Monotonic,
 }
 
+impl Recall {
+    /// Its count is told at the end: until then it stays in memory.
+    pub(super) fn account(&self) -> BareJid {
+        self.account.clone()
+    }
+}
+
 impl Core {
     /// Asks the other node for the stream; `false`: there is nobody to ask.
     pub(super) fn recall(&mut self, link: LinkId, account: &BareJid, key: SmKey) -> bool {

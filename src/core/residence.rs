@@ -17,6 +17,7 @@ use crate::core::Output;
 use crate::core::Record;
 use crate::core::order::Asked;
 use crate::core::order::Place;
+use crate::core::recall::Recall;
 use crate::core::tail::Hold;
 use crate::effect::state::At;
 use crate::model::op::numbered;
@@ -176,7 +177,7 @@ impl Core {
     /// What the inputs under way are about: who waits for one record keeps the other, and an answer
     /// is made of what was read.
     fn asked_records(&self) -> BTreeSet<BareJid> {
-        let mut found = BTreeSet::new();
+        let mut found: BTreeSet<BareJid> = self.recalls.values().map(Recall::account).collect();
         for key in self.peer.records() {
             match key {
                 RecordKey::Account { jid } | RecordKey::Room { jid } => {

@@ -242,6 +242,35 @@ fn a_resumption_waits_for_what_was_proposed_behind_it() {
 }
 
 #[test]
+fn a_resumption_does_not_wait_for_what_a_rejection_drops_behind_it() {
+    let mut pair = Pair::new();
+    let key = pair.open(1, "ann", "a");
+    pair.bench.chat(1, "bob@h", "one");
+    pair.bench.loads_wait = true;
+    pair.bench
+        .chat(1, "cid@h", "two, for one who is not in memory");
+    pair.bench.resume(2, "ann", key, 0);
+    pair.bench.load();
+    let asked = pair.asked();
+    let session = *pair.bench.core.links.values().next().unwrap();
+    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
+    let gone = Soft::Unbind {
+        jid,
+        session,
+        status: None,
+    };
+    pair.number(vec![Op::soft(gone)], None);
+
+    pair.bench.step(Input::Rejected {
+        ticket: asked[0].ticket,
+        generation: 0,
+    });
+    pair.knows_no_stream(key);
+
+    assert_eq!(pair.bench.resumption(2), Some(Err(Some(0))));
+}
+
+#[test]
 fn what_is_not_numbered_when_its_session_is_gone_is_dropped_by_a_rejection() {
     let mut pair = Pair::new();
     let key = pair.open(1, "ann", "a");

@@ -1,39 +1,48 @@
 //! The other node of a pair, as a model: it numbers what it is asked for, and what its own users do.
 //!
 //! Its log never fails and its link keeps the order, so that every fault that shows is one of the core
-//! under test. Guards are compared with everything it has numbered; a rejection begins a generation.
+//! under test. Guards are compared with everything it has numbered, and so is what a proposal takes for
+//! granted of sessions and occupants; a rejection begins a generation. A stream that the follower asks for is
+//! never of this node: the answer is what the log counts.
+
+mod deeds;
+
+pub(super) use self::deeds::Deed;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::jid::BareJid;
-use crate::base::jid::FullJid;
 use crate::base::random::Rng;
 use crate::core::Now;
 use crate::core::Output;
+use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::core::order::Sequencer;
+use crate::effect::fits::fits;
+use crate::effect::fits::records_read;
 use crate::effect::proposal::Guard;
+use crate::effect::proposal::Proposal;
+use crate::effect::settings::Settings;
+use crate::effect::state::At;
+use crate::effect::state::State;
+use crate::effect::state::records_of;
+use crate::effect::view::Facts;
+use crate::effect::view::View;
 use crate::log::Kind;
-use crate::model::account::AccountRow;
-use crate::model::account::AccountState;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
 use crate::model::entry::Origin;
-use crate::model::message::Message;
-use crate::model::message::Owner;
-use crate::model::message::Place;
-use crate::model::message::Role;
-use crate::model::op::Durable;
-use crate::model::op::KickReason;
+use crate::model::epochs::Epochs;
 use crate::model::op::Op;
 use crate::model::op::Soft;
+use crate::model::op::numbered;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
@@ -42,7 +51,6 @@ use crate::model::position::Position;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
-use crate::stanza::MessageType;
 use crate::testing::sim::tables::Tables;
 use crate::testing::sim::work::bodies;
 
@@ -66,31 +74,12 @@ pub(super) enum Down {
     },
 }
 
-/// What one of its users or its administrator does.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    Message {
-        from: BareJid,
-        to: BareJid,
-        body: String,
-    },
-    /// A row of policy is written again: guards that read it fail.
-    Touch {
-        account: BareJid,
-    },
-    SetEnabled {
-        account: BareJid,
-        is_enabled: bool,
-    },
-    /// Another stream takes the resource there.
-    Take {
-        jid: FullJid,
-    },
-}
-
 pub(super) struct Peer {
     rng: Rng,
     tables: Tables,
+    /// Everything numbered, sessions and occupants included.
+    state: State,
+    epochs: Epochs,
     ignores_guards: bool,
     epoch: Epoch,
     seq: u64,
@@ -103,7 +92,6 @@ pub(super) struct Peer {
     unsynced: VecDeque<(Position, Vec<String>)>,
     durable: Position,
     bodies: BTreeSet<String>,
-    online: BTreeMap<FullJid, SessionId>,
     foreign: u64,
 }
 
@@ -112,6 +100,8 @@ impl Peer {
         Self {
             rng: Rng::from_number(seed ^ 0x9ee5),
             tables,
+            state: State::default(),
+            epochs: Epochs::default(),
             ignores_guards,
             epoch: Epoch::default(),
             seq: 0,
@@ -124,7 +114,6 @@ impl Peer {
             unsynced: VecDeque::new(),
             durable: Position::ZERO,
             bodies: BTreeSet::new(),
-            online: BTreeMap::new(),
             foreign: 0,
         }
     }
@@ -141,7 +130,7 @@ impl Peer {
     pub(super) fn break_link(&mut self) {
         self.up.clear();
         self.down.clear();
-        self.online.retain(|_, session| session.0 >> 56 != 0);
+        self.state = State::default();
         while self.sync() {}
         self.down.clear();
     }
@@ -175,6 +164,7 @@ impl Peer {
             mode: Mode::Sync,
             parents,
         };
+        self.epochs.add(&record);
         let position = Position::new(self.epoch, 0, 0);
         self.log.push((position, Kind::Epoch, to_bytes(&record)));
         self.durable = position;
@@ -238,7 +228,9 @@ impl Peer {
         if generation != self.generation {
             return;
         }
-        let holds = proposal.guards.iter().all(|guard| self.holds(guard));
+        self.hold(&records_read(&proposal));
+        let guards = proposal.guards.iter().all(|guard| self.holds(guard));
+        let holds = guards && self.fits(&proposal);
         if !holds && !self.ignores_guards {
             self.down.push_back(Down::Rejected { ticket, generation });
             self.generation += 1;
@@ -246,6 +238,63 @@ impl Peer {
         }
         let position = self.number(now, op_id, origin, proposal.ops.clone(), Some(ticket));
         self.numbered.insert(ticket, position);
+        for op in &proposal.ops {
+            if let Op::Soft {
+                op: Soft::Recall { account, key, .. },
+            } = op
+            {
+                self.answer_recall(now, account, *key);
+            }
+        }
+    }
+
+    fn answer_recall(&mut self, now: Now, account: &BareJid, key: SmKey) {
+        let rows = self.tables.rows(&RecordKey::Account {
+            jid: account.clone(),
+        });
+        let h = match rows.row(&RowName::Stream { key }) {
+            Some(Row::Stream { stream }) => Some(stream.h),
+            _ => None,
+        };
+        let op_id = self.op_id();
+        self.number(
+            now,
+            op_id,
+            None,
+            vec![Op::soft(Soft::Recalled { key, h })],
+            None,
+        );
+    }
+
+    fn op_id(&mut self) -> OpId {
+        self.foreign += 1;
+        OpId {
+            source: u128::from(NODE),
+            number: self.foreign,
+        }
+    }
+
+    fn hold(&mut self, records: &[RecordKey]) {
+        for key in records {
+            if self.state.holds(key) {
+                continue;
+            }
+            match (key, self.tables.load(key)) {
+                (RecordKey::Account { jid }, Record::Account { account }) => {
+                    self.state.accounts.insert(jid.clone(), Arc::new(account));
+                }
+                (RecordKey::Room { jid }, Record::Room { room }) => {
+                    self.state.rooms.insert(jid.clone(), Arc::new(room));
+                }
+                (_, Record::Node { rows }) => self.state.node = Some(Arc::new(rows)),
+                _ => {}
+            }
+        }
+    }
+
+    fn fits(&self, proposal: &Proposal) -> bool {
+        let (settings, facts) = (Settings::default(), Facts::default());
+        fits(&View::new(&self.state, &settings, &facts), proposal)
     }
 
     /// A guard on what the follower itself proposed names the ticket; here it has its number.
@@ -278,22 +327,15 @@ impl Peer {
             origin,
             ops,
         });
-        self.tables.apply_entry(&entry);
-        for op in &entry.ops {
-            match op {
-                Op::Soft {
-                    op: Soft::Bind { jid, session, .. },
-                } => {
-                    self.online.insert(jid.clone(), *session);
-                }
-                Op::Soft {
-                    op: Soft::Unbind { jid, .. },
-                } => {
-                    self.online.remove(jid);
-                }
-                Op::Soft { .. } | Op::Durable { .. } => {}
-            }
+        self.hold(&records_of(&entry.ops));
+        for (sub, op) in numbered(&entry.ops) {
+            let at = At {
+                position: position.with_sub(sub),
+                stamp: self.stamp,
+            };
+            self.state.apply(at, op, &self.epochs);
         }
+        self.tables.apply_entry(&entry);
         if entry.is_durable() {
             let mut bytes = Vec::new();
             entry.encode(&mut bytes);
@@ -302,140 +344,5 @@ impl Peer {
         }
         self.down.push_back(Down::Numbered { entry, ticket });
         position
-    }
-
-    /// One of its own entries.
-    pub(super) fn act(&mut self, now: Now, deed: Deed) {
-        self.foreign += 1;
-        let ops = match deed {
-            Deed::Message { from, to, body } => self.message(&from, &to, &body),
-            Deed::Touch { account } => self.rewrite(&account, |row| row),
-            Deed::SetEnabled {
-                account,
-                is_enabled,
-            } => {
-                let state = if is_enabled {
-                    AccountState::Enabled
-                } else {
-                    AccountState::Disabled
-                };
-                let mut ops = self.rewrite(&account, |row| AccountRow { state, ..row });
-                if !is_enabled {
-                    let why = KickReason::NotAuthorized;
-                    let whom = crate::model::op::Kicked::All;
-                    ops.push(Op::soft(Soft::Kick { account, whom, why }));
-                }
-                ops
-            }
-            Deed::Take { jid } => self.seize(now, &jid),
-        };
-        if !ops.is_empty() {
-            let op_id = OpId {
-                source: u128::from(NODE),
-                number: self.foreign,
-            };
-            self.number(now, op_id, None, ops, None);
-        }
-    }
-
-    fn row(&self, account: &BareJid) -> Option<AccountRow> {
-        let key = RecordKey::Account {
-            jid: account.clone(),
-        };
-        match self.tables.rows(&key).row(&RowName::Account) {
-            Some(Row::Account { row }) => Some(*row),
-            _ => None,
-        }
-    }
-
-    fn rewrite(&self, account: &BareJid, change: impl Fn(AccountRow) -> AccountRow) -> Vec<Op> {
-        let key = RecordKey::Account {
-            jid: account.clone(),
-        };
-        let row = self.row(account).map(change);
-        let row = row.map(|row| Row::Account { row });
-        vec![Op::row(key, RowName::Account, row)]
-    }
-
-    fn message(&self, from: &BareJid, to: &BareJid, body: &str) -> Vec<Op> {
-        let (Some(sender), Some(reader)) = (self.row(from), self.row(to)) else {
-            return Vec::new();
-        };
-        let is_usable = |row: &AccountRow| row.state == AccountState::Enabled;
-        let Ok(full) = from.with_resource("there") else {
-            return Vec::new();
-        };
-        if !is_usable(&sender) || !is_usable(&reader) {
-            return Vec::new();
-        }
-        let message = Message {
-            kind: MessageType::Chat,
-            from: full.to_jid(),
-            to: to.to_jid(),
-            id: Some(body.into()),
-            lang: None,
-            payload: format!("<body>{body}</body>").into_bytes().into(),
-            sender: None,
-        };
-        let place = |jid: &BareJid, row: AccountRow, with: &BareJid, role: Role| Place {
-            owner: Owner::Account { jid: jid.clone() },
-            incarnation: row.incarnation,
-            with: with.to_jid(),
-            role,
-            archived: true,
-        };
-        let mut places = vec![place(to, reader, from, Role::Received)];
-        if from != to {
-            places.push(place(from, sender, to, Role::Sent));
-        }
-        vec![Op::Durable {
-            op: Durable::Message {
-                message: Arc::new(message),
-                places,
-            },
-        }]
-    }
-
-    fn seize(&mut self, now: Now, jid: &FullJid) -> Vec<Op> {
-        let Some(session) = self.online.get(jid).copied() else {
-            return Vec::new();
-        };
-        let fresh = SessionId(u64::from(NODE) << 56 | self.foreign);
-        let bind = Soft::Bind {
-            jid: jid.clone(),
-            session: fresh,
-            node: NODE,
-            device: None,
-            since: now.wall,
-        };
-        let unbind = Soft::Unbind {
-            jid: jid.clone(),
-            session,
-            status: None,
-        };
-        vec![Op::soft(unbind), Op::soft(bind)]
-    }
-
-    /// When accounts were disabled and enabled again, in the order of the log.
-    pub(super) fn states(&self) -> Vec<(Position, String, bool)> {
-        let mut found = Vec::new();
-        for (position, kind, bytes) in &self.log {
-            let entry = match kind {
-                Kind::Entry => Entry::decode(bytes).ok(),
-                Kind::Epoch => None,
-            };
-            for op in entry.iter().flat_map(Entry::durable_ops) {
-                if let Durable::Row {
-                    record: RecordKey::Account { jid },
-                    row: Some(Row::Account { row }),
-                    ..
-                } = op
-                {
-                    let is_enabled = row.state == AccountState::Enabled;
-                    found.push((*position, jid.as_str().to_owned(), is_enabled));
-                }
-            }
-        }
-        found
     }
 }

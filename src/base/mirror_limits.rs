@@ -64,7 +64,7 @@ pub(crate) const MIRROR_STALL_MS: u64 = 3_000;
 pub(crate) const MIRROR_SLOW_MS: u64 = 5_000;
 
 /// Between attempts to connect: the first pause, doubled up to the last.
-pub(crate) const MIRROR_DIAL_MS: u64 = 250;
+pub(crate) const MIRROR_DIAL_MS: u64 = 100;
 pub(crate) const MIRROR_DIAL_MS_MAX: u64 = 5_000;
 
 /// Tickets of the other node whose numbers the one that numbers remembers.

@@ -51,6 +51,10 @@ pub(super) struct Core {
     pub(super) generation: u64,
     pub(super) proposed: VecDeque<(Ticket, u64)>,
     pub(super) line: VecDeque<(Position, u64)>,
+    /// Of these, what the start has found.
+    pub(super) found: BTreeSet<Position>,
+    /// How its sessions stand is wanted as soon as everything numbered since is delivered.
+    pub(super) wants_sessions: bool,
     pub(super) waiting: BTreeSet<u64>,
     /// Ops that are numbered here, and those that are committed.
     pub(super) known: BTreeSet<u64>,
@@ -141,6 +145,7 @@ impl Board {
             start.stamp = start.stamp.max(record.head().unwrap().1);
             if let Some(op) = op_of(record) {
                 core.line.push_back((*position, op));
+                core.found.insert(*position);
                 core.known.insert(op);
             }
             if let Some(epoch) = epoch_of(record) {
@@ -189,6 +194,11 @@ impl Core {
         *seq += 1;
         self.stamp = self.stamp.next(wall_ms, node);
         Some((Position::new(*epoch, *seq, 0), self.stamp))
+    }
+
+    pub(super) fn is_still(&self) -> bool {
+        let mut line = self.line.iter();
+        line.all(|(position, _)| self.found.contains(position))
     }
 
     pub(super) fn is_paired(&self) -> bool {

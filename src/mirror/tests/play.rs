@@ -132,7 +132,10 @@ impl World {
             Output::Joined => self.boards[n].join_mark = false,
             Output::Follow => return self.follow(n),
             Output::Lead { record, paired } => return self.lead(n, &record, paired),
-            Output::Commit { upto } => self.commit(n, upto),
+            Output::Commit { upto } => {
+                self.commit(n, upto);
+                return self.tell_sessions(n);
+            }
             Output::Merged { record } => self.merge(n, &record),
             Output::Numbered { ticket, bytes } => self.numbered(n, ticket, bytes),
             Output::Proposed {
@@ -148,10 +151,8 @@ impl World {
                 }
             }
             Output::AskSessions => {
-                let piece: Arc<[u8]> = [u8::try_from(n).unwrap()].as_slice().into();
-                return vec![Input::Sessions {
-                    pieces: vec![piece],
-                }];
+                self.boards[n].running.as_mut().unwrap().core.wants_sessions = true;
+                return self.tell_sessions(n);
             }
             Output::PeerSessions { pieces } => {
                 let other = u8::try_from(1 - n).unwrap();
@@ -166,6 +167,17 @@ impl World {
             Output::PeerGone | Output::Notice(_) => {}
         }
         Vec::new()
+    }
+
+    fn tell_sessions(&mut self, n: usize) -> Vec<Input> {
+        let core = &mut self.boards[n].running.as_mut().unwrap().core;
+        if !core.is_still() || !std::mem::take(&mut core.wants_sessions) {
+            return Vec::new();
+        }
+        let piece: Arc<[u8]> = [u8::try_from(n).unwrap()].as_slice().into();
+        vec![Input::Sessions {
+            pieces: vec![piece],
+        }]
     }
 
     /// Rules R2 and R3, seen from outside.

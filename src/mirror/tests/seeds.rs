@@ -168,6 +168,49 @@ fn two_boards_lose_nothing_and_meet_again() {
     );
 }
 
+/// From the start of a board that was away for a moment to the end of everybody's wait: the attempts to
+/// connect, a catch-up and a barrier, each with slow syncs; nothing of it waits for a timer.
+const BACK_MS: u64 = 1_500;
+
+#[test]
+fn a_board_that_is_back_at_once_is_served_with_at_once() {
+    let mut longest = 0;
+    for seed in 0..400 {
+        let mut world = World::new(seed, None);
+        world.boot(0);
+        world.boot(1);
+        rest(&mut world).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+
+        // Given load on both boards, in the middle of which one dies and is back
+        let n = index(&mut world.rng, 2);
+        for _ in 0..20 {
+            let op = world.fresh_op();
+            world.client(0, op);
+            let op = world.fresh_op();
+            world.client(1, op);
+            let until = world.now + world.rng.below(6);
+            world.run_until(until);
+        }
+        let is_told = seed % 4 > 0;
+        world.crash(n, is_told);
+        let until = world.now + world.rng.below(600);
+        world.run_until(until);
+        world.boot(n);
+        let begin = world.now;
+
+        // Then both serve, and nobody waits for an answer
+        while !world.is_quiet() && world.broken.is_none() {
+            let until = world.now + 10;
+            world.run_until(until);
+            let ms = world.now - begin;
+            assert!(ms < BACK_MS, "seed {seed}: {ms} ms, {:?}", world.state(n));
+        }
+        assert_eq!(world.broken, None, "seed {seed}");
+        longest = longest.max(world.now - begin);
+    }
+    assert!(longest > 100, "{longest} ms: nothing was under way");
+}
+
 #[test]
 fn every_mistake_is_found() {
     const MISTAKES: [Mistake; 12] = [

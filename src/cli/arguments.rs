@@ -49,6 +49,10 @@ pub(super) struct Dev {
     #[argh(option, arg_name = "NAME:PASSWORD", from_str_fn(dev_user))]
     pub(super) user: Vec<DevUser>,
 
+    /// two boards that are a pair, in a folder that is deleted at the end; lines on standard input cut, heal, kill and start
+    #[argh(switch)]
+    pub(super) pair: bool,
+
     /// set a key; may be repeated
     #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
     pub(super) set: Vec<Assignment>,
@@ -307,6 +311,7 @@ mod tests {
             "serve",
             "serve --config a.toml --set domain=localhost --set listen.c2s=[]",
             "dev",
+            "dev --pair",
             "dev --user dora:secret --user eve:s:e:c:admin --set log_level=debug",
             "user add dora --admin --password-stdin --config a.toml",
             "user list --set data=/tmp/x",

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod dev;
 mod files;
 mod output;
 mod pair;
@@ -69,7 +70,7 @@ pub(crate) fn run(words: &[&str]) -> ExitCode {
 fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Dev(arguments) => serve::dev(&arguments),
+        Command::Dev(arguments) => dev::run(&arguments),
         Command::User(arguments) => user::run(arguments),
         Command::Pair(arguments) => pair::run(arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -11,7 +11,7 @@ use crate::config::file::Raw;
 use crate::config::settings::Settings;
 
 /// What `meerkat dev` sets before `--set` has its say.
-const DEV: [(&str, &str); 6] = [
+pub(super) const DEV: [(&str, &str); 6] = [
     ("domain", "localhost"),
     ("listen.c2s", "[\"127.0.0.1:5222\"]"),
     ("listen.c2s_tls", "[]"),

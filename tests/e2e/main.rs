@@ -23,6 +23,7 @@
 mod generator;
 
 mod clients;
+mod dev_pair;
 mod harness;
 mod mirror;
 mod pair;

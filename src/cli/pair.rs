@@ -20,6 +20,9 @@ use crate::server::pair::offline;
 /// Rows between two signs of progress.
 const TELL_ROWS: u64 = 10_000;
 
+/// Clocks that differ by less are not worth a word.
+const CLOCK_TELL_MS: i64 = 2_000;
+
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     check_usage(&arguments)?;
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
@@ -134,11 +137,7 @@ fn status(settings: &Settings, json: bool) -> Result<(), Failure> {
 }
 
 fn lines(report: &PairReport) -> Vec<(&'static str, String)> {
-    let since = match report.since.as_str() {
-        "" => String::new(),
-        since => format!(" since {since}"),
-    };
-    let mut lines = vec![("state", format!("{}{since}", report.state))];
+    let mut lines = vec![("state", report.text.clone())];
     if report.pair.is_empty() {
         lines.push(("pair", "none".to_owned()));
         return lines;
@@ -156,19 +155,39 @@ fn lines(report: &PairReport) -> Vec<(&'static str, String)> {
         (key, false) => format!("{key}, has no whole copy yet"),
     };
     lines.push(("other board", peer));
-    if report.state == "catching-up" {
-        let percent = report.progress * 100.0;
-        lines.push(("caught up", format!("{percent:.0}%")));
-    }
     if report.state != "stopped" && !report.peer.is_empty() {
-        lines.push(("lag", format!("{} entries", report.lag_entries)));
-        let solo = format!("{} entries on one disk only", report.solo_entries);
-        lines.push(("acknowledged", solo));
-        let heal = match report.last_heal.as_str() {
-            "" => "none",
-            heal => heal,
-        };
-        lines.push(("last heal", heal.to_owned()));
+        lines.extend(standing(report));
+    }
+    lines
+}
+
+/// How the two stand to each other.
+fn standing(report: &PairReport) -> Vec<(&'static str, String)> {
+    let lag = format!(
+        "{} entries that the other board is not known to have",
+        report.lag_entries
+    );
+    let solo = format!("{} entries on one disk only", report.solo_entries);
+    let heal = match report.last_heal.as_str() {
+        "" => "none since the start".to_owned(),
+        at => format!(
+            "{at}: {} entries came from the other board, {} went there, in {} ms",
+            report.last_heal_received_entries, report.last_heal_sent_entries, report.last_heal_ms
+        ),
+    };
+    let mut lines = vec![("lag", lag), ("acknowledged", solo), ("last heal", heal)];
+    if !report.trouble.is_empty() {
+        let trouble = format!("the last one is over: {}", report.trouble);
+        lines.push(("connection", trouble));
+    }
+    if report.clock_ahead_ms.abs() >= CLOCK_TELL_MS {
+        let (ms, which) = (report.clock_ahead_ms.abs(), report.clock_ahead_ms > 0);
+        let which = if which { "ahead of" } else { "behind" };
+        let seconds = ms / 1_000;
+        lines.push((
+            "clocks",
+            format!("the other board's is {seconds} s {which} this one's; set both by NTP"),
+        ));
     }
     lines
 }
@@ -181,6 +200,13 @@ mod tests {
         PairReport {
             state: "solo".to_owned(),
             since: "2026-11-22T10:00:00.000Z".to_owned(),
+            text: "SOLO since 2026-11-22T10:00:00.000Z: ..".to_owned(),
+            last_heal: "2026-11-22T09:00:00.000Z".to_owned(),
+            last_heal_received_entries: 2,
+            last_heal_sent_entries: 40,
+            last_heal_ms: 310,
+            trouble: "the other board said nothing for 3000 ms".to_owned(),
+            clock_ahead_ms: -70_000,
             lag_entries: 7,
             solo_entries: 5,
             pair: "0f".to_owned(),
@@ -203,12 +229,14 @@ mod tests {
     #[test]
     fn a_board_that_is_alone_in_its_pair_says_what_is_on_one_disk_only() {
         expect_test::expect![[r"
-            state: solo since 2026-11-22T10:00:00.000Z
+            state: SOLO since 2026-11-22T10:00:00.000Z: ..
             pair: 0f, generation 2, this is board 0
             other board: KEY at 192.0.2.1:5270
-            lag: 7 entries
+            lag: 7 entries that the other board is not known to have
             acknowledged: 5 entries on one disk only
-            last heal: none"]]
+            last heal: 2026-11-22T09:00:00.000Z: 2 entries came from the other board, 40 went there, in 310 ms
+            connection: the last one is over: the other board said nothing for 3000 ms
+            clocks: the other board's is 70 s behind this one's; set both by NTP"]]
         .assert_eq(&shown(&report()));
     }
 
@@ -216,9 +244,13 @@ mod tests {
     fn a_board_without_pair_says_so() {
         let report = PairReport {
             state: "stopped".to_owned(),
+            text: "STOPPED: no server runs here".to_owned(),
             ..<PairReport as Default>::default()
         };
-        assert_eq!(shown(&report), "state: stopped\npair: none");
+        assert_eq!(
+            shown(&report),
+            "state: STOPPED: no server runs here\npair: none"
+        );
     }
 
     #[test]
@@ -231,6 +263,9 @@ mod tests {
             "lag_entries",
             "solo_entries",
             "progress",
+            "left_seconds",
+            "last_heal",
+            "text",
         ] {
             assert!(text.contains(&format!("\"{name}\":")), "{name}: {text}");
         }

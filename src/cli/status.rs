@@ -30,7 +30,7 @@ fn lines(status: &Status) -> [(&'static str, String); 9] {
             "server",
             format!("meerkat {} for {}", status.version, status.domain),
         ),
-        ("state", status.state.clone()),
+        ("state", status.text.clone()),
         ("up", duration(status.uptime_seconds)),
         (
             "connections",

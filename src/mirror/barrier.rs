@@ -264,10 +264,9 @@ impl Mirror {
         self.put(Output::PeerSessions {
             pieces: pieces.unwrap_or_default(),
         });
-        let has_merged = self.catching_up().is_some_and(|catch_up| catch_up.done > 0);
-        if has_merged {
-            self.healed_at = Some(self.now.wall);
-        }
+        let now = self.now;
+        let heal = self.catching_up().and_then(|catch_up| catch_up.heal(now));
+        self.last_heal = heal.or(self.last_heal);
         if let Some(link) = &mut self.link {
             link.phase = Phase::Paired {
                 last: 0,

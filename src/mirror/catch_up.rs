@@ -2,16 +2,19 @@
 
 use crate::base::mirror_limits::MIRROR_READ_BYTES;
 use crate::base::time::Monotonic;
+use crate::core::Now;
 use crate::mirror::Mirror;
 use crate::mirror::Mistake;
 use crate::mirror::Output;
 use crate::mirror::barrier::Barrier;
 use crate::mirror::fault::Fault;
+use crate::mirror::frame::Class;
 use crate::mirror::frame::Frame;
 use crate::mirror::frame::Hello;
 use crate::mirror::frame::Record;
 use crate::mirror::io::Index;
 use crate::mirror::link::Phase;
+use crate::model::pair::Heal;
 use crate::model::vector::Vector;
 
 /// From HELLO to BEGIN.
@@ -30,10 +33,31 @@ pub(super) struct CatchUp {
     /// Sent and received, and about how many are to be.
     pub(super) done: u64,
     pub(super) total: u64,
+    /// Of these, entries.
+    pub(super) sent: u64,
+    pub(super) received: u64,
     pub(super) barrier: Option<Barrier>,
 }
 
 impl CatchUp {
+    /// About how long the rest takes, as fast as it went so far.
+    pub(super) fn left_ms(&self, now: Monotonic) -> Option<u64> {
+        let left = self.total.saturating_sub(self.done);
+        now.since_ms(self.since)
+            .saturating_mul(left)
+            .checked_div(self.done)
+    }
+
+    /// What was exchanged, if anything was.
+    pub(super) fn heal(&self, now: Now) -> Option<Heal> {
+        (self.sent + self.received > 0).then(|| Heal {
+            at: now.wall,
+            received: self.received,
+            sent: self.sent,
+            ms: now.monotonic.since_ms(self.since),
+        })
+    }
+
     /// Both have sent what they had at the beginning.
     pub(super) fn is_level(&self) -> bool {
         self.is_level && self.peer_is_level
@@ -63,6 +87,8 @@ impl Mirror {
                 .vector
                 .beyond(&self.branches.durable)
                 .saturating_add(self.branches.durable.beyond(&hello.vector)),
+            sent: 0,
+            received: 0,
             barrier: None,
         });
         let now = self.now.monotonic;
@@ -163,6 +189,7 @@ impl Mirror {
         }
         catch_up.peer_has.add(position);
         catch_up.done += 1;
+        catch_up.sent += u64::from(record.class == Class::Entry);
         self.queue(&Frame::Record { record }, Some(index));
         Ok(())
     }
@@ -182,6 +209,9 @@ impl Mirror {
             return Err(Fault::PeerOrphan { position });
         }
         if !is_known {
+            if let Some(catch_up) = self.catching_up() {
+                catch_up.received += u64::from(record.class == Class::Entry);
+            }
             self.stamp = self.stamp.max(stamp);
             self.merging.push_back((position, record.clone()));
             self.append(position, record, epoch.as_ref());

@@ -94,6 +94,7 @@ impl Board {
             parents: Vector::default(),
             stamp: Hlc::default(),
             durable: 0,
+            shared: 0,
             trimmed: Vector::default(),
             oldest: 1,
         };

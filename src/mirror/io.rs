@@ -40,6 +40,8 @@ pub(crate) struct Start {
     /// Of the newest record.
     pub(crate) stamp: Hlc,
     pub(crate) durable: Index,
+    /// The last record before this board went on alone; the newest one if it did not.
+    pub(crate) shared: Index,
     /// What cannot be read back any more, and where reading begins.
     pub(crate) trimmed: Vector,
     pub(crate) oldest: Index,

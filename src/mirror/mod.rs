@@ -58,6 +58,7 @@ use crate::mirror::io::Index;
 use crate::mirror::link::Link;
 use crate::mirror::link::Phase;
 use crate::model::entry::Mode;
+use crate::model::pair::Heal;
 use crate::model::pair::PairState;
 use crate::model::pair::PairStatus;
 use crate::model::position::Epoch;
@@ -105,10 +106,12 @@ pub(crate) struct Mirror {
     mark: Option<Position>,
     /// The other board has everything up to here.
     peer_has: Index,
+    /// The same, as far as the log tells: for those who ask from outside.
+    shared: Index,
     /// When the state, as outsiders are told of it, began.
     since: Timestamp,
     word: &'static str,
-    healed_at: Option<Timestamp>,
+    last_heal: Option<Heal>,
     link: Option<Link>,
     dial: Dial,
     fault: Option<Fault>,
@@ -143,9 +146,10 @@ impl Mirror {
             left_open: None,
             mark: None,
             peer_has: start.oldest.saturating_sub(1),
+            shared: start.shared,
             since: Timestamp::default(),
             word: "",
-            healed_at: None,
+            last_heal: None,
             link: None,
             dial: Dial::new(settings.dials, now),
             fault: None,
@@ -268,8 +272,18 @@ impl Mirror {
 
     pub(crate) fn status(&self) -> Status {
         let silence_ms = |link: &Link| self.now.monotonic.since_ms(link.heard_at);
-        let lag_entries = self.branches.durable_upto.saturating_sub(self.peer_has);
+        let has = self.peer_has.max(self.shared);
+        let lag_entries = self.branches.durable_upto.saturating_sub(has);
         let is_alone = matches!(self.role, Role::Solo { .. });
+        let now = self.now.monotonic;
+        let alone_in_ms = match (self.role, &self.link) {
+            (Role::Waiting { solo_at }, None) => solo_at.map(|at| at.since_ms(now)),
+            _ => None,
+        };
+        let left_ms = match self.link.as_ref().map(|link| &link.phase) {
+            Some(Phase::CatchingUp { catch_up }) => catch_up.left_ms(now),
+            _ => None,
+        };
         Status {
             state: self.state(),
             pair: PairStatus {
@@ -277,7 +291,12 @@ impl Mirror {
                 since: self.since,
                 lag_entries,
                 solo_entries: if is_alone { lag_entries } else { 0 },
-                last_heal: self.healed_at,
+                last_heal: self.last_heal,
+                serves: self.serves(),
+                is_joiner: self.joining,
+                alone_in_ms,
+                left_ms,
+                clock_ahead_ms: self.clock_ahead_ms,
             },
             joining: self.joining,
             fault: self.fault,

@@ -28,8 +28,29 @@ pub(crate) struct PairStatus {
     pub(crate) lag_entries: u64,
     /// Entries acknowledged while they were on one disk only, and not yet on the other.
     pub(crate) solo_entries: u64,
-    /// When two branches were last merged.
-    pub(crate) last_heal: Option<Timestamp>,
+    /// The last time that one board had entries that the other lacked when they met.
+    pub(crate) last_heal: Option<Heal>,
+    /// Users are served here.
+    pub(crate) serves: bool,
+    /// This board has joined, and does nothing without the other before it was met.
+    pub(crate) is_joiner: bool,
+    /// Waiting ends after that, if the other board does not come.
+    pub(crate) alone_in_ms: Option<u64>,
+    /// Catching up takes about so much longer.
+    pub(crate) left_ms: Option<u64>,
+    /// The other board's clock against this one's.
+    pub(crate) clock_ahead_ms: Option<i64>,
+}
+
+/// What two boards had for each other when they met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Heal {
+    pub(crate) at: Timestamp,
+    /// Entries that came from the other board, and that went there.
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    /// From the first greeting to the epoch of both.
+    pub(crate) ms: u64,
 }
 
 impl PairState {

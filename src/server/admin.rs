@@ -111,6 +111,8 @@ pub(crate) struct Status {
     pub(crate) domain: String,
     /// `single`: one board alone; otherwise as the pair's report has it.
     pub(crate) state: String,
+    /// The same in plain words, for people.
+    pub(crate) text: String,
     pub(crate) uptime_seconds: u64,
     pub(crate) connections: u64,
     pub(crate) sessions: u64,

@@ -30,10 +30,10 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
-use crate::model::pair::PairState;
 use crate::model::pair::PairStatus;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
+use crate::net::peer::within;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
@@ -48,6 +48,7 @@ use crate::server::pair::Pair;
 use crate::server::pair::PairError;
 use crate::server::pair::PairReport;
 use crate::server::pair::invite::InviteLine;
+use crate::server::pair::words;
 use crate::server::portable::Export;
 use crate::server::run;
 use crate::store::Store;
@@ -58,6 +59,11 @@ const LIST_PAGE: usize = 200;
 
 /// Rows of a backup between two signs of progress.
 const BACKUP_TELL_ROWS: u64 = 10_000;
+
+/// How long a break in the service is waited for, and between two looks: going on alone takes 3 s, a barrier
+/// no longer than 5 s.
+const SERVING_WAIT_MS: u64 = 10_000;
+const SERVING_LOOK: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What a node knows of itself beyond its core.
 pub(crate) struct Site {
@@ -139,6 +145,11 @@ impl Site {
 
     /// Does what is asked; the last reply says whether it is done.
     pub(crate) async fn perform(&self, request: Request, say: &mut dyn FnMut(Reply)) {
+        if request.is_change()
+            && let Err(reason) = self.until_serving().await
+        {
+            return say(Reply::Failed { reason });
+        }
         let done = match request {
             Request::UserAdd {
                 name,
@@ -183,7 +194,7 @@ impl Site {
                 .map_or(Err(PairError::NoPair), |pair| pair.leave())
                 .map_err(|error| error.to_string()),
             Request::PairStatus => {
-                let none = || PairReport::new(None, PairStatus::default());
+                let none = || PairReport::new(None, &PairStatus::default(), None);
                 say(Reply::Pair(
                     self.pair.as_ref().map_or_else(none, |pair| pair.report()),
                 ));
@@ -196,6 +207,27 @@ impl Site {
             Ok(()) => Reply::Done,
             Err(reason) => Reply::Failed { reason },
         });
+    }
+
+    /// What is changed gets its number from who serves: a board that has not served yet says so at once,
+    /// and a break in the service is waited for.
+    async fn until_serving(&self) -> Result<(), String> {
+        let is_stopped = self.wires.is_none();
+        if is_stopped || self.node.serves() {
+            return Ok(());
+        }
+        let serves = async {
+            while !self.node.serves() {
+                async_io::Timer::after(SERVING_LOOK).await;
+            }
+        };
+        if self.node.has_served() && within(SERVING_WAIT_MS, serves).await.is_some() {
+            return Ok(());
+        }
+        Err(format!(
+            "nothing can be changed here now: {}; do it on the other board, or later",
+            words(&self.pair_status())
+        ))
     }
 
     async fn command(
@@ -322,13 +354,14 @@ impl Site {
         .await
     }
 
-    fn pair_state(&self) -> PairState {
+    fn pair_status(&self) -> PairStatus {
         let pair = self.pair.as_ref();
-        pair.map_or_else(PairState::default, |pair| pair.status().state)
+        pair.map_or_else(PairStatus::default, |pair| pair.status())
     }
 
     async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
         let users = self.users().await?.len();
+        let pair = self.pair_status();
         let facts = self.node.member.borrow().engine.core.facts();
         let connections = self.wires.as_ref().map_or(0, |wires| wires.connections());
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -342,7 +375,8 @@ impl Site {
         say(Reply::Status(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: self.domain.clone(),
-            state: self.pair_state().word().to_owned(),
+            state: pair.state.word().to_owned(),
+            text: words(&pair),
             uptime_seconds: self.node.clock.steady().0 / 1_000,
             connections: wide(connections),
             sessions: wide(facts.sessions),

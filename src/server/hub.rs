@@ -173,6 +173,10 @@ impl Node {
         self.member.borrow().serves()
     }
 
+    pub(super) fn has_served(&self) -> bool {
+        self.serving.0.is_closed()
+    }
+
     /// Until [`Node::serves`] for the first time.
     pub(crate) async fn until_serving(&self) {
         if !self.serves() {
@@ -254,7 +258,9 @@ impl Node {
             });
         }
         self.release_held();
-        self.tell_link();
+        if self.serves() {
+            self.serving.0.close();
+        }
         None
     }
 
@@ -282,16 +288,6 @@ impl Node {
             member.step(now, input);
         }
         is_some
-    }
-
-    fn tell_link(&self) {
-        let member = self.member.borrow();
-        if member.serves() {
-            self.serving.0.close();
-        }
-        if let (Some(mirror), Some(link)) = (member.mirror(), self.link.borrow().as_ref()) {
-            link.set_status(&mirror.status());
-        }
     }
 
     fn take_input(&self) -> Option<Input> {

@@ -13,8 +13,6 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a test reports by panicking"
 )]

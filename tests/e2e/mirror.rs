@@ -2,187 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
-use std::net::Ipv4Addr;
-use std::net::TcpListener;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-use smol::future::FutureExt as _;
 use smol::future::zip;
-use tempfile::TempDir;
 
+use crate::generator::board::Board;
+use crate::generator::board::LOOK;
+use crate::generator::board::in_time;
+use crate::generator::board::wait_until;
 use crate::generator::client::Client;
 use crate::generator::client::Ground;
 use crate::generator::client::Ports;
 use crate::generator::client::Security;
 use crate::generator::xml;
-use crate::harness::BINARY;
 
-/// Longest time for a step. A board that was killed is called again every five seconds.
-const STEP_MAX: Duration = Duration::from_secs(40);
-const LOOK: Duration = Duration::from_millis(10);
 /// From a dead board to the first acknowledgement of the other one: 600 ms of it are one more attempt to connect.
 const ALONE_MAX: Duration = Duration::from_millis(700);
-
-/// One board: its settings, its ports, and its process while it runs.
-struct Board {
-    folder: TempDir,
-    ports: Ports,
-    process: Option<Child>,
-}
-
-impl Board {
-    fn new() -> Self {
-        Self::with("")
-    }
-
-    /// With these settings beside the usual ones.
-    fn with(settings: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let listeners = [free(), free(), free()];
-        let [plain, tls, mirror] = listeners.map(|one| one.local_addr().unwrap().port());
-        let text = format!(
-            r#"domain = "localhost"
-data = "{}"
-[listen]
-c2s = ["127.0.0.1:{plain}"]
-c2s_tls = ["127.0.0.1:{tls}"]
-mirror = ["127.0.0.1:{mirror}"]
-[c2s]
-require_tls = false
-{settings}"#,
-            folder.path().join("data").display()
-        );
-        fs::write(folder.path().join("meerkat.toml"), text).unwrap();
-        Self {
-            folder,
-            ports: Ports { plain, tls },
-            process: None,
-        }
-    }
-
-    fn settings(&self) -> PathBuf {
-        self.folder.path().join("meerkat.toml")
-    }
-
-    fn start(&mut self) {
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("log"))
-            .unwrap();
-        let mut command = Command::new(BINARY);
-        command.arg("serve").arg("--config").arg(self.settings());
-        command.args(["--set", "log_level=debug"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        self.process = Some(command.spawn().unwrap());
-    }
-
-    /// Asks it to end, and waits for that.
-    fn stop(&mut self) {
-        let mut process = self.process.take().unwrap();
-        let id = process.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(asked.unwrap().success());
-        assert!(process.wait().unwrap().success());
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn run(&self, words: &[&str]) -> String {
-        let mut command = Command::new(BINARY);
-        command.args(words).arg("--config").arg(self.settings());
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{words:?} {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn add_user(&self, name: &str) {
-        let path = self.folder.path().join("password");
-        fs::write(&path, format!("{name}\n")).unwrap();
-        let mut command = Command::new(BINARY);
-        command.args(["user", "add", name, "--password-stdin", "--config"]);
-        command.arg(self.settings());
-        command.stdin(fs::File::open(&path).unwrap());
-        assert!(command.status().unwrap().success());
-    }
-
-    fn is(&self, state: &str) -> bool {
-        let mut command = Command::new(BINARY);
-        command.args(["pair", "status", "--json", "--config"]);
-        let output = command.arg(self.settings()).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).contains(&format!("\"state\":\"{state}\""))
-    }
-
-    /// Everything that users have, as files.
-    fn exported(&self) -> Vec<(PathBuf, String)> {
-        let to = self.folder.path().join("export");
-        drop(fs::remove_dir_all(&to));
-        self.run(&["export", to.to_str().unwrap()]);
-        let mut files = Vec::new();
-        collect(&to, &to, &mut files);
-        files.sort();
-        files
-    }
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        self.kill();
-        if std::thread::panicking() {
-            eprintln!("--- {}\n{}", self.folder.path().display(), self.log());
-        }
-    }
-}
-
-fn collect(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, files);
-        } else {
-            let name = path.strip_prefix(root).unwrap().to_owned();
-            files.push((name, fs::read_to_string(&path).unwrap()));
-        }
-    }
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(
-            begin.elapsed() < STEP_MAX,
-            "not within {STEP_MAX:?}: {what}"
-        );
-        std::thread::sleep(LOOK);
-    }
-}
-
-fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
-    smol::block_on(work.or(async {
-        smol::Timer::after(STEP_MAX).await;
-        panic!("not within {STEP_MAX:?}: {what}")
-    }))
-}
 
 async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client {
     let mut client = ground
@@ -491,4 +327,57 @@ fn a_backlog_of_many_times_the_log_is_caught_up_with() {
     let speed = megabytes / took.as_secs_f64();
     eprintln!("{megabytes:.0} MB caught up with in {took:.1?}: {speed:.1} MB/s");
     wait_until("both have the same", || a.exported() == b.exported());
+}
+
+#[test]
+fn a_board_that_does_not_serve_yet_says_so_at_once() {
+    // Given a board that has joined, and whose other board is away
+    let (mut a, mut b) = (Board::new(), Board::new());
+    a.start();
+    wait_until("A serves", || a.is("single"));
+    a.add_user("alice");
+    let line = a.run(&["pair", "invite"]);
+    b.run(&["pair", "join", line.trim()]);
+    a.stop();
+    b.start();
+    wait_until("B waits", || b.is("waiting"));
+
+    // Then it answers what it can, and says why it refuses the rest
+    let begin = Instant::now();
+    assert!(b.run(&["pair", "status"]).contains("WAITING since"));
+    assert!(b.run(&["status"]).contains("this board has joined"));
+    assert!(b.run(&["user", "list"]).contains("alice"));
+    let refused = b.refused(&["user", "disable", "alice"]);
+    assert!(
+        refused.contains("nothing can be changed here now: WAITING"),
+        "{refused}"
+    );
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    // And when the two have met, what they had for each other is told
+    a.start();
+    wait_until("both serve", || a.is("sync") && b.is("sync"));
+    b.run(&["user", "disable", "alice"]);
+    assert!(a.run(&["pair", "status"]).contains("SYNC since"));
+    b.stop();
+    wait_until("A is alone", || a.is("solo"));
+    a.run(&["user", "enable", "alice"]);
+    let alone = a.run(&["pair", "status"]);
+    assert!(alone.contains("SOLO since"), "{alone}");
+    assert!(!alone.contains(" 0 entries on one disk"), "{alone}");
+    a.stop();
+    a.start();
+    wait_until("A is alone again", || a.is("solo"));
+    assert!(
+        !a.run(&["pair", "status"])
+            .contains(" 0 entries on one disk")
+    );
+    b.start();
+    wait_until("both serve again", || a.is("sync") && b.is("sync"));
+    let healed = b.run(&["pair", "status"]);
+    assert!(
+        healed.contains("entries came from the other board, 0 went there"),
+        "{healed}"
+    );
 }

@@ -51,9 +51,10 @@ pub(crate) enum Security {
     Tls,
 }
 
-/// Where a server listens on 127.0.0.1.
+/// Where a server listens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
+    pub(crate) ip: Ipv4Addr,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
 }
@@ -98,7 +99,7 @@ impl Ground {
             Security::Plain => ports.plain,
             Security::Tls => ports.tls,
         };
-        let socket = Async::<TcpStream>::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        let socket = Async::<TcpStream>::connect((ports.ip, port)).await?;
         socket.get_ref().set_nodelay(true)?;
         let stream: Box<dyn Duplex> = match security {
             Security::Plain => Box::new(socket),

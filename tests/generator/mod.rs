@@ -13,6 +13,7 @@
     reason = "shared by two programs, each of which uses a part"
 )]
 
+pub(crate) mod board;
 pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod scram;

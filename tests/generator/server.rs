@@ -66,6 +66,7 @@ fn free_ports() -> io::Result<Ports> {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(Ports {
+        ip: Ipv4Addr::LOCALHOST,
         plain: first.local_addr()?.port(),
         tls: second.local_addr()?.port(),
     })
@@ -210,7 +211,7 @@ impl Target for MeerkatInMemory {
 ///
 /// All clients come from one address and send as fast as they can.
 fn common_settings(place: &Place) -> Vec<String> {
-    let Ports { plain, tls } = place.ports;
+    let Ports { plain, tls, .. } = place.ports;
     vec![
         format!("listen.c2s = [\"127.0.0.1:{plain}\"]"),
         format!("listen.c2s_tls = [\"127.0.0.1:{tls}\"]"),

@@ -137,6 +137,7 @@ impl Board {
             parents: Vector::default(),
             stamp: Hlc::default(),
             durable: u64::try_from(self.durable).unwrap(),
+            shared: u64::try_from(self.durable).unwrap(),
             trimmed: self.trimmed_vector(),
             oldest: u64::try_from(self.trimmed).unwrap() + 1,
         };

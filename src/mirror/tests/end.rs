@@ -42,6 +42,7 @@ pub(super) fn start(node: u8) -> Start {
         parents: Vector::default(),
         stamp: Hlc::default(),
         durable: 5,
+        shared: 5,
         trimmed: Vector::default(),
         oldest: 1,
     }

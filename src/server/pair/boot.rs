@@ -45,6 +45,8 @@ pub(crate) enum Use {
 pub(crate) struct Readable {
     trimmed: Vector,
     oldest: Index,
+    /// The last record that is not of a time alone.
+    shared: Index,
 }
 
 /// Makes one of two of an engine that numbers nothing yet.
@@ -86,6 +88,7 @@ pub(crate) fn attach(
     let readable = Readable {
         trimmed: node.store.reach()?,
         oldest: applied.next(),
+        shared: applied,
     };
     let now = node.now();
     let mut member = node.member.borrow_mut();
@@ -129,6 +132,7 @@ fn start(engine: &Engine, membership: &Membership, readable: &Readable, salt: u3
         durable: engine.durable_upto().0,
         trimmed: readable.trimmed.clone(),
         oldest: readable.oldest.0,
+        shared: readable.shared.0,
     }
 }
 
@@ -136,6 +140,7 @@ fn start(engine: &Engine, membership: &Membership, readable: &Readable, salt: u3
 fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartError> {
     let oldest = Index(engine.log.oldest());
     let mut first: BTreeMap<Epoch, u64> = BTreeMap::new();
+    let mut alone_from = None;
     let mut reader = Reader::new(oldest.0);
     loop {
         match engine.read(&mut reader, MIRROR_READ_BYTES) {
@@ -156,7 +161,12 @@ fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartErro
                     };
                     let bytes = one.bytes.into();
                     // It was read at this start already, or it is in the tables.
-                    if let Ok((position, _, _)) = (Record { class, bytes }).head() {
+                    if let Ok((position, _, epoch)) = (Record { class, bytes }).head() {
+                        alone_from = match epoch.map(|epoch| epoch.mode) {
+                            Some(Mode::Sync) => None,
+                            Some(Mode::Solo | Mode::Single) => alone_from.or(Some(one.position)),
+                            None => alone_from,
+                        };
                         first
                             .entry(position.epoch())
                             .or_insert_with(|| position.seq());
@@ -174,5 +184,13 @@ fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartErro
         Some(seq) => Some(Position::new(end.epoch(), seq.checked_sub(1)?, 0)),
     };
     let trimmed = engine.vector().iter().filter_map(before).collect();
-    Ok(Readable { trimmed, oldest })
+    let shared = alone_from.map_or_else(
+        || engine.durable_upto(),
+        |from| Index(from.saturating_sub(1)),
+    );
+    Ok(Readable {
+        trimmed,
+        oldest,
+        shared,
+    })
 }

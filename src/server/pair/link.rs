@@ -26,7 +26,6 @@ use smol::channel::Sender;
 use crate::log::SegmentId;
 use crate::mirror;
 use crate::mirror::Notice;
-use crate::mirror::Status;
 use crate::mirror::fault::Fault;
 use crate::mirror::io::Wire;
 use crate::mirror::member::Output;
@@ -110,10 +109,6 @@ impl Link {
             // The node does it itself.
             Output::Core(_) => {}
         }
-    }
-
-    pub(crate) fn set_status(&self, status: &Status) {
-        self.pair.set_status(status.pair);
     }
 
     /// Says goodbye: the other board need not wait for this one.

@@ -63,6 +63,7 @@ use crate::server::pair::file::Stage;
 use crate::server::pair::invite::Invite;
 use crate::server::pair::invite::InviteLine;
 pub(crate) use crate::server::pair::report::PairReport;
+pub(crate) use crate::server::pair::report::words;
 
 /// Connections and changes that wait to be looked at; there is one other board.
 const WAITING_MAX: usize = 4;
@@ -173,11 +174,9 @@ impl Pair {
     }
 
     pub(crate) fn status(&self) -> PairStatus {
-        self.status.get()
-    }
-
-    pub(crate) fn set_status(&self, status: PairStatus) {
-        self.status.set(status);
+        let member = self.node.member.borrow();
+        let mirror = member.mirror();
+        mirror.map_or_else(|| self.status.get(), |mirror| mirror.status().pair)
     }
 
     /// The first epoch of both boards is durable here: this one is a member like any other from now on.
@@ -236,7 +235,16 @@ impl Pair {
     }
 
     pub(crate) fn report(&self) -> PairReport {
-        PairReport::new(self.membership.borrow().as_ref(), self.status())
+        let member = self.node.member.borrow();
+        let fault = member.mirror().and_then(|mirror| mirror.status().fault);
+        drop(member);
+        let (membership, status) = (self.membership(), self.status());
+        let is_whole = matches!(status.state, PairState::Sync { .. });
+        PairReport::new(
+            membership.as_ref(),
+            &status,
+            fault.filter(|_| !is_whole).as_ref(),
+        )
     }
 
     fn forget(&self, left: Option<Membership>) -> Result<(), PairError> {

@@ -129,6 +129,7 @@ impl Machine {
             parents: known.parents,
             stamp: known.stamp,
             durable: known.durable,
+            shared: known.durable,
             trimmed: known.trimmed,
             oldest: known.oldest,
         };

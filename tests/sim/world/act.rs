@@ -92,6 +92,21 @@ impl World {
         }
     }
 
+    /// The client will send again what this count leaves.
+    pub(super) fn doubt_what_is_left(&mut self, board: usize, link: u64, h: Option<u32>) {
+        if !self.is_apart() {
+            return;
+        }
+        let device = self.links.get(&link).map(|link| link.device);
+        let stream = device.and_then(|index| self.devices[index].stream.as_ref());
+        let unacked = stream.into_iter().flat_map(|stream| &stream.unacked);
+        let left = unacked.filter(|(number, _)| h.is_none_or(|h| *number > h));
+        let left = left.filter_map(|(_, outgoing)| outgoing.body.clone());
+        if let Some(net) = &mut self.net {
+            net.doubt(board, left);
+        }
+    }
+
     /// The user writes: it goes into the outbox, whatever the state of the connection.
     fn write_something(&mut self, index: usize) {
         let number = self.next_op;

@@ -1,6 +1,7 @@
 //! Two boards: the network between them, and what has to be the same on both at the end.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use meerkat::testing::sim::Archived;
@@ -58,6 +59,8 @@ pub(crate) struct Net {
     parted: u64,
     /// What clients sent: to which board, and when.
     sent: BTreeMap<String, (usize, u64)>,
+    /// What a board told its client, while apart, that it does not have.
+    doubts: BTreeSet<String>,
 }
 
 impl Net {
@@ -73,15 +76,26 @@ impl Net {
             count: 0,
             parted: 0,
             sent: BTreeMap::new(),
+            doubts: BTreeSet::new(),
         }
     }
 
     /// Whether this went to the other board before, and one is alone or was since.
     pub(super) fn sent_twice(&mut self, body: &str, board: usize, is_apart: bool) -> bool {
+        if self.doubts.contains(body) {
+            return true;
+        }
         let parted = self.parted;
         let sent = self.sent.entry(body.to_owned());
         let (first, before) = *sent.or_insert((board, parted));
         first != board && (is_apart || before != parted)
+    }
+
+    /// Apart, a board tells what it knows of a stream: the other may have taken more of it (rule U13).
+    pub(super) fn doubt(&mut self, board: usize, left: impl Iterator<Item = String>) {
+        let sent = &self.sent;
+        let left = left.filter(|body| sent.get(body).is_some_and(|(first, _)| *first != board));
+        self.doubts.extend(left);
     }
 
     fn push(&mut self, to: usize, wire: u64, bytes: Option<Vec<u8>>) {

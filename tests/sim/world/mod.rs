@@ -382,7 +382,10 @@ impl World {
                     },
                 ),
                 Event::Resumed { link, h } => (link, Down::Resumed { h }),
-                Event::ResumeFailed { link, h } => (link, Down::Failed { h }),
+                Event::ResumeFailed { link, h } => {
+                    self.doubt_what_is_left(board, link, h);
+                    (link, Down::Failed { h })
+                }
                 Event::Ended { link, .. } => (link, Down::Ended),
             };
             if let Some(link) = self.links.get_mut(&id) {

@@ -1,4 +1,6 @@
 //! The barrier (rule R10): both stop numbering, everything is exchanged, and one epoch of both begins.
+//!
+//! FREEZE and FROZEN are each the last that is said before BEGIN, behind all that their side has.
 
 use std::sync::Arc;
 
@@ -23,7 +25,11 @@ use crate::model::position::Position;
 #[derive(Debug)]
 pub(super) struct Barrier {
     pub(super) since: Monotonic,
-    /// How the own sessions stand, once the core has said it.
+    /// FREEZE was said by the leader.
+    is_said: bool,
+    /// The core is to say how the own sessions stand.
+    is_asked: bool,
+    /// What it said.
     sessions: Option<Vec<Arc<[u8]>>>,
     peer_sessions: Vec<Arc<[u8]>>,
     /// FROZEN was said by the follower.
@@ -48,6 +54,8 @@ impl Mirror {
         if let Some(catch_up) = self.catching_up() {
             catch_up.barrier = Some(Barrier {
                 since,
+                is_said: false,
+                is_asked: false,
                 sessions: None,
                 peer_sessions: Vec::new(),
                 is_frozen: false,
@@ -61,11 +69,11 @@ impl Mirror {
             };
             self.put(Output::Follow);
         }
-        self.put(Output::AskSessions);
     }
 
     pub(super) fn handle_own_sessions(&mut self, pieces: Vec<Arc<[u8]>>) {
-        if let Some(barrier) = self.barrier() {
+        // Those that were asked for on an earlier connection may be older than what this one brought.
+        if let Some(barrier) = self.barrier().filter(|barrier| barrier.is_asked) {
             barrier.sessions.get_or_insert(pieces);
         }
     }
@@ -101,7 +109,7 @@ impl Mirror {
         let catch_up = self.catch_up(frame)?;
         let leads = catch_up.leads;
         match &mut catch_up.barrier {
-            Some(barrier) if leads && !barrier.is_frozen => {
+            Some(barrier) if leads && barrier.is_said && !barrier.is_frozen => {
                 barrier.is_frozen = true;
                 Ok(())
             }
@@ -118,11 +126,11 @@ impl Mirror {
             return Ok(());
         };
         let (leads, is_level) = (catch_up.leads, catch_up.is_level());
-        let Some(barrier) = &catch_up.barrier else {
+        let Some(barrier) = &mut catch_up.barrier else {
             // Freezing says that what the other has sent is on this disk, too.
             if leads && is_level && is_merged {
-                self.queue(&Frame::Freeze, None);
                 self.freeze();
+                return self.go_on_with_barrier();
             }
             return Ok(());
         };
@@ -140,10 +148,17 @@ impl Mirror {
         }
         let has_sessions = barrier.sessions.is_some();
         let is_frozen = barrier.is_frozen;
-        if is_ready && (is_frozen || !leads) {
-            self.commit_left_open();
+        if !is_ready || !is_merged {
+            return Ok(());
         }
-        if !is_ready || !has_sessions {
+        if leads && !std::mem::replace(&mut barrier.is_said, true) {
+            // Nothing comes from here behind it.
+            self.queue(&Frame::Freeze, None);
+        }
+        if is_frozen || !leads || early {
+            self.ask_sessions();
+        }
+        if !has_sessions {
             return Ok(());
         }
         if !leads && !is_frozen && !self.is_mistaken(Mistake::NeverFrozen) {
@@ -160,6 +175,15 @@ impl Mirror {
             }
         }
         Ok(())
+    }
+
+    /// Rule U15, when all that the other sent is delivered: it may begin or end sessions of this board.
+    fn ask_sessions(&mut self) {
+        self.commit_left_open();
+        let asked = self.barrier();
+        if asked.is_some_and(|barrier| !std::mem::replace(&mut barrier.is_asked, true)) {
+            self.put(Output::AskSessions);
+        }
     }
 
     /// The epoch before ended with its connection. What was numbered in it is on both disks now: the

@@ -389,6 +389,7 @@ impl Core {
             self.states
                 .pend(position, entry.stamp, &entry.ops, &records);
             self.append(&entry);
+            self.note_doubted(op_id);
             if self.order.is_paired {
                 self.outputs.push_back(Output::Ship {
                     entry: Arc::clone(&entry),

@@ -41,6 +41,8 @@ pub(crate) struct Peer {
     generation: u64,
     /// What its own proposals became: its next ones may have read them before it knew.
     numbered: BTreeMap<Ticket, Position>,
+    /// Own proposals that the other node may have numbered, and that are not numbered here.
+    doubted: BTreeSet<OpId>,
     /// Changes that the other node may have numbered as well, and their age.
     twice: BTreeSet<OpId>,
     twice_by_age: VecDeque<OpId>,
@@ -111,9 +113,12 @@ impl Core {
     pub(super) fn handle_lead(&mut self, epoch: Epoch, is_paired: bool) {
         self.order.sequencer = Sequencer::Here { epoch, seq: 0 };
         self.order.is_paired = is_paired;
+        let open = self.order.open.values();
+        let open: BTreeSet<OpId> = open.map(|open| open.op_id).collect();
+        self.peer.doubted.retain(|op| open.contains(op));
         for ticket in &self.order.proposed {
             if let Some(open) = self.order.open.get(ticket).filter(|open| open.proposed) {
-                self.peer.note_twice(open.op_id);
+                self.peer.doubted.insert(open.op_id);
             }
         }
         self.peer.begin();
@@ -121,6 +126,14 @@ impl Core {
         if !is_paired {
             // Nobody is there to say more of a stream than the log.
             self.end_recalls(|_| true);
+        }
+    }
+
+    /// This node numbers it. Only then is the other's copy, if there is one, nothing new here: what is
+    /// refused now may have been kept there.
+    pub(super) fn note_doubted(&mut self, op: OpId) {
+        if self.peer.doubted.remove(&op) {
+            self.peer.note_twice(op);
         }
     }
 

@@ -253,7 +253,7 @@ fn a_resumption_does_not_wait_for_what_a_rejection_drops_behind_it() {
     pair.bench.load();
     let asked = pair.asked();
     let session = *pair.bench.core.links.values().next().unwrap();
-    let jid = crate::base::jid::FullJid::parse("ann@h/a").unwrap();
+    let jid = FullJid::parse("ann@h/a").unwrap();
     let gone = Soft::Unbind {
         jid,
         session,

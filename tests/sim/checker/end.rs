@@ -42,7 +42,9 @@ impl Checker {
             if is_lost && !is_excused {
                 return Err(format!("{body} was acknowledged and is lost"));
             }
-            if op.refused && places.contains_key(body.as_str()) {
+            // What was under way when the boards parted may be refused by one and numbered by the other.
+            let is_both = self.doubled.contains(body);
+            if op.refused && !is_both && places.contains_key(body.as_str()) {
                 return Err(format!("{body} was refused and is in the archive"));
             }
         }

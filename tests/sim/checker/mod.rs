@@ -168,7 +168,7 @@ impl Checker {
             if line.acked && !line.refused && !is_excused && !is_here {
                 return Err(format!("{body} was acknowledged and is lost"));
             }
-            if line.refused && is_here {
+            if line.refused && is_here && !self.doubled.contains(body) {
                 return Err(format!("{body} was refused and is in the archive"));
             }
         }

@@ -181,6 +181,7 @@ impl World {
                 self.machines.iter_mut().for_each(do_work);
             }
             self.go_between();
+            self.take_events();
         }
     }
 

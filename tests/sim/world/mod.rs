@@ -359,7 +359,7 @@ impl World {
         }
     }
 
-    fn take_events(&mut self) {
+    pub(super) fn take_events(&mut self) {
         for board in 0..self.machines.len() {
             self.take_events_of(board);
         }

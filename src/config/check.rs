@@ -100,6 +100,7 @@ impl Check<'_> {
             },
             mirror_peer: self.addresses("mirror.peer"),
             mirror_log_bytes: self.mebibytes("mirror.log_mib"),
+            mdns_name: self.mdns_name(),
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
             muc_host,
@@ -210,6 +211,17 @@ impl Check<'_> {
             }
         }
         addresses
+    }
+
+    /// One label: no name below it is told of.
+    fn mdns_name(&mut self) -> Option<String> {
+        const NAME: &str = "mdns.name";
+        let name = self.host(NAME)?;
+        if name.contains('.') {
+            let remedy = "write the part before .local only";
+            self.malformed(NAME, &name, "has a dot", remedy);
+        }
+        Some(name)
     }
 
     fn host(&mut self, name: &'static str) -> Option<String> {

@@ -183,6 +183,17 @@ pub(crate) const KEYS: &[Key] = &[
          other board has to join again, and is given a copy of everything.",
     ),
     key(
+        "mdns.name",
+        Kind::Host,
+        Fallback::Unset {
+            then: "the server is not told of on the local network",
+            like: "\"chat\"",
+        },
+        false,
+        "The name below .local under which this server, and its other board, are found on a network without a name \
+         server (multicast DNS): NAME.local, and the service _xmpp-client._tcp.",
+    ),
+    key(
         "tls.certificate",
         Kind::Path,
         Fallback::Unset {

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) mirror_peer: Vec<Address>,
     /// Kept of the log for the other board.
     pub(crate) mirror_log_bytes: u64,
+    /// Below `local`, where the local network is told of the server.
+    pub(crate) mdns_name: Option<String>,
     /// None: a self-signed certificate in the data folder.
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,

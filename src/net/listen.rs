@@ -28,7 +28,7 @@ use crate::observe::event::Event;
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Async<TcpListener>,
-    start: TlsStart,
+    pub(crate) start: TlsStart,
     /// As bound, with the port that the system chose.
     pub(crate) address: SocketAddr,
 }

@@ -104,6 +104,10 @@ pub(crate) enum Event<'a> {
     },
     /// The other board may have gone on without this one.
     PairAwaited,
+    /// Somebody else on the link has the name of `mdns.name`.
+    NameTaken {
+        by: IpAddr,
+    },
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -124,6 +128,7 @@ impl Event<'_> {
             | Self::JoinFailed { .. }
             | Self::PeerLost { .. }
             | Self::PairAlone
+            | Self::NameTaken { .. }
             | Self::AdminFailed { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
@@ -175,6 +180,7 @@ impl Event<'_> {
             | Self::PairAlone
             | Self::PairComplete { .. }
             | Self::PairAwaited
+            | Self::NameTaken { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -274,6 +280,10 @@ impl fmt::Display for Event<'_> {
             | Self::PairAlone
             | Self::PairComplete { .. }
             | Self::PairAwaited => self.fmt_pair(f),
+            Self::NameTaken { by } => write!(
+                f,
+                "somebody else has this server's name, change mdns.name by={by}"
+            ),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),
         }

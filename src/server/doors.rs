@@ -1,5 +1,6 @@
 //! Where connections come in: addresses of the settings, for clients and for the other board.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::config::settings::Settings;
@@ -84,14 +85,18 @@ impl Doors {
     }
 
     /// Lets clients in; addresses as bound.
-    pub(super) fn open(self, wires: &Rc<Wires>, node: &Rc<Node>) -> Result<Vec<String>, RunError> {
+    pub(super) fn open(
+        self,
+        wires: &Rc<Wires>,
+        node: &Rc<Node>,
+    ) -> Result<Vec<(TlsStart, SocketAddr)>, RunError> {
         let listeners = match self.clients {
             Clients::Bound(listeners) => listeners,
             Clients::Closed(places) => bind_all(&places)?,
         };
         let mut bound = Vec::new();
         for listener in listeners {
-            bound.push(listener.address.to_string());
+            bound.push((listener.start, listener.address));
             let (wires, hub, on) = (Rc::clone(wires), Rc::clone(node), Rc::clone(&node.executor));
             node.executor.spawn(listener.run(wires, hub, on)).detach();
         }

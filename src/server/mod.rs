@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod control;
 mod doors;
 pub(crate) mod hub;
+mod lan;
 pub(crate) mod log_sink;
 pub(crate) mod pair;
 pub(crate) mod perform;

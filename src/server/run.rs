@@ -40,6 +40,7 @@ use crate::server::control;
 use crate::server::control::Site;
 use crate::server::doors::Doors;
 use crate::server::hub::Node;
+use crate::server::lan::Lan;
 use crate::server::pair::PairError;
 use crate::server::pair::boot::Use;
 use crate::server::pair::file::FileError;
@@ -97,6 +98,8 @@ pub(crate) enum RunError {
     Name(String),
     Failed(EngineError),
     Signals(std::io::Error),
+    /// The local network cannot be told of the server.
+    Mdns(std::io::Error),
     Backup(BackupError),
     /// A restore goes into an empty folder only.
     NotEmpty(String),
@@ -154,6 +157,10 @@ impl std::fmt::Display for RunError {
             ),
             Self::Joiner => out.write_str(
                 "this board has joined and not met its other board yet: start it, or do this there",
+            ),
+            Self::Mdns(error) => write!(
+                out,
+                "mdns.name: port 5353 cannot be used: {error}; leave the key out, or end what has the port alone"
             ),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
@@ -356,6 +363,8 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
+    let pair = doors.pair();
+    let lan = Cell::new(None);
     let pair_bound = doors.open_pair(&node);
     let deadlines = Rc::clone(wires);
     executor
@@ -366,11 +375,16 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
             observe::emit(&Event::PairAwaited);
         }
         node.until_serving().await;
-        let mut bound = match doors.open(wires, &node) {
+        let bound = match doors.open(wires, &node) {
             Ok(bound) => bound,
             Err(error) => return Some(error),
         };
-        bound.extend(pair_bound);
+        match Lan::tell(settings, &node, pair, &bound) {
+            Ok(telling) => lan.set(telling),
+            Err(error) => return Some(RunError::Mdns(error)),
+        }
+        let bound = bound.iter().map(|(_, address)| address.to_string());
+        let bound: Vec<String> = bound.chain(pair_bound).collect();
         let broom = retention::run(Rc::clone(&node), Rc::clone(&reload.retention));
         executor.spawn(broom).detach();
         observe::emit(&Event::Ready {
@@ -396,6 +410,9 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     observe::emit(&Event::Stopping {
         connections: wires.connections(),
     });
+    if let Some(lan) = lan.take() {
+        lan.stop().await;
+    }
     // What is under way is done first, so that it can be acknowledged.
     stop(&node).await;
     say_farewell(&node, wires).await;

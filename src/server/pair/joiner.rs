@@ -19,6 +19,7 @@ use crate::net::peer::dial;
 use crate::net::peer::dial::DialError;
 use crate::net::peer::identity::NodeIdentity;
 use crate::net::peer::stream::PeerStream;
+use crate::net::routes;
 use crate::net::secret_file::write_secret;
 use crate::net::tls;
 use crate::server::pair::file;
@@ -28,7 +29,6 @@ use crate::server::pair::file::Peer;
 use crate::server::pair::file::Stage;
 use crate::server::pair::invite;
 use crate::server::pair::invite::InviteLine;
-use crate::server::pair::reachable;
 use crate::server::pair::wire;
 use crate::server::pair::wire::Answer;
 use crate::server::pair::wire::Copied;
@@ -147,7 +147,7 @@ async fn introduce(
         .filter(|one| one.port() != 0)
         .filter_map(|one| Some((one.ip()?, one.port()).into()))
         .collect();
-    let addresses = reachable(&listening);
+    let addresses = routes::reachable(&listening);
     let hello = Hello {
         proof: invite::prove(&line.secret, &exporter, identity.pin),
         domain: settings.domain.as_str().into(),

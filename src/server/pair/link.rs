@@ -224,6 +224,7 @@ impl Link {
     }
 
     fn tell(&self, notice: &Notice) {
+        self.pair.handle_notice();
         match notice {
             Notice::Lost { fault } => {
                 if self.told.replace(Some(*fault)) != Some(*fault) {

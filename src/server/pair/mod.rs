@@ -25,10 +25,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
 use std::net::SocketAddr;
-use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -53,6 +50,7 @@ use crate::net::peer::dial::DialError;
 use crate::net::peer::identity::NodeIdentity;
 use crate::net::peer::identity::Pin;
 use crate::net::peer::stream::PeerStream;
+use crate::net::routes;
 use crate::net::tls;
 use crate::observe;
 use crate::observe::event::Event;
@@ -85,6 +83,8 @@ pub(crate) struct Pair {
     status: Cell<PairStatus>,
     accepted: (Sender<PeerStream>, Receiver<PeerStream>),
     changes: (Sender<Change>, Receiver<Change>),
+    /// Told when the link has news.
+    watcher: RefCell<Option<Sender<()>>>,
 }
 
 /// What an operator or a join has done to the pair while the server runs.
@@ -137,6 +137,7 @@ impl Pair {
             status: Cell::default(),
             accepted: channel::bounded(WAITING_MAX),
             changes: channel::unbounded(),
+            watcher: RefCell::default(),
         };
         pair.begin(if has_peer {
             PairState::Solo
@@ -177,6 +178,32 @@ impl Pair {
         let member = self.node.member.borrow();
         let mirror = member.mirror();
         mirror.map_or_else(|| self.status.get(), |mirror| mirror.status().pair)
+    }
+
+    /// The link has news; what they are is in [`Pair::status`].
+    fn handle_notice(&self) {
+        if let Some(watcher) = self.watcher.borrow().as_ref() {
+            // One word is as good as many.
+            watcher.try_send(()).ok();
+        }
+    }
+
+    /// Who wants to know when there are news.
+    pub(crate) fn watch(&self, watcher: Sender<()>) {
+        *self.watcher.borrow_mut() = Some(watcher);
+    }
+
+    /// Clients are served.
+    pub(crate) fn serves(&self) -> bool {
+        self.node.serves()
+    }
+
+    /// Where the other board is, as far as that is said by numbers.
+    pub(crate) fn peer_ips(&self) -> Vec<IpAddr> {
+        let peer = self.membership().and_then(|one| one.peer);
+        let addresses = peer.map(|peer| peer.addresses).unwrap_or_default();
+        let all = self.hints.iter().chain(&addresses);
+        all.filter_map(Address::ip).collect()
     }
 
     /// The first epoch of both boards is durable here: this one is a member like any other from now on.
@@ -319,7 +346,11 @@ impl Pair {
         };
         let mut addresses = told.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         if addresses.is_empty() {
-            addresses = reachable(&bound);
+            let found = routes::reachable(&bound);
+            let texts = found.iter().map(ToString::to_string);
+            addresses = texts
+                .filter_map(|text| Address::parse(&text).ok())
+                .collect();
         }
         match addresses.len() {
             0 => Err(PairError::NoAddress),
@@ -353,42 +384,6 @@ impl PeerHub for Pair {
             }
         }
     }
-}
-
-/// Addresses of listeners as others see them. "Everywhere" is where packets leave from; none is sent.
-fn reachable(bound: &[SocketAddr]) -> Vec<Address> {
-    // Documentation networks (RFC 5737, RFC 3849): any far address will do.
-    let outside: [(IpAddr, IpAddr); 2] = [
-        (
-            Ipv4Addr::UNSPECIFIED.into(),
-            Ipv4Addr::new(192, 0, 2, 1).into(),
-        ),
-        (
-            Ipv6Addr::UNSPECIFIED.into(),
-            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-        ),
-    ];
-    let mut found = Vec::new();
-    for one in bound {
-        if !one.ip().is_unspecified() {
-            found.push(*one);
-            continue;
-        }
-        for (from, to) in outside
-            .iter()
-            .filter(|(from, _)| from.is_ipv4() || one.is_ipv6())
-        {
-            let seen = UdpSocket::bind((*from, 0)).and_then(|socket| {
-                socket.connect((*to, 9))?;
-                socket.local_addr()
-            });
-            found.extend(seen.map(|seen| SocketAddr::new(seen.ip(), one.port())));
-        }
-    }
-    let texts = found.iter().map(ToString::to_string);
-    texts
-        .filter_map(|text| Address::parse(&text).ok())
-        .collect()
 }
 
 impl fmt::Display for PairError {

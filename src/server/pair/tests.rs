@@ -416,15 +416,3 @@ fn a_pair_is_not_made_twice_and_can_be_left() {
         assert!(matches!(called, Err(DialError::Refused)));
     });
 }
-
-#[test]
-fn listeners_of_everywhere_are_told_as_addresses_of_this_machine() {
-    let told = reachable(&[
-        "192.0.2.9:5270".parse().unwrap(),
-        "0.0.0.0:5271".parse().unwrap(),
-    ]);
-    assert_eq!(told.first().unwrap().to_string(), "192.0.2.9:5270");
-    for address in &told[1..] {
-        assert!(!address.ip().unwrap().is_unspecified() && address.port() == 5271);
-    }
-}

@@ -1,0 +1,89 @@
+//! What the local network is told of this server: where it is reached, and the other board if both serve.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use smol::Task;
+use smol::channel;
+use smol::channel::Sender;
+
+use crate::config::settings::Settings;
+use crate::model::pair::PairState;
+use crate::net::mdns::Announcer;
+use crate::net::mdns::Places;
+use crate::net::mdns::Site;
+use crate::net::routes;
+use crate::net::tls::TlsStart;
+use crate::server::hub::Node;
+use crate::server::pair::Pair;
+
+/// Telling, until it is stopped.
+pub(super) struct Lan {
+    changed: Sender<()>,
+    telling: Task<()>,
+}
+
+impl Lan {
+    /// `None`: the settings give no name (`mdns.name`).
+    pub(super) fn tell(
+        settings: &Settings,
+        node: &Rc<Node>,
+        pair: Option<Rc<Pair>>,
+        bound: &[(TlsStart, SocketAddr)],
+    ) -> io::Result<Option<Self>> {
+        let Some(name) = settings.mdns_name.clone() else {
+            return Ok(None);
+        };
+        let port = |wanted| {
+            let found = bound.iter().find(|(start, _)| *start == wanted);
+            found.map(|(_, address)| address.port())
+        };
+        let services = [
+            ("_xmpp-client", port(TlsStart::StartTls)),
+            ("_xmpps-client", port(TlsStart::Direct)),
+        ];
+        let services = services.into_iter();
+        let services = services.filter_map(|(service, port)| Some((service, port?)));
+        let site = Site {
+            name,
+            services: services.collect(),
+        };
+        let announcer = Announcer::open(site, node.clock)?;
+        let (changed, changes) = channel::bounded(1);
+        if let Some(pair) = &pair {
+            pair.watch(changed.clone());
+        }
+        let bound: Vec<SocketAddr> = bound.iter().map(|(_, address)| *address).collect();
+        let places = move || places(pair.as_deref(), &bound);
+        let telling = node.executor.spawn(announcer.run(places, changes));
+        Ok(Some(Self { changed, telling }))
+    }
+
+    /// Takes back what was told.
+    pub(super) async fn stop(self) {
+        self.changed.close();
+        self.telling.await;
+    }
+}
+
+fn places(pair: Option<&Pair>, bound: &[SocketAddr]) -> Places {
+    let is_for_others = |ip: &IpAddr| !ip.is_loopback();
+    let own = routes::reachable(bound).into_iter().map(|one| one.ip());
+    let own: BTreeSet<IpAddr> = own.filter(is_for_others).collect();
+    let Some(pair) = pair else {
+        return Places {
+            told: own,
+            known: BTreeSet::new(),
+        };
+    };
+    let known: BTreeSet<IpAddr> = pair.peer_ips().into_iter().filter(is_for_others).collect();
+    let told = match pair.status().state {
+        PairState::Sync { .. } => own.union(&known).copied().collect(),
+        PairState::Single | PairState::Solo | PairState::CatchingUp { .. } if pair.serves() => own,
+        _ => BTreeSet::new(),
+    };
+    Places { told, known }
+}

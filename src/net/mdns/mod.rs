@@ -5,6 +5,7 @@ mod responder;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
@@ -58,7 +59,6 @@ impl Announcer {
         rustix::net::bind(&socket, &any)?;
         let socket = UdpSocket::from(socket);
         socket.set_multicast_ttl_v4(255)?;
-        socket.join_multicast_v4(&GROUP, &Ipv4Addr::UNSPECIFIED)?;
         let name = site.name.clone();
         let responder = Responder::new(site, clock.steady());
         let wrong = || io::Error::new(io::ErrorKind::InvalidInput, format!("{name} is no label"));
@@ -82,7 +82,9 @@ impl Announcer {
                     self.responder.handle_datagram(now, from, bytes);
                 }
                 Wake::Changed | Wake::Due => {
-                    self.responder.set_places(now, places());
+                    let places = places();
+                    self.join(&places);
+                    self.responder.set_places(now, places);
                     self.responder.handle_due(now);
                 }
             }
@@ -94,6 +96,16 @@ impl Announcer {
                 return;
             }
             wake = self.wait(&mut bytes, &changed).await;
+        }
+    }
+
+    /// On each link that this machine has an address of. One that is not up yet is tried again later.
+    fn join(&self, places: &Places) {
+        for ip in &places.told {
+            if let IpAddr::V4(ip) = ip {
+                // Joined already, or not this board's.
+                self.socket.get_ref().join_multicast_v4(&GROUP, ip).ok();
+            }
         }
     }
 

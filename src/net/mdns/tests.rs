@@ -9,8 +9,6 @@ use simple_dns::Question;
 use simple_dns::TYPE;
 use simple_dns::rdata::RData;
 
-use std::net::IpAddr;
-
 use super::*;
 use crate::base::random::Rng;
 use crate::base::time::Monotonic;

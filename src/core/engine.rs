@@ -16,6 +16,7 @@ use crate::core::Now;
 use crate::core::Output;
 use crate::core::Start;
 use crate::core::session::LinkId;
+use crate::core::trail::Trail;
 use crate::log::AppendError;
 use crate::log::Failure;
 use crate::log::Kind;
@@ -54,6 +55,10 @@ pub(crate) struct Engine {
     /// Records that the link has not been told of; none where there is no link.
     fresh: Vec<Appended>,
     kept: Option<Kept>,
+    /// What was given away of the log; `None` where nobody asks.
+    trail: Option<Trail>,
+    /// Something was, since this was asked last.
+    has_trimmed: bool,
     /// The tables hold everything at or below.
     applied: Index,
     /// When the log was last told to look for space on a full disk.
@@ -144,6 +149,8 @@ impl Engine {
             commits: Commits::Here,
             fresh: Vec::new(),
             kept: None,
+            trail: None,
+            has_trimmed: false,
             applied: Index::default(),
             retried_at: Monotonic::default(),
             failed: None,
@@ -249,6 +256,9 @@ impl Engine {
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {
         self.whole.add(position);
+        if let Some(trail) = &mut self.trail {
+            trail.add(index, position);
+        }
         if self.commits == Commits::AsTold {
             let stamp = self.core.stamp();
             self.fresh.push(Appended {
@@ -291,7 +301,11 @@ impl Engine {
 
     /// The next request for the log's disk; at most one is under way.
     pub(crate) fn poll_disk(&mut self) -> Option<Request> {
-        self.log.poll_output()
+        let request = self.log.poll_output();
+        if let (Some(trail), Some(end)) = (&mut self.trail, self.log.ends().next_back()) {
+            trail.cut(Index(end));
+        }
+        request
     }
 
     /// The disk has done what [`Engine::poll_disk`] gave last.
@@ -305,6 +319,7 @@ impl Engine {
                 .get_or_insert(EngineError::LocalDisk { failure });
             return;
         }
+        self.note_trimmed();
         self.core.set_credit(self.log.credit());
         let upto = self.durable_upto();
         while let Some(front) = self.waiting.front().filter(|front| front.index <= upto) {
@@ -375,8 +390,40 @@ impl Engine {
         self.release();
     }
 
+    /// From here on it is known what is given away: `trail` says what is kept now.
+    pub(crate) fn keep_trail(&mut self, trail: Trail) {
+        self.trail = Some(trail);
+        self.note_trimmed();
+    }
+
+    /// The same for a log that has been kept for nobody: the tables reach to `applied`.
+    pub(crate) fn begin_trail(&mut self, from: Index, applied: Vector) {
+        let fresh = self.whole.iter().map(Position::epoch);
+        let fresh: Vec<Epoch> = fresh.filter(|one| applied.seq(*one).is_none()).collect();
+        let mut trail = Trail::new(applied);
+        for epoch in fresh {
+            trail.add(from, Position::new(epoch, 0, 0));
+        }
+        for (index, position) in self.core.tail_positions(from) {
+            trail.add(index, position);
+        }
+        self.keep_trail(trail);
+    }
+
+    /// What cannot be read back, if that is more than when this was asked last.
+    pub(crate) fn take_trimmed(&mut self) -> Option<(Index, Vector)> {
+        std::mem::take(&mut self.has_trimmed).then(|| self.trimmed())
+    }
+
+    /// Where reading back begins, and what was before.
+    pub(crate) fn trimmed(&self) -> (Index, Vector) {
+        let trimmed = self.trail.as_ref().map(|trail| trail.trimmed().clone());
+        (Index(self.log.oldest()), trimmed.unwrap_or_default())
+    }
+
     /// There is no other node any more.
     pub(crate) fn keep_for_nobody(&mut self) {
+        self.trail = None;
         self.kept = None;
         self.release();
     }
@@ -399,6 +446,12 @@ impl Engine {
             }
         }
         self.log.release(upto.0);
+        self.note_trimmed();
+    }
+
+    fn note_trimmed(&mut self) {
+        let oldest = Index(self.log.oldest());
+        self.has_trimmed |= self.trail.as_mut().is_some_and(|trail| trail.trim(oldest));
     }
 
     /// The log cannot be read back.

@@ -34,6 +34,7 @@ pub(crate) mod tail;
 pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trail;
 pub(crate) mod waiting;
 
 pub(crate) use io::EndReason;
@@ -307,6 +308,11 @@ impl Core {
     pub(crate) fn number_foreign(&mut self, entry: &Entry) -> Index {
         self.order.stamp = self.order.stamp.max(entry.stamp);
         self.tail.number(Some(entry.position))
+    }
+
+    /// Where the entries from `from` on stand that the tables may lack.
+    pub(crate) fn tail_positions(&self, from: Index) -> impl Iterator<Item = (Index, Position)> {
+        self.tail.positions(from)
     }
 
     /// The log takes the record of an epoch, before anything of it.

@@ -176,6 +176,15 @@ impl Tail {
     }
 
     /// The newest entry that is delivered: what a query may see.
+    /// Where the entries from `from` on stand, in the order of the log.
+    pub(crate) fn positions(&self, from: Index) -> impl Iterator<Item = (Index, Position)> {
+        let known = self.entries.range(from..);
+        let known = known.map(|(index, entry)| (*index, entry.position));
+        let expected = self.expected.range(from..);
+        let all: BTreeMap<_, _> = expected.map(|(at, one)| (*at, *one)).chain(known).collect();
+        all.into_iter()
+    }
+
     pub(crate) fn delivered(&self) -> Index {
         self.delivered
     }

@@ -442,6 +442,11 @@ impl Log {
         oldest.unwrap_or_else(|| self.appended.saturating_add(1))
     }
 
+    /// The last record of each file that is full, oldest first.
+    pub(crate) fn ends(&self) -> impl DoubleEndedIterator<Item = Position> {
+        self.segments.ends()
+    }
+
     /// Where a record is, if it is kept.
     fn part_of(&self, position: Position) -> Option<Part> {
         self.segments.part_of(position)

@@ -189,6 +189,11 @@ impl Segments {
         oldest.map(|part| part.start.base.saturating_add(1))
     }
 
+    /// The last record of each file that nothing is written into any more, oldest first.
+    pub(crate) fn ends(&self) -> impl DoubleEndedIterator<Item = Position> {
+        self.full.iter().map(|full| full.last)
+    }
+
     /// Bytes of the files that nothing is written into any more.
     pub(crate) fn full_bytes(&self) -> u64 {
         self.full.iter().map(|full| full.file.bytes).sum()

@@ -36,7 +36,6 @@ use crate::model::entry::Origin;
 use crate::model::peer::PeerSession;
 use crate::model::position::Index;
 use crate::model::position::OpId;
-use crate::model::vector::Vector;
 
 /// What the driver has to do.
 #[derive(Debug)]
@@ -95,8 +94,6 @@ struct Link {
     /// The sessions are asked for, once everything numbered is delivered.
     wants_sessions: bool,
     durable: Index,
-    /// What the log held before its oldest record that can be read.
-    trimmed: Vector,
 }
 
 /// Records that are read back for the other board.
@@ -117,14 +114,14 @@ impl Member {
     }
 
     /// One of two: it numbers and commits nothing before the link says so.
-    pub(crate) fn paired(engine: Engine, mirror: Mirror, trimmed: Vector, now: Now) -> Self {
+    pub(crate) fn paired(engine: Engine, mirror: Mirror, now: Now) -> Self {
         let mut member = Self::alone(engine);
-        member.attach(now, mirror, trimmed);
+        member.attach(now, mirror);
         member
     }
 
     /// One that was alone has got another: the link says from here on what is committed.
-    pub(crate) fn attach(&mut self, now: Now, mut mirror: Mirror, trimmed: Vector) {
+    pub(crate) fn attach(&mut self, now: Now, mut mirror: Mirror) {
         for one in self.engine.waiting() {
             mirror.handle_appended(one.index.0, one.position, one.stamp);
         }
@@ -134,7 +131,6 @@ impl Member {
             reading: None,
             wants_sessions: false,
             durable: self.engine.durable_upto(),
-            trimmed,
         });
         self.hear(now, Input::Tick);
     }
@@ -254,7 +250,7 @@ impl Member {
                 self.perform(now, said);
                 continue;
             }
-            if !self.tell_sessions(now) {
+            if !self.tell_trimmed(now) && !self.tell_sessions(now) {
                 return;
             }
         }
@@ -268,6 +264,19 @@ impl Member {
                     .handle_appended(one.index.0, one.position, one.stamp);
             }
         }
+    }
+
+    /// The log was trimmed: what is gone can be given to nobody.
+    fn tell_trimmed(&mut self, now: Now) -> bool {
+        let Some(link) = &mut self.link else {
+            return false;
+        };
+        let Some((oldest, vector)) = self.engine.take_trimmed() else {
+            return false;
+        };
+        let oldest = oldest.0;
+        link.mirror.step(now, Input::Trimmed { oldest, vector });
+        true
     }
 
     /// What the core says.
@@ -420,10 +429,11 @@ impl Member {
                 next: reading.reader.next(),
                 records: records.into_iter().map(record).collect(),
             },
-            ReadStep::Trimmed { oldest } => Input::Trimmed {
-                oldest,
-                vector: link.trimmed.clone(),
-            },
+            ReadStep::Trimmed { .. } => {
+                let (oldest, vector) = self.engine.trimmed();
+                let oldest = oldest.0;
+                Input::Trimmed { oldest, vector }
+            }
             ReadStep::Damaged { segment, offset } => {
                 return self.engine.handle_damaged(segment, offset);
             }

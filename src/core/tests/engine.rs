@@ -137,6 +137,8 @@ fn records_of_another_branch_are_in_the_log_once_and_counted_when_durable() {
 #[test]
 fn the_log_keeps_what_the_peer_lacks_until_that_is_too_much() {
     let mut node = Node::new();
+    let reach = node.engine.vector().clone();
+    node.engine.begin_trail(Index(2), reach);
     node.take_epoch();
     node.engine.keep_for_peer(Index(1), 40 << 10);
     for seq in 1..=10 {
@@ -157,6 +159,7 @@ fn the_log_keeps_what_the_peer_lacks_until_that_is_too_much() {
     };
     assert_eq!((offset, bytes > 0), (512, true));
     reader.handle_read(node.files.read(segment, offset, bytes).unwrap());
+    assert_eq!(node.engine.take_trimmed(), None);
 
     for seq in 11..=60 {
         node.take(seq, 2_000);
@@ -167,4 +170,7 @@ fn the_log_keeps_what_the_peer_lacks_until_that_is_too_much() {
     let mut reader = Reader::new(2);
     let step = node.engine.read(&mut reader, usize::MAX);
     assert!(matches!(step, ReadStep::Trimmed { .. }), "{step:?}");
+    // And it is known what is gone: the record of the epoch is the second of all
+    let (oldest, trimmed) = node.engine.take_trimmed().unwrap();
+    assert_eq!(trimmed.seq(OTHER), Some(oldest.0 - 3));
 }

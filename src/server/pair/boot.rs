@@ -1,12 +1,12 @@
 //! What a link begins with: who this board is, what its log holds, and how far that can be read back.
 
-use std::collections::BTreeMap;
-
 use crate::base::mirror_limits::MIRROR_BOOT_WAIT_MS;
 use crate::base::mirror_limits::MIRROR_READ_BYTES;
 use crate::base::random::Entropy as _;
 use crate::core::Now;
 use crate::core::engine::Engine;
+use crate::core::trail::Survey;
+use crate::core::trail::Trail;
 use crate::log::Kind;
 use crate::log::read::ReadStep;
 use crate::log::read::Reader;
@@ -17,10 +17,7 @@ use crate::mirror::frame::Class;
 use crate::mirror::frame::Record;
 use crate::mirror::member::Member;
 use crate::model::entry::Mode;
-use crate::model::position::Epoch;
 use crate::model::position::Index;
-use crate::model::position::Position;
-use crate::model::vector::Vector;
 use crate::net::entropy::SystemEntropy;
 use crate::server::hub::Node;
 use crate::server::pair::file::Membership;
@@ -41,14 +38,6 @@ pub(crate) enum Use {
     Look,
 }
 
-/// What the log held before its oldest record that can be read, and where that is.
-pub(crate) struct Readable {
-    trimmed: Vector,
-    oldest: Index,
-    /// The last record that is not of a time alone.
-    shared: Index,
-}
-
 /// Makes one of two of an engine that numbers nothing yet.
 pub(crate) fn member(
     mut engine: Engine,
@@ -57,13 +46,14 @@ pub(crate) fn member(
     (usage, salt): (Use, u32),
     now: Now,
 ) -> Result<Member, StartError> {
-    let readable = readable(&engine, files)?;
-    let has = Index(readable.oldest.0.saturating_sub(1));
+    let (trail, shared) = trail(&engine, files)?;
+    engine.keep_trail(trail);
+    let has = Index(engine.log.oldest().saturating_sub(1));
     engine.keep_for_peer(has, log_bytes);
     if usage == Use::Look {
         return Ok(Member::alone(engine));
     }
-    let start = start(&engine, membership, &readable, salt);
+    let start = start(&engine, membership, shared, salt);
     let settings = Settings {
         boot_wait_ms: match usage {
             Use::Serve => MIRROR_BOOT_WAIT_MS,
@@ -74,7 +64,7 @@ pub(crate) fn member(
         mistake: None,
     };
     let mirror = Mirror::new(start, settings, now.monotonic);
-    Ok(Member::paired(engine, mirror, readable.trimmed, now))
+    Ok(Member::paired(engine, mirror, now))
 }
 
 /// A board that serves alone has got another one, which is about to be given a copy: from where the
@@ -85,16 +75,13 @@ pub(crate) fn attach(
     log_bytes: u64,
 ) -> Result<(), StoreError> {
     let applied = node.store.applied_to()?;
-    let readable = Readable {
-        trimmed: node.store.reach()?,
-        oldest: applied.next(),
-        shared: applied,
-    };
+    let reach = node.store.reach()?;
     let now = node.now();
     let mut member = node.member.borrow_mut();
     member.leave(now);
     member.engine.keep_for_peer(applied, log_bytes);
-    let start = start(&member.engine, membership, &readable, salt());
+    member.engine.begin_trail(applied.next(), reach);
+    let start = start(&member.engine, membership, applied, salt());
     let settings = Settings {
         boot_wait_ms: MIRROR_BOOT_WAIT_MS,
         dials: membership.node == DIALS,
@@ -103,10 +90,12 @@ pub(crate) fn attach(
     let start = Start {
         // It serves, whatever its last epoch was.
         mode: Mode::Solo,
+        // What is older the copy will hold.
+        oldest: start.oldest.max(applied.next().0),
         ..start
     };
     let mirror = Mirror::new(start, settings, now.monotonic);
-    member.attach(now, mirror, readable.trimmed);
+    member.attach(now, mirror);
     drop(member);
     node.wake();
     Ok(())
@@ -117,7 +106,8 @@ fn salt() -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-fn start(engine: &Engine, membership: &Membership, readable: &Readable, salt: u32) -> Start {
+fn start(engine: &Engine, membership: &Membership, shared: Index, salt: u32) -> Start {
+    let (oldest, trimmed) = engine.trimmed();
     let epochs = engine.core.epochs();
     let mode = epochs.newest().and_then(|epoch| epochs.mode(epoch));
     Start {
@@ -130,18 +120,17 @@ fn start(engine: &Engine, membership: &Membership, readable: &Readable, salt: u3
         parents: epochs.parents(),
         stamp: engine.core.stamp(),
         durable: engine.durable_upto().0,
-        trimmed: readable.trimmed.clone(),
-        oldest: readable.oldest.0,
-        shared: readable.shared.0,
+        trimmed,
+        oldest: oldest.0,
+        shared: shared.0,
     }
 }
 
-/// Reads what is kept of the log: of each epoch the first record that is still there.
-fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartError> {
-    let oldest = Index(engine.log.oldest());
-    let mut first: BTreeMap<Epoch, u64> = BTreeMap::new();
+/// Reads what is kept of the log; gives also the last record that is not of a time alone.
+fn trail(engine: &Engine, files: &mut LogFiles) -> Result<(Trail, Index), StartError> {
+    let mut survey = Survey::new(&engine.log);
     let mut alone_from = None;
-    let mut reader = Reader::new(oldest.0);
+    let mut reader = Reader::new(engine.log.oldest());
     loop {
         match engine.read(&mut reader, MIRROR_READ_BYTES) {
             ReadStep::Read {
@@ -167,9 +156,7 @@ fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartErro
                             Some(Mode::Solo | Mode::Single) => alone_from.or(Some(one.position)),
                             None => alone_from,
                         };
-                        first
-                            .entry(position.epoch())
-                            .or_insert_with(|| position.seq());
+                        survey.add(Index(one.position), position);
                     }
                 }
             }
@@ -179,18 +166,9 @@ fn readable(engine: &Engine, files: &mut LogFiles) -> Result<Readable, StartErro
             }
         }
     }
-    let before = |end: Position| match first.get(&end.epoch()) {
-        None => Some(end),
-        Some(seq) => Some(Position::new(end.epoch(), seq.checked_sub(1)?, 0)),
-    };
-    let trimmed = engine.vector().iter().filter_map(before).collect();
     let shared = alone_from.map_or_else(
         || engine.durable_upto(),
         |from| Index(from.saturating_sub(1)),
     );
-    Ok(Readable {
-        trimmed,
-        oldest,
-        shared,
-    })
+    Ok((survey.finish(engine.vector()), shared))
 }

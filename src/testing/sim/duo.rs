@@ -3,6 +3,8 @@
 use crate::core::Output;
 use crate::core::boot::Boot;
 use crate::core::engine::Engine;
+use crate::core::trail::Survey;
+use crate::core::trail::Trail;
 use crate::log::Log;
 use crate::log::SegmentId;
 use crate::log::read::ReadStep;
@@ -19,6 +21,7 @@ use crate::model::codec::from_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
 use crate::store::disk::log::LogFiles;
@@ -80,8 +83,7 @@ pub(super) struct Known {
     mode: Mode,
     vector: Vector,
     parents: Vector,
-    trimmed: Vector,
-    oldest: u64,
+    trail: Trail,
     stamp: crate::model::position::Hlc,
     durable: u64,
 }
@@ -103,13 +105,11 @@ impl Machine {
         let newest = newest.or_else(|| known.iter().max_by_key(|record| record.epoch));
         let parents = known.iter().chain(fresh);
         let parents = parents.flat_map(|record| record.parents.iter().copied());
-        let oldest = log.oldest();
         Ok(Known {
             mode: newest.map_or(Mode::Single, |record| record.mode),
             vector: boot.reach.clone(),
             parents: parents.collect(),
-            trimmed: trimmed(&boot.reach, files, log)?,
-            oldest,
+            trail: trail(&boot.reach, files, log)?,
             stamp: boot.stamp,
             durable: log.durable(),
         })
@@ -118,7 +118,8 @@ impl Machine {
     pub(super) fn member(&self, mut engine: Engine, known: Known, salt: u32) -> Member {
         let now = self.now();
         let seat = self.options.seat;
-        let trimmed = known.trimmed.clone();
+        engine.keep_trail(known.trail);
+        let (oldest, trimmed) = engine.trimmed();
         let start = Start {
             node: self.node(),
             pair: PAIR,
@@ -130,18 +131,18 @@ impl Machine {
             stamp: known.stamp,
             durable: known.durable,
             shared: known.durable,
-            trimmed: known.trimmed,
-            oldest: known.oldest,
+            trimmed,
+            oldest: oldest.0,
         };
         let settings = Settings {
             boot_wait_ms: BOOT_WAIT_MS,
             dials: self.node() == 1,
             mistake: None,
         };
-        let has = crate::model::position::Index(known.oldest.saturating_sub(1));
+        let has = Index(oldest.0.saturating_sub(1));
         engine.keep_for_peer(has, KEPT_BYTES_MAX);
         let mirror = Mirror::new(start, settings, now.monotonic);
-        Member::paired(engine, mirror, trimmed, now)
+        Member::paired(engine, mirror, now)
     }
 
     /// The network brings something.
@@ -272,9 +273,9 @@ impl Machine {
     }
 }
 
-/// What the log held before the oldest record that can be read back.
-fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, String> {
-    let mut first: std::collections::BTreeMap<_, u64> = std::collections::BTreeMap::new();
+/// What the log holds, and what it held before.
+fn trail(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Trail, String> {
+    let mut survey = Survey::new(log);
     let mut reader = Reader::new(log.oldest());
     loop {
         match reader.poll_output(log, 1 << 16) {
@@ -300,9 +301,7 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
                             Position::new(record.epoch, 0, 0)
                         }
                     };
-                    first
-                        .entry(position.epoch())
-                        .or_insert_with(|| position.seq());
+                    survey.add(Index(record.position), position);
                 }
             }
             step @ (ReadStep::Trimmed { .. } | ReadStep::Damaged { .. }) => {
@@ -313,12 +312,5 @@ fn trimmed(reach: &Vector, files: &mut LogFiles, log: &Log) -> Result<Vector, St
             }
         }
     }
-    let before = reach
-        .iter()
-        .filter_map(|end| match first.get(&end.epoch()) {
-            None => Some(end),
-            Some(0) => None,
-            Some(seq) => Some(Position::new(end.epoch(), seq.saturating_sub(1), 0)),
-        });
-    Ok(before.collect())
+    Ok(survey.finish(reach))
 }

@@ -101,7 +101,7 @@ pub(super) enum UserAction {
     Delete,
 }
 
-/// Make two boards one server: pair invite|join|status|replace|leave [LINE].
+/// Make two boards one server: pair invite|join|status|health|replace|leave|keepalived [LINE].
 #[derive(Debug, FromArgs)]
 #[argh(
     subcommand,
@@ -109,7 +109,7 @@ pub(super) enum UserAction {
     note = "invite prints a line on the board that has the data; join LINE makes the other board its mirror."
 )]
 pub(super) struct Pair {
-    /// what to do: invite, join, status, replace or leave
+    /// what to do: invite, join, status, health, replace, leave or keepalived
     #[argh(positional, arg_name = "ACTION")]
     pub(super) action: PairAction,
 
@@ -117,8 +117,8 @@ pub(super) struct Pair {
     #[argh(positional, arg_name = "LINE")]
     pub(super) line: Option<String>,
 
-    /// with invite and replace: where the other board reaches this one; may be repeated (default: as listen.mirror and the network tell)
-    #[argh(option, arg_name = "HOST:PORT")]
+    /// with invite and replace: where the other board reaches this one, HOST:PORT; may be repeated (default: as listen.mirror and the network tell). With keepalived: the addresses that move, IP/PREFIX, twice
+    #[argh(option, arg_name = "ADDRESS")]
     pub(super) address: Vec<String>,
 
     /// with join: delete the data that is in the folder
@@ -143,8 +143,10 @@ pub(super) enum PairAction {
     Invite,
     Join,
     Status,
+    Health,
     Replace,
     Leave,
+    Keepalived,
 }
 
 /// Tell how the server is doing.
@@ -323,6 +325,8 @@ mod tests {
             "pair join meerkat-pair:1:a:b:c --wipe",
             "pair status --json",
             "pair replace",
+            "pair health",
+            "pair keepalived --address 192.168.1.20/24 --address 192.168.1.21/24",
             "pair leave",
             "status",
             "status --json",

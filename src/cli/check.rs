@@ -4,6 +4,8 @@
 //! command fail; remarks do not.
 
 use std::fs;
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::ToSocketAddrs as _;
 use std::path::Path;
@@ -20,8 +22,10 @@ use crate::config::settings::Settings;
 use crate::net::address::Address;
 use crate::net::certificate::Identity;
 use crate::net::clock::Clock;
+use crate::net::routes;
 use crate::net::tls;
 use crate::server::admin::Request;
+use crate::server::pair::file;
 
 const DAY_MS: u64 = 86_400_000;
 /// Renewed certificates are usually replaced 30 days before their end.
@@ -213,21 +217,58 @@ impl Report {
                 &format!("{domain} has no address here; it needs an A or AAAA record"),
             ),
         }
-        self.detail("records that clients look for, if this machine is the domain's host:");
+        let boards = boards(settings);
+        self.detail(match boards.len() {
+            0 => "records that clients look for, if this machine is the domain's host:",
+            _ => "records that clients look for, with both boards as the domain's hosts:",
+        });
+        let hosts = boards.iter().map(|(host, _)| format!("{host}.{domain}."));
+        let mut hosts: Vec<String> = hosts.collect();
+        if hosts.is_empty() {
+            hosts.push(format!("{domain}."));
+        }
         for (service, addresses) in [
             ("_xmpp-client", &settings.listen.c2s),
             ("_xmpps-client", &settings.listen.c2s_tls),
         ] {
             for port in ports(addresses) {
-                self.detail(&format!(
-                    "{service}._tcp.{domain}. 3600 IN SRV 0 5 {port} {domain}."
-                ));
+                for host in &hosts {
+                    self.detail(&format!(
+                        "{service}._tcp.{domain}. 3600 IN SRV 0 5 {port} {host}"
+                    ));
+                }
+            }
+        }
+        for (host, ips) in &boards {
+            for ip in ips {
+                let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
+                self.detail(&format!("{host}.{domain}. 300 IN {kind} {ip}"));
+                self.detail(&format!("{domain}. 300 IN {kind} {ip}"));
             }
         }
         self.detail(&format!(
             "{} needs none: clients reach it through {domain}",
             settings.muc_host
         ));
+    }
+}
+
+/// Both boards of a pair, by names of their own, and where each is. None: there is no pair.
+fn boards(settings: &Settings) -> Vec<(&'static str, Vec<IpAddr>)> {
+    let Ok(Some(membership)) = file::read(&settings.data) else {
+        return Vec::new();
+    };
+    let Some(peer) = membership.peer else {
+        return Vec::new();
+    };
+    let everywhere = [SocketAddr::from(([0; 8], 0))];
+    let own = routes::reachable(&everywhere).into_iter();
+    let own: Vec<IpAddr> = own.map(|one| one.ip()).collect();
+    let known = settings.mirror_peer.iter().chain(&peer.addresses);
+    let peer: Vec<IpAddr> = known.filter_map(Address::ip).collect();
+    match membership.node {
+        0 => vec![("a", own), ("b", peer)],
+        _ => vec![("a", peer), ("b", own)],
     }
 }
 

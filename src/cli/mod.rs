@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod dev;
 mod files;
+mod keepalived;
 mod output;
 mod pair;
 mod qr;

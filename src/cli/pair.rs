@@ -5,6 +5,7 @@ use miniserde::json;
 use crate::cli::Failure;
 use crate::cli::arguments::Pair as Arguments;
 use crate::cli::arguments::PairAction;
+use crate::cli::keepalived;
 use crate::cli::output;
 use crate::cli::qr;
 use crate::cli::settings;
@@ -13,6 +14,7 @@ use crate::config::settings::Settings;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::pair::PairReport;
+use crate::server::pair::file;
 use crate::server::pair::invite::InviteLine;
 use crate::server::pair::joiner;
 use crate::server::pair::offline;
@@ -37,18 +39,29 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         ),
         PairAction::Status => status(&settings, arguments.json),
         PairAction::Leave => leave(&settings),
+        PairAction::Health => health(&settings),
+        PairAction::Keepalived => {
+            let membership = file::read(&settings.data).map_err(Failure::because)?;
+            let config = arguments.config.as_deref();
+            let text = keepalived::configuration(&addresses, membership.as_ref(), config)?;
+            output::tell(text.trim_end());
+            Ok(())
+        }
     }
 }
 
 fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
     let wrong = |reason: &str| Err(Failure::WrongUsage(reason.to_owned()));
     let action = arguments.action;
-    let invites = matches!(action, PairAction::Invite | PairAction::Replace);
+    let takes_address = matches!(
+        action,
+        PairAction::Invite | PairAction::Replace | PairAction::Keepalived
+    );
     if (action == PairAction::Join) != arguments.line.is_some() {
         return wrong("write pair join LINE, with the line that pair invite has printed");
     }
-    if !arguments.address.is_empty() && !invites {
-        return wrong("--address goes with pair invite and pair replace");
+    if !arguments.address.is_empty() && !takes_address {
+        return wrong("--address goes with pair invite, pair replace and pair keepalived");
     }
     if arguments.wipe && action != PairAction::Join {
         return wrong("--wipe goes with pair join");
@@ -114,18 +127,33 @@ fn leave(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-fn status(settings: &Settings, json: bool) -> Result<(), Failure> {
+/// For what watches over services: the exit code says whether users are served here.
+fn health(settings: &Settings) -> Result<(), Failure> {
+    match report(settings)? {
+        report if report.serves => Ok(()),
+        report => Err(Failure::Because(format!(
+            "not served here: {}",
+            report.state
+        ))),
+    }
+}
+
+fn report(settings: &Settings) -> Result<PairReport, Failure> {
     let mut report = None;
     let is_running = socket::ask_running(settings, &Request::PairStatus, &mut |reply| {
         if let Reply::Pair(found) = reply {
             report = Some(found);
         }
     })?;
-    let report = match report {
-        Some(report) => report,
-        None if is_running => return Err(Failure::because("the server did not say")),
-        None => offline::report(settings).map_err(Failure::because)?,
-    };
+    match report {
+        Some(report) => Ok(report),
+        None if is_running => Err(Failure::because("the server did not say")),
+        None => offline::report(settings).map_err(Failure::because),
+    }
+}
+
+fn status(settings: &Settings, json: bool) -> Result<(), Failure> {
+    let report = report(settings)?;
     if json {
         output::tell(json::to_string(&report));
         return Ok(());

@@ -134,3 +134,25 @@ pub(crate) const JOIN_MESSAGE_BYTES_MAX: usize = 4_096;
 
 /// Largest file that says which pair a board belongs to, in bytes. A larger one is another file by mistake.
 pub(crate) const PAIR_FILE_BYTES_MAX: u64 = 16_384;
+
+/// Reports of one session that its client has not confirmed; the newest takes the place of the one before.
+pub(crate) const SHADOW_MARKS_MAX: usize = 64;
+
+/// Stanzas that are not kept messages, for a session of the other node: presence, above all.
+///
+/// Those that its client has counted leave with the next report. Beyond it the oldest goes.
+pub(crate) const SHADOW_VOLATILE_MAX: usize = 512;
+
+/// Kept messages of the queues of all sessions, told before an epoch of both begins.
+///
+/// 24 bytes each. A session that finds no room begins anew when its node dies.
+pub(crate) const TOLD_ITEMS_MAX: usize = 131_072;
+
+/// Sessions in one report, and requests of one session.
+pub(crate) const REPORT_SESSIONS_MAX: usize = 256;
+pub(crate) const REPORT_REQUESTS_MAX: usize = 32;
+
+/// Between two reports on how sessions stand.
+///
+/// What a client has counted in the last moment before its node dies it may get again.
+pub(crate) const REPORT_MS: u64 = 20;

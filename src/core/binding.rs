@@ -105,3 +105,13 @@ impl Core {
         self.touched.insert(id);
     }
 }
+
+/// A resource that nobody can guess (RFC 6120 section 7.6).
+pub(super) fn resource_from(random: [u8; 32]) -> Box<str> {
+    let mut text = String::with_capacity(16);
+    for byte in random.iter().take(8) {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    text.into()
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::core::Core;
 use crate::core::EndReason;
@@ -11,9 +12,11 @@ use crate::core::order::Asked;
 use crate::core::session::LinkId;
 use crate::core::session::Parked;
 use crate::core::session::Session;
+use crate::core::shadow;
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::state::At;
+use crate::model::account::Account;
 use crate::model::entry::Origin;
 use crate::model::op::Op;
 use crate::model::op::Soft;
@@ -125,7 +128,10 @@ impl Core {
             self.keys.remove(&key);
         }
         self.keep_count(&session);
-        self.hand_over(&session.jid, session.queue.drain());
+        let doubts = session.inherited.take().unwrap_or_default().doubts;
+        let mut left: Vec<Item> = doubts.into_iter().flat_map(|(_, items)| items).collect();
+        left.extend(session.queue.drain());
+        self.hand_over(&session.jid, left);
         if let Some(key) = key {
             self.tell_recalled(key, session.received.handled);
         }
@@ -160,19 +166,12 @@ impl Core {
 
     /// RFC 6121 section 8.5.3.2.1, XEP-0198 section 5: kept messages that this session got first
     /// and did not take are offered to the account's other devices now; requests bounce.
-    fn hand_over(&mut self, from: &crate::base::jid::FullJid, items: Vec<Item>) {
+    fn hand_over(&mut self, from: &FullJid, items: Vec<Item>) {
         let account = from.bare();
         let Some(record) = self.states.delivered.accounts.get(&account) else {
             return;
         };
-        let heir = record
-            .available()
-            .filter(|(online, here)| {
-                let is_reachable = self.order.is_paired || online.node == self.node;
-                online.jid != *from && here.priority >= 0 && is_reachable
-            })
-            .max_by_key(|(online, here)| (here.priority, online.order))
-            .map(|(online, _)| (online.session, online.node));
+        let heir = self.heir(record, from);
         let untaken = Arc::clone(&record.untaken);
         let mut handed = Vec::new();
         for item in items {
@@ -201,9 +200,24 @@ impl Core {
         }
     }
 
+    /// Who of the account gets what the session has not taken, and where.
+    pub(super) fn heir(&self, account: &Account, from: &FullJid) -> Option<(SessionId, u8)> {
+        let reachable = account.available().filter(|(online, here)| {
+            let is_reachable = self.order.is_paired || online.node == self.node;
+            online.jid != *from && here.priority >= 0 && is_reachable
+        });
+        let heir = reachable.max_by_key(|(online, here)| (here.priority, online.order));
+        heir.map(|(online, _)| (online.session, online.node))
+    }
+
     /// The other node hands over. What a device here has taken meanwhile it cannot know.
     pub(super) fn take_handed(&mut self, id: SessionId, positions: &[Position]) {
         let Some(account) = self.sessions.get(&id).map(|one| one.jid.bare()) else {
+            for position in positions {
+                if !self.peer.shadows.holds(id, *position) {
+                    self.shade(id, shadow::kept_late(*position));
+                }
+            }
             return;
         };
         let record = self.states.delivered.accounts.get(&account);
@@ -215,22 +229,30 @@ impl Core {
         }
     }
 
-    /// A session of this node begins or ends with its entry.
+    /// A session begins or ends with its entry, here or at the other node.
     pub(super) fn follow_bind(&mut self, op: &Op) {
+        let Op::Soft { op } = op else {
+            return;
+        };
         match op {
-            Op::Soft {
-                op: Soft::Unbind { session, .. },
-            } => self.drop_session(*session),
-            Op::Soft {
-                op: Soft::Handed { session, positions },
-            } => self.take_handed(*session, positions),
-            Op::Soft {
-                op: Soft::Recall { account, key, node },
-            } => self.handle_recall(account, *key, *node),
-            Op::Soft {
-                op: Soft::Recalled { key, h },
-            } => self.handle_recalled(*key, *h),
-            Op::Soft { .. } | Op::Durable { .. } => {}
+            Soft::Bind {
+                jid, session, node, ..
+            } if *node != self.node => self.peer.shadows.begin(*session, jid),
+            Soft::Unbind { session, .. } => {
+                self.end_shadow(*session);
+                self.drop_session(*session);
+            }
+            Soft::Handed { session, positions } => self.take_handed(*session, positions),
+            Soft::Recall { account, key, node } => self.handle_recall(account, *key, *node),
+            Soft::Recalled { key, h } => self.handle_recalled(*key, *h),
+            Soft::Managed {
+                session,
+                count,
+                is_all,
+            } => self.peer.shadows.manage(*session, count, *is_all),
+            Soft::Moved { session, node, .. } => self.follow_move(*session, *node),
+            Soft::Reports { .. } | Soft::Reported { .. } => self.follow_report(op),
+            _ => {}
         }
     }
 

@@ -11,6 +11,7 @@ use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
+use crate::core::binding::resource_from;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
 use crate::core::order::Open;
@@ -226,7 +227,7 @@ impl Core {
             jid: bind.account.clone(),
         };
         proposal = proposal.guarded(view.guard(record, RowName::Account));
-        let session = SessionId(u64::from(self.node) << 56 | ticket.0);
+        let session = self.order.session_id(self.node, ticket);
         proposal = proposal.soft(Soft::Bind {
             jid: jid.clone(),
             session,
@@ -373,8 +374,13 @@ impl Core {
         let Some(proposal) = open.proposal.clone() else {
             return;
         };
-        let op_id = open.op_id;
+        let (op_id, source) = (open.op_id, open.source);
         open.proposed = true;
+        let source = source.and_then(|id| self.sessions.get(&id));
+        if source.is_some_and(|session| session.inherited.is_some()) {
+            // The node that died may have it in its log.
+            self.peer.note_twice(op_id);
+        }
         if let Some(position) = self.order.number() {
             self.order.stamp = self.order.stamp.next(self.now.wall.unix_ms(), self.node);
             let entry = Arc::new(Entry {
@@ -474,16 +480,6 @@ pub(super) fn cost_bytes(proposal: &Proposal) -> u64 {
     u64::try_from(bytes)
         .unwrap_or(u64::MAX)
         .saturating_add(ENTRY_OVERHEAD_BYTES)
-}
-
-/// A resource that nobody can guess (RFC 6120 section 7.6).
-fn resource_from(random: [u8; 32]) -> Box<str> {
-    let mut text = String::with_capacity(16);
-    for byte in random.iter().take(8) {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-    }
-    text.into()
 }
 
 /// What authentication needs of an account.

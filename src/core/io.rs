@@ -190,6 +190,9 @@ pub(crate) enum Input {
     },
     /// The other node is not heard any more: its sessions may come back, or end.
     PeerGone,
+    /// The other node, of which [`Input::PeerGone`] was said, has died, or is back without its sessions: this
+    /// one goes on with them. Before `PeerSessions`, `Lead` or `Follow`.
+    PeerDied,
     /// All sessions of the other node ([`Core::own_sessions`](crate::core::Core::own_sessions) over
     /// there, asked for once it is still), as both begin an epoch together: before `Lead` or `Follow`.
     PeerSessions {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::ids::SessionId;
 use crate::base::ids::Ticket;
 use crate::base::mirror_limits::PEER_TICKETS_MAX;
 use crate::base::time::Monotonic;
@@ -18,6 +19,8 @@ use crate::core::Output;
 use crate::core::evaluate::cost_bytes;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
+use crate::core::report::Reports;
+use crate::core::shadow::Shadows;
 use crate::core::states::is_provisional;
 use crate::effect::fits::fits;
 use crate::effect::fits::records_read;
@@ -48,6 +51,17 @@ pub(crate) struct Peer {
     twice_by_age: VecDeque<OpId>,
     /// When those of its sessions end that it has not named by then.
     pub(super) zombies_until: Option<Monotonic>,
+    /// An epoch of both is not over, as far as this node knows.
+    pub(super) is_there: bool,
+    /// It died, or is back without its sessions: they move here.
+    pub(super) has_died: bool,
+    /// Sessions that count since both began to become one.
+    pub(super) enabled: Vec<SessionId>,
+    /// The last epoch of both, and the number in it of what is being delivered.
+    pub(super) epoch: Option<Epoch>,
+    pub(super) tag: u64,
+    pub(super) shadows: Shadows,
+    pub(super) reports: Reports,
 }
 
 /// A proposal of the other node.
@@ -75,7 +89,7 @@ impl Peer {
         }
     }
 
-    fn note_twice(&mut self, op: OpId) {
+    pub(super) fn note_twice(&mut self, op: OpId) {
         if !self.twice.insert(op) {
             return;
         }
@@ -124,8 +138,7 @@ impl Core {
         self.peer.begin();
         self.propose_again();
         if !is_paired {
-            // Nobody is there to say more of a stream than the log.
-            self.end_recalls(|_| true);
+            self.ask_here();
         }
     }
 

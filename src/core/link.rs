@@ -20,6 +20,7 @@ use crate::core::session::LinkId;
 use crate::core::session::Management;
 use crate::core::session::Parked;
 use crate::core::session::Session;
+use crate::core::shadow::Shadow;
 use crate::effect::request::Command;
 use crate::effect::request::TokenWish;
 use crate::effect::sends::Item;
@@ -122,6 +123,7 @@ impl Core {
         session.queue.managed = true;
         let id = session.id;
         self.keys.insert(key, id);
+        self.tell_managed(id, key, resume_ms);
         let resumption =
             resume_ms.map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
         Some(Enabled { resumption })
@@ -152,6 +154,7 @@ impl Core {
             session.ask_ack(now);
             let id = session.id;
             self.touched.insert(id);
+            self.note_report(id);
         }
     }
 
@@ -164,7 +167,10 @@ impl Core {
         }
         let (id, sent) = (session.id, session.queue.sent());
         match session.queue.acknowledge(h) {
-            Some(items) => self.taken_by(id, &items),
+            Some(items) => {
+                self.taken_by(id, &items);
+                self.note_report(id);
+            }
             None => self.end_session(id, EndReason::HandledTooMuch { h, sent }),
         }
     }
@@ -219,11 +225,13 @@ impl Core {
                     .is_some_and(|one| one.resume_ms.is_some())
         });
         let Some(session) = resumable else {
-            if self.is_under_way(key) {
+            let shadow = self.peer.shadows.by_key(key);
+            let is_moving = self.peer.has_died && shadow.is_some_and(Shadow::is_resumable);
+            if self.is_under_way(key) || is_moving {
                 self.handle_resume(link, account.clone(), key, h);
                 return;
             }
-            if self.recall(link, account, key) {
+            if self.recall(link, account, (key, h)) {
                 return;
             }
             let h = self.stream_count(account, key);
@@ -255,10 +263,13 @@ impl Core {
     /// The count of a stream that this node does not hold (any more), as the log has it.
     pub(super) fn stream_count(&self, account: &BareJid, key: SmKey) -> Option<u32> {
         let record = self.states.delivered.accounts.get(account)?;
-        match record.rows.row(&RowName::Stream { key }) {
+        let logged = match record.rows.row(&RowName::Stream { key }) {
             Some(Row::Stream { stream }) => Some(stream.h),
             _ => None,
-        }
+        };
+        let shadow = self.peer.shadows.by_key(key);
+        let shadow = shadow.filter(|shadow| shadow.jid.bare() == *account);
+        logged.max(shadow.map(|shadow| shadow.h))
     }
 
     /// `<resumed/>` waits until all that the session received is committed, so that its `h` is
@@ -270,6 +281,9 @@ impl Core {
         if session.ending || session.received.open > 0 || !session.parked.is_empty() {
             return;
         }
+        if session.resuming.is_some() && !session.is_sure() {
+            return self.note_report(id);
+        }
         let Some((link, h)) = session.resuming.take() else {
             return;
         };
@@ -277,7 +291,15 @@ impl Core {
             return;
         };
         let sent = session.queue.sent();
-        let Some(items) = session.queue.rewind(h) else {
+        let items = match &mut session.inherited {
+            Some(inherited) if !inherited.is_resumed => {
+                inherited.is_resumed = true;
+                let doubts = std::mem::take(&mut inherited.doubts);
+                Some(session.begin_inherited(h, doubts))
+            }
+            Some(_) | None => session.queue.rewind(h),
+        };
+        let Some(items) = items else {
             self.outputs.push_back(Output::End {
                 link,
                 why: EndReason::HandledTooMuch { h, sent },

@@ -11,7 +11,6 @@ use crate::core::Core;
 use crate::core::order::Asked;
 use crate::core::order::Place;
 
-use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
@@ -236,11 +235,7 @@ fn kick(account: crate::base::jid::BareJid) -> Op {
 fn late(mut sends: Sends) -> Sends {
     for (_, item) in &mut sends.items {
         if let Item::Kept { how, .. } = item {
-            *how = match *how {
-                How::Direct => How::Late,
-                How::Room => How::RoomHistory,
-                other => other,
-            };
+            *how = how.late();
         }
     }
     sends

@@ -16,6 +16,7 @@ pub(crate) mod engine;
 pub(crate) mod evaluate;
 mod farewell;
 pub(crate) mod holdings;
+mod inherit;
 pub(crate) mod io;
 pub(crate) mod lead;
 pub(crate) mod limits;
@@ -27,13 +28,16 @@ pub(crate) mod queue;
 mod recall;
 pub(crate) mod release;
 pub(crate) mod render;
+mod report;
 pub(crate) mod residence;
 pub(crate) mod session;
+mod shadow;
 pub(crate) mod states;
 pub(crate) mod tail;
 pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
+mod told;
 pub(crate) mod trail;
 pub(crate) mod waiting;
 
@@ -284,6 +288,7 @@ impl Core {
             }),
             Input::Merged { entry } => self.handle_merged(entry),
             Input::PeerGone => self.handle_peer_gone(),
+            Input::PeerDied => self.handle_peer_died(),
             Input::PeerSessions { sessions } => self.handle_peer_sessions(sessions),
         }
         self.settle_step();
@@ -352,6 +357,7 @@ impl Core {
             self.taken.timeout(),
             self.zombies_timeout(),
             self.recalls_timeout(),
+            self.report_timeout(),
             self.tail
                 .timeout(self.limits.tail_bytes, self.limits.checkpoint_ms),
         ];
@@ -366,6 +372,7 @@ impl Core {
             self.begin_end(id);
         }
         self.end_empty();
+        self.report();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)
                 && session.wants_write()

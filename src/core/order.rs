@@ -211,6 +211,13 @@ impl Order {
         }
     }
 
+    /// A session's number: sessions outlive the boot of their node, at the other one.
+    pub(crate) fn session_id(&self, node: u8, ticket: Ticket) -> SessionId {
+        let salt = u64::try_from(self.op_source & 0xf_ffff).unwrap_or_default();
+        let count = ticket.0 & 0xf_ffff_ffff;
+        SessionId(u64::from(node) << 56 | salt << 36 | count)
+    }
+
     /// Whether nothing stands before what comes now.
     pub(crate) fn is_clear(&self) -> bool {
         self.line.is_empty() && self.proposed.is_empty()

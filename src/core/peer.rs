@@ -21,7 +21,6 @@ use crate::model::entry::Origin;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::Want;
-use crate::model::peer::PeerCount;
 use crate::model::peer::PeerOccupancy;
 use crate::model::peer::PeerSession;
 use crate::model::position::OpId;
@@ -52,59 +51,13 @@ impl Core {
         self.order.line.is_empty()
     }
 
-    /// All sessions of this node, for the other one.
-    pub(crate) fn own_sessions(&self) -> Vec<PeerSession> {
-        let accounts = self.states.delivered.accounts.values();
-        let online = accounts.flat_map(|account| account.online.values());
-        online
-            .filter(|online| online.node == self.node)
-            .map(|online| self.told(online))
-            .collect()
-    }
-
-    fn told(&self, online: &Online) -> PeerSession {
-        let occupancy = |jid: &BareJid| {
-            let room = self.states.delivered.rooms.get(jid)?;
-            let (nick, occupant, device) = device_in(room, &online.jid)?;
-            Some(PeerOccupancy {
-                room: jid.clone(),
-                nick,
-                occupant_id: Arc::clone(&occupant.id),
-                silenced: Arc::clone(&occupant.silenced),
-                role: occupant.role,
-                shown: Arc::clone(&device.shown),
-                said: device.said,
-            })
-        };
-        let session = self.sessions.get(&online.session);
-        let counted = session.and_then(|session| {
-            let management = session.management.as_ref()?;
-            Some(PeerCount {
-                key: management.key,
-                h: session.received.handled,
-            })
-        });
-        PeerSession {
-            jid: online.jid.clone(),
-            session: online.session,
-            node: online.node,
-            device: online.device.clone(),
-            since: online.since,
-            order: online.order,
-            presence: online.presence.clone(),
-            carbons: online.carbons,
-            interested: online.interested,
-            watches_blocks: online.watches_blocks,
-            directed: online.directed.clone(),
-            rooms: online.rooms.iter().filter_map(occupancy).collect(),
-            counted,
-        }
-    }
-
     /// The other node is not heard: its sessions stand for a while as if nothing had happened.
     pub(super) fn handle_peer_gone(&mut self) {
         let until = self.now.monotonic.plus_ms(self.limits.zombie_ms);
         self.peer.zombies_until = Some(until);
+        self.peer.is_there = false;
+        self.peer.reports.forget();
+        self.make_all_sure();
         self.recalled.clear();
     }
 
@@ -142,6 +95,7 @@ impl Core {
     /// as if it had just happened; the other node knows it already.
     pub(super) fn handle_peer_sessions(&mut self, sessions: Vec<PeerSession>) {
         self.peer.zombies_until = None;
+        self.begin_reports();
         self.recall_again();
         let listed: BTreeSet<SessionId> = sessions.iter().map(|one| one.session).collect();
         for (session, jid) in self.foreign_sessions() {
@@ -150,6 +104,9 @@ impl Core {
             }
         }
         for session in sessions {
+            if self.keeps(&session) {
+                continue;
+            }
             let steps = self.steps_to(&session);
             self.take_over(Some(&session), &steps);
             self.date(&session);
@@ -185,13 +142,17 @@ impl Core {
     }
 
     /// The steps into the line: they are numbered already, and volatile.
-    fn take_over(&mut self, session: Option<&PeerSession>, steps: &[(Position, Vec<Op>)]) {
+    pub(super) fn take_over(
+        &mut self,
+        session: Option<&PeerSession>,
+        steps: &[(Position, Vec<Op>)],
+    ) {
         let origin = session.and_then(|session| {
-            let PeerCount { key, h } = session.counted?;
+            let count = session.counted.as_ref()?;
             Some(Origin {
                 jid: session.jid.clone(),
-                key,
-                h,
+                key: count.key,
+                h: count.h,
                 iq: None,
             })
         });
@@ -232,13 +193,29 @@ impl Core {
             steps.push((session.order, self.end_ops(&other.jid, other.session)));
             known = None;
         }
-        steps.push((session.order, session_ops(known, session)));
+        let mut ops = session_ops(known, session);
+        if known.is_some_and(|known| known.node != session.node) {
+            ops.push(Op::soft(Soft::Moved {
+                jid: session.jid.clone(),
+                session: session.session,
+                node: session.node,
+            }));
+        }
+        steps.push((session.order, ops));
         for occupancy in &session.rooms {
             let ops = self.room_ops(session, occupancy);
             steps.push((occupancy.said, ops));
         }
         if let Some(known) = known {
             steps.push((session.order, self.left_rooms(known, session)));
+        }
+        if let Some(count) = &session.counted {
+            let managed = Soft::Managed {
+                session: session.session,
+                count: count.clone(),
+                is_all: true,
+            };
+            steps.push((session.order, vec![Op::soft(managed)]));
         }
         steps
     }
@@ -363,7 +340,7 @@ fn shown_anew(
 }
 
 /// The nickname, role and device of a session in a room.
-fn device_in<'a>(
+pub(super) fn device_in<'a>(
     room: &'a Room,
     jid: &FullJid,
 ) -> Option<(Arc<str>, &'a Occupant, &'a OccupantDevice)> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::base::limits::QUEUE_BYTES_MAX;
 use crate::base::limits::QUEUE_ITEMS_MAX;
+use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::model::position::Position;
 use crate::stanza::Kind;
@@ -32,9 +33,19 @@ pub(crate) enum Slot {
         item: Item,
         /// Of its own when it came; others may have shared it since, or do so no longer.
         bytes: u32,
+        /// As [`Queue::tag`] was when it came.
+        tag: u64,
     },
     /// What query this number will give.
-    Page { query: u64 },
+    Page { query: u64, tag: u64 },
+}
+
+impl Slot {
+    fn tag(&self) -> u64 {
+        match self {
+            Self::Item { tag, .. } | Self::Page { tag, .. } => *tag,
+        }
+    }
 }
 
 /// The line, and the counters of XEP-0198 section 4.
@@ -50,6 +61,8 @@ pub(crate) struct Queue {
     bytes_max: usize,
     /// Keep what was written until it is acknowledged.
     pub(crate) managed: bool,
+    /// The number of the entry that is being delivered: what comes now comes with it.
+    pub(crate) tag: u64,
 }
 
 impl Queue {
@@ -71,13 +84,15 @@ impl Queue {
     }
 
     fn append(&mut self, item: Item) {
+        let tag = self.tag;
         let bytes = own_bytes(&item);
         self.bytes = self.bytes.saturating_add(wide(bytes));
-        self.slots.push_back(Slot::Item { item, bytes });
+        self.slots.push_back(Slot::Item { item, bytes, tag });
     }
 
     pub(crate) fn push_page(&mut self, query: u64) -> bool {
-        self.slots.push_back(Slot::Page { query });
+        let tag = self.tag;
+        self.slots.push_back(Slot::Page { query, tag });
         self.fits()
     }
 
@@ -106,12 +121,16 @@ impl Queue {
         let found = self
             .slots
             .iter()
-            .position(|slot| matches!(slot, Slot::Page { query: one } if *one == query));
+            .position(|slot| matches!(slot, Slot::Page { query: one, .. } if *one == query));
         let Some(index) = found else { return true };
         let behind = self.slots.split_off(index);
+        let now = self.tag;
+        // Tags never fall along the line.
+        self.tag = behind.front().map_or(now, Slot::tag);
         for item in items {
             self.append(item);
         }
+        self.tag = now;
         self.slots.extend(behind.into_iter().skip(1));
         self.fits()
     }
@@ -143,7 +162,7 @@ impl Queue {
 
     fn take_at(&mut self, index: usize) -> Option<Item> {
         match self.slots.remove(index) {
-            Some(Slot::Item { item, bytes }) => {
+            Some(Slot::Item { item, bytes, .. }) => {
                 self.bytes = self.bytes.saturating_sub(wide(bytes));
                 Some(item)
             }
@@ -179,9 +198,44 @@ impl Queue {
         Some(done)
     }
 
+    /// A session that this node goes on with: its client counts `h`, and has not got `items`, which come first.
+    pub(crate) fn begin_at(&mut self, h: u32, items: Vec<Item>) {
+        self.sent = h;
+        self.written = 0;
+        let behind = std::mem::take(&mut self.slots);
+        let now = std::mem::take(&mut self.tag);
+        for item in items {
+            self.append(item);
+        }
+        self.tag = now;
+        self.slots.extend(behind);
+    }
+
     /// Stanzas sent, for the error of a count too high.
     pub(crate) fn sent(&self) -> u32 {
         self.sent
+    }
+
+    /// Stanzas that the client has counted.
+    pub(crate) fn acknowledged(&self) -> u32 {
+        let open = u32::try_from(self.written).unwrap_or(u32::MAX);
+        self.sent.wrapping_sub(open)
+    }
+
+    /// What came with earlier entries than this one is written.
+    pub(crate) fn written_before(&self) -> u64 {
+        self.front()
+            .map_or_else(|| self.tag.saturating_add(1), Slot::tag)
+    }
+
+    /// Entries are numbered anew.
+    pub(crate) fn reset_tags(&mut self) {
+        self.tag = 0;
+        for slot in &mut self.slots {
+            match slot {
+                Slot::Item { tag, .. } | Slot::Page { tag, .. } => *tag = 0,
+            }
+        }
     }
 
     pub(crate) fn has_unacknowledged(&self) -> bool {
@@ -221,18 +275,20 @@ impl Queue {
         })
     }
 
+    /// Kept messages in the line, in order.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (Position, How)> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Item {
+                item: Item::Kept { position, how },
+                ..
+            } => Some((*position, *how)),
+            Slot::Item { .. } | Slot::Page { .. } => None,
+        })
+    }
+
     /// All kept messages in the line.
     pub(crate) fn positions(&self) -> BTreeSet<Position> {
-        self.slots
-            .iter()
-            .filter_map(|slot| match slot {
-                Slot::Item {
-                    item: Item::Kept { position, .. },
-                    ..
-                } => Some(*position),
-                Slot::Item { .. } | Slot::Page { .. } => None,
-            })
-            .collect()
+        self.kept().map(|(position, _)| position).collect()
     }
 
     /// Memory that the line keeps now; what several keep is divided among them.
@@ -283,7 +339,7 @@ fn wide(bytes: u32) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn presence_of(item: &Item) -> Option<&str> {
+pub(crate) fn presence_of(item: &Item) -> Option<&str> {
     match item {
         Item::Stanza { stanza } => match stanza.kind {
             Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => {

@@ -8,9 +8,7 @@ use crate::base::jid::BareJid;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Output;
-use crate::core::order::Asked;
 use crate::core::session::LinkId;
-use crate::model::op::Op;
 use crate::model::op::Soft;
 
 /// How long the other node may take; then what the log has is told.
@@ -21,6 +19,8 @@ const RECALL_MS: u64 = 10_000;
 pub(crate) struct Recall {
     link: LinkId,
     account: BareJid,
+    /// What the client has counted.
+    h: u32,
     until: Monotonic,
 }
 
@@ -33,13 +33,19 @@ impl Recall {
 
 impl Core {
     /// Asks the other node for the stream; `false`: there is nobody to ask.
-    pub(super) fn recall(&mut self, link: LinkId, account: &BareJid, key: SmKey) -> bool {
+    pub(super) fn recall(
+        &mut self,
+        link: LinkId,
+        account: &BareJid,
+        (key, h): (SmKey, u32),
+    ) -> bool {
         if !self.order.is_paired {
             return false;
         }
         let recall = Recall {
             link,
             account: account.clone(),
+            h,
             until: self.now.monotonic.plus_ms(RECALL_MS),
         };
         if let Some(older) = self.recalls.insert(key, recall) {
@@ -107,20 +113,16 @@ impl Core {
         }
     }
 
-    /// The other node is gone, or takes too long.
-    pub(super) fn end_recalls(&mut self, is_over: impl Fn(&Recall) -> bool) {
+    /// The other node takes too long.
+    pub(super) fn end_late_recalls(&mut self) {
+        let now = self.now.monotonic;
         let over: Vec<(SmKey, Recall)> = self
             .recalls
-            .extract_if(.., |_, recall| is_over(recall))
+            .extract_if(.., |_, recall| recall.until <= now)
             .collect();
         for (key, recall) in over {
             self.answer_recall(recall, key, None);
         }
-    }
-
-    pub(super) fn end_late_recalls(&mut self) {
-        let now = self.now.monotonic;
-        self.end_recalls(|recall| recall.until <= now);
     }
 
     pub(super) fn recalls_timeout(&self) -> Option<Monotonic> {
@@ -143,8 +145,13 @@ impl Core {
         self.recalls.len() < count
     }
 
-    fn tell(&mut self, op: Soft) {
-        let ops = vec![Op::soft(op)];
-        self.open(Asked::Own { ops }, None, None);
+    /// Nobody is there to ask any more: this node goes on with the stream, or tells what the log has of it.
+    pub(super) fn ask_here(&mut self) {
+        for (key, recall) in std::mem::take(&mut self.recalls) {
+            let Recall {
+                link, account, h, ..
+            } = recall;
+            self.handle_resume(link, account, key, h);
+        }
     }
 }

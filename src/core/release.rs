@@ -156,6 +156,7 @@ impl Core {
                     ticket,
                     records,
                 }) => {
+                    self.follow_tag(&entry);
                     self.deliver(&entry);
                     self.states.unpend(&records);
                     self.follow_count(&entry);
@@ -219,6 +220,7 @@ impl Core {
             };
             let op = crate::core::taken::stream_row(origin, entry.stamp);
             self.states.fold(at, &op);
+            self.follow_origin(entry);
         }
     }
 
@@ -274,12 +276,14 @@ impl Core {
     /// Into the session's queue, if it is one of this node.
     pub(super) fn push(&mut self, id: SessionId, item: Item) {
         let Some(session) = self.sessions.get_mut(&id) else {
-            return;
+            return self.shade(id, item);
         };
+        session.queue.tag = self.peer.tag;
         self.holdings.add(crate::core::queue::added_bytes(&item));
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
         self.touched.insert(id);
+        self.note_report(id);
         if !fits {
             self.end_session(id, crate::core::EndReason::PolicyViolation);
         }
@@ -287,14 +291,15 @@ impl Core {
 
     /// What the account's devices have not taken goes to this session, oldest first.
     fn replay(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get(&id) else {
-            return;
+        let shadow = self.peer.shadows.get(id);
+        let (account, queued) = match (self.sessions.get(&id), shadow) {
+            (Some(session), _) => (session.jid.bare(), session.queue.positions()),
+            (None, Some(shadow)) => (shadow.jid.bare(), shadow.positions()),
+            (None, None) => return,
         };
-        let account = session.jid.bare();
         let Some(record) = self.states.delivered.accounts.get(&account) else {
             return;
         };
-        let queued = session.queue.positions();
         let positions: Vec<Position> = record
             .untaken
             .iter()
@@ -342,13 +347,18 @@ impl Core {
             if let Some(query) = &proposal.query {
                 self.ask(id, query.clone());
             }
+            let is_entry = !proposal.ops.is_empty() && open.proposed;
+            let is_durable = proposal.ops.iter().any(Op::is_durable);
+            let is_known = is_entry && (is_durable || !self.order.is_leading());
+            self.note_request(id, &open, is_entry);
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.received.open = session.received.open.saturating_sub(1);
                 if open.counted.is_some() {
-                    session.finish_stanza();
+                    session.finish_stanza(is_known || !self.peer.is_there);
                 }
                 self.touched.insert(id);
             }
+            self.note_report(id);
             self.try_resume(id);
         }
         self.finish_asked(&open, &proposal.ops);
@@ -409,6 +419,7 @@ impl Core {
         let Some(asking) = self.sessions.get_mut(&session) else {
             return;
         };
+        asking.queue.tag = self.peer.tag;
         if asking.queue.push_page(number) {
             self.inquire(session, query, false);
         } else {

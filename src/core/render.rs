@@ -44,6 +44,10 @@ impl Core {
             }
         }
         self.taken_by(id, &taken);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.queue.tag = self.peer.tag;
+        }
+        self.note_report(id);
         let Some(session) = self.sessions.get_mut(&id) else {
             return false;
         };

@@ -12,11 +12,14 @@ use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
+use crate::base::jid::Jid;
 use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::core::queue::Queue;
 use crate::effect::query::Kept;
+use crate::effect::sends::Item;
 use crate::model::message::Message;
+use crate::model::peer::Report;
 use crate::model::position::Position;
 use crate::stanza::Stanza;
 
@@ -57,6 +60,21 @@ pub(crate) struct Session {
     pub(crate) announced: bool,
     /// Elements of the stream itself, to be written before the next stanza.
     pub(crate) notes: Vec<u8>,
+    /// What the other node was told last.
+    pub(crate) reported: Report,
+    /// Requests handled since then that made no entry.
+    pub(crate) asked: Vec<(Box<str>, Jid)>,
+    /// It was the other node's, which has died.
+    pub(crate) inherited: Option<Inherited>,
+}
+
+/// A session of a node that died.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    /// What the client has got if it has counted so many, in order.
+    pub(crate) doubts: Vec<(u32, Vec<Item>)>,
+    /// The client is here.
+    pub(crate) is_resumed: bool,
 }
 
 /// What a session's stream brings, in order.
@@ -103,8 +121,10 @@ pub(crate) enum Ack {
 pub(crate) struct Received {
     /// All.
     pub(crate) count: u32,
-    /// Those whose ticket is committed, and all before them: the `h` that may be told.
+    /// Those whose ticket is committed, and all before them.
     pub(crate) handled: u32,
+    /// Of these, what the other node of a pair knows of: the `h` that may be told.
+    pub(crate) sure: u32,
     /// Tickets under way that were not stanzas, and stanzas: nothing of the session may overtake.
     pub(crate) open: u32,
 }
@@ -112,10 +132,18 @@ pub(crate) struct Received {
 impl Session {
     pub(crate) fn new(id: SessionId, jid: FullJid, link: LinkId, queue: Queue) -> Self {
         Self {
+            link: Some(link),
+            ..Self::asleep(id, jid, queue)
+        }
+    }
+
+    /// Without a stream.
+    pub(crate) fn asleep(id: SessionId, jid: FullJid, queue: Queue) -> Self {
+        Self {
             id,
             jid,
             is_binding: false,
-            link: Some(link),
+            link: None,
             management: None,
             queue,
             received: Received::default(),
@@ -129,6 +157,9 @@ impl Session {
             fetched: BTreeMap::new(),
             announced: false,
             notes: Vec::new(),
+            reported: Report::default(),
+            asked: Vec::new(),
+            inherited: None,
         }
     }
 
@@ -177,25 +208,51 @@ impl Session {
         Some(self.received.count)
     }
 
-    /// A stanza of the session is committed (or needed no commit): the count moves on.
-    pub(crate) fn finish_stanza(&mut self) {
+    /// A stanza of the session is committed (or needed no commit): the count moves on. `is_known`: on
+    /// the other node, too, or there is none.
+    pub(crate) fn finish_stanza(&mut self, is_known: bool) {
         self.received.handled = self.received.handled.wrapping_add(1);
-        let handled = self.received.handled;
+        if is_known {
+            self.make_sure(self.received.handled);
+        }
+    }
+
+    /// So much may be told to the client.
+    pub(crate) fn make_sure(&mut self, h: u32) {
+        if reached(self.received.sure, h) {
+            return;
+        }
+        self.received.sure = h;
         let Some(management) = &mut self.management else {
             return;
         };
         match management.ack {
-            Ack::Owed { upto, .. } | Ack::Later { upto } if reached(handled, upto) => {
+            Ack::Owed { upto, .. } | Ack::Later { upto } if reached(h, upto) => {
                 management.ack = Ack::Due;
             }
             Ack::Owed { .. } | Ack::Later { .. } | Ack::None | Ack::Due => {}
         }
     }
 
+    pub(crate) fn is_sure(&self) -> bool {
+        self.received.sure == self.received.handled
+    }
+
+    /// The client waits for what only the other node's word can bring.
+    pub(crate) fn waits_for_word(&self) -> bool {
+        let waits = match self.management.as_ref().map(|one| one.ack) {
+            Some(Ack::Owed { upto, .. } | Ack::Later { upto }) => {
+                reached(self.received.handled, upto)
+            }
+            Some(Ack::None | Ack::Due) | None => false,
+        };
+        !self.is_sure() && (waits || self.resuming.is_some())
+    }
+
     /// The client asks for our count.
     pub(crate) fn ask_ack(&mut self, now: Monotonic) {
         let upto = self.received.count;
-        let done = reached(self.received.handled, upto);
+        let done = reached(self.received.sure, upto);
         if let Some(management) = &mut self.management {
             management.ack = if done {
                 Ack::Due
@@ -228,18 +285,18 @@ impl Session {
 
     /// The `<a/>` to write now, if one is due.
     pub(crate) fn take_ack(&mut self) -> Option<u32> {
-        let handled = self.received.handled;
+        let sure = self.received.sure;
         let count = self.received.count;
         let management = self.management.as_mut()?;
         if management.ack != Ack::Due {
             return None;
         }
-        management.ack = if reached(handled, count) {
+        management.ack = if reached(sure, count) {
             Ack::None
         } else {
             Ack::Later { upto: count }
         };
-        Some(handled)
+        Some(sure)
     }
 
     /// Whether something can be written to the stream now.
@@ -264,6 +321,6 @@ fn row_bytes(row: &Kept) -> usize {
 }
 
 /// Whether a count modulo 2^32 has come to `upto` (XEP-0198 section 4: it wraps).
-fn reached(count: u32, upto: u32) -> bool {
+pub(crate) fn reached(count: u32, upto: u32) -> bool {
     upto.wrapping_sub(count) == 0 || upto.wrapping_sub(count) > u32::MAX / 2
 }

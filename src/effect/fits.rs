@@ -83,9 +83,13 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
             .resident_room(room)
             .is_some_and(|record| change_fits(room, record, change)),
         Soft::Unbind { jid, session, .. } => leaves_rooms(view, ops, jid, *session),
+        Soft::Moved { jid, session, .. } => session_at(jid) == Some(*session),
         Soft::Recall { .. }
         | Soft::Recalled { .. }
         | Soft::Handed { .. }
+        | Soft::Managed { .. }
+        | Soft::Reports { .. }
+        | Soft::Reported { .. }
         | Soft::Route { .. }
         | Soft::Kick { .. }
         | Soft::Announce { .. } => true,

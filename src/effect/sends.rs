@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
+pub(crate) use crate::model::message::How;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
 use crate::stanza::outgoing::Outgoing;
@@ -32,23 +33,6 @@ pub(crate) struct ResultOf {
     pub(crate) archive: BareJid,
     /// Whether who reads may see who is behind a room's occupants.
     pub(crate) shows_senders: bool,
-}
-
-/// How a kept message looks to the one who gets it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum How {
-    /// As it was sent, with the recipient's stanza id (XEP-0359).
-    Direct,
-    /// The same, late, with its time (XEP-0160, XEP-0203).
-    Late,
-    /// A copy of what another device of the user sent (XEP-0280).
-    CarbonSent,
-    /// A copy of what another device of the user got.
-    CarbonReceived,
-    /// From a room to an occupant, with the room's stanza id.
-    Room,
-    /// From a room's past (XEP-0045 section 7.2.13).
-    RoomHistory,
 }
 
 /// Items by session, in order; sessions of other nodes are for those to serve.

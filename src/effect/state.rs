@@ -289,31 +289,7 @@ impl State {
 
     fn apply_soft(&mut self, at: At, op: &Soft) {
         match op {
-            Soft::Bind {
-                jid,
-                session,
-                node,
-                device,
-                since,
-            } => {
-                let online = Online {
-                    session: *session,
-                    node: *node,
-                    device: device.clone(),
-                    jid: jid.clone(),
-                    presence: None,
-                    carbons: false,
-                    interested: false,
-                    watches_blocks: false,
-                    directed: std::collections::BTreeSet::new(),
-                    rooms: std::collections::BTreeSet::new(),
-                    since: *since,
-                    order: at.position,
-                };
-                if let Some(account) = self.account_mut(&jid.bare()) {
-                    account.online.insert(jid.resource().into(), online);
-                }
-            }
+            Soft::Bind { .. } => self.apply_bind(at, op),
             Soft::Unbind { jid, session, .. } => {
                 if let Some(account) = self.account_mut(&jid.bare())
                     && account
@@ -350,12 +326,51 @@ impl State {
                 }
             }
             Soft::Room { room, change } => self.apply_change(at, room, change),
+            Soft::Moved { jid, session, node } => {
+                let online = self.online_mut(jid);
+                if let Some(online) = online.filter(|online| online.session == *session) {
+                    online.node = *node;
+                }
+            }
             Soft::Route { .. }
             | Soft::Kick { .. }
             | Soft::Announce { .. }
             | Soft::Handed { .. }
             | Soft::Recall { .. }
-            | Soft::Recalled { .. } => {}
+            | Soft::Recalled { .. }
+            | Soft::Managed { .. }
+            | Soft::Reports { .. }
+            | Soft::Reported { .. } => {}
+        }
+    }
+
+    fn apply_bind(&mut self, at: At, op: &Soft) {
+        let Soft::Bind {
+            jid,
+            session,
+            node,
+            device,
+            since,
+        } = op
+        else {
+            return;
+        };
+        let online = Online {
+            session: *session,
+            node: *node,
+            device: device.clone(),
+            jid: jid.clone(),
+            presence: None,
+            carbons: false,
+            interested: false,
+            watches_blocks: false,
+            directed: std::collections::BTreeSet::new(),
+            rooms: std::collections::BTreeSet::new(),
+            since: *since,
+            order: at.position,
+        };
+        if let Some(account) = self.account_mut(&jid.bare()) {
+            account.online.insert(jid.resource().into(), online);
         }
     }
 
@@ -417,7 +432,8 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             | Soft::Unbind { jid, .. }
             | Soft::Presence { jid, .. }
             | Soft::Directed { jid, .. }
-            | Soft::Wants { jid, .. } => keys.push(account(jid)),
+            | Soft::Wants { jid, .. }
+            | Soft::Moved { jid, .. } => keys.push(account(jid)),
             Soft::Room { room, change } => {
                 keys.push(RecordKey::Room { jid: room.clone() });
                 keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
@@ -430,7 +446,10 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             Soft::Route { .. }
             | Soft::Announce { .. }
             | Soft::Handed { .. }
-            | Soft::Recalled { .. } => {}
+            | Soft::Recalled { .. }
+            | Soft::Managed { .. }
+            | Soft::Reports { .. }
+            | Soft::Reported { .. } => {}
         },
     }
 }

@@ -118,6 +118,7 @@ impl Mirror {
                     self.put(Output::Follow);
                 }
                 self.put(Output::PeerGone);
+                self.mourned = fault.is_death().then_some(self.peer_salt);
                 self.branches.watch(None);
                 let wait_ms = if fault.is_final() {
                     0
@@ -134,6 +135,10 @@ impl Mirror {
     /// Rules R12 and R15: the connection is closed, the EPOCH record goes into the log first, and what
     /// is numbered after it is committed when it is on this disk.
     fn go_alone(&mut self) {
+        if self.mourned.take().is_some() {
+            // A board that lives would be back by now.
+            self.put(Output::PeerDied);
+        }
         let record = self.begin_epoch(Mode::Solo);
         self.left_open = None;
         self.role = Role::Solo {
@@ -155,6 +160,14 @@ impl Mirror {
         self.lose(Fault::LocalStop);
         if matches!(self.role, Role::Waiting { .. }) {
             self.go_alone();
+        }
+    }
+
+    /// The other board greets, and shows whether it is the one that was lost or has begun anew since.
+    pub(super) fn meet(&mut self, salt: u32) {
+        self.peer_salt = salt;
+        if self.mourned.take().is_some_and(|lost| lost != salt) {
+            self.put(Output::PeerDied);
         }
     }
 
@@ -199,6 +212,8 @@ impl Mirror {
     fn next_due(&self) -> Option<(Monotonic, Due)> {
         let due = if self.link.is_some() {
             self.connected_dues()
+        } else if self.is_stopping {
+            [None; 4]
         } else {
             let alone = match self.role {
                 Role::Waiting { solo_at } => solo_at,

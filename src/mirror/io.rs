@@ -208,6 +208,8 @@ pub(crate) enum Output {
     },
     /// An epoch of both is over: the sessions of the other board sleep.
     PeerGone,
+    /// The other board had died then, or stopped: its sessions are this board's (rule U7).
+    PeerDied,
     /// For the log of the server and its operator.
     Notice(Notice),
 }

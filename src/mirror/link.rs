@@ -213,6 +213,7 @@ impl Mirror {
         let leads = rank(said) > rank(hello);
         let clock = |hello: &Hello| i64::try_from(hello.clock.unix_ms()).unwrap_or(i64::MAX);
         self.clock_ahead_ms = Some(clock(hello) - clock(said));
+        self.meet(hello.salt);
         self.begin_catch_up(leads, hello);
         Ok(())
     }
@@ -296,6 +297,18 @@ impl Mirror {
 }
 
 impl Fault {
+    /// As a process ends that dies or stops. A board that lives on says why it closes a connection, and one
+    /// whose power is gone says nothing at all: that is silence.
+    pub(super) fn is_death(self) -> bool {
+        matches!(
+            self,
+            Self::PeerClosed
+                | Self::PeerRefused {
+                    refusal: Refusal::Stopping
+                }
+        )
+    }
+
     /// Nothing is to be waited for: the other will not be back at once.
     pub(super) fn is_final(self) -> bool {
         matches!(

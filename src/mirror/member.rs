@@ -360,6 +360,7 @@ impl Member {
                 }
             }
             Said::PeerGone => self.engine.step(now, core::Input::PeerGone),
+            Said::PeerDied => self.engine.step(now, core::Input::PeerDied),
             said => self.perform_read(now, said),
         }
     }

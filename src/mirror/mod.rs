@@ -114,6 +114,12 @@ pub(crate) struct Mirror {
     last_heal: Option<Heal>,
     link: Option<Link>,
     dial: Dial,
+    /// The other board's salt, as it greeted last; and as it was when it left an epoch of both as only
+    /// the dead do.
+    peer_salt: u32,
+    mourned: Option<u32>,
+    /// The server stops: this board begins nothing any more.
+    is_stopping: bool,
     fault: Option<Fault>,
     clock_ahead_ms: Option<i64>,
     now: Now,
@@ -152,6 +158,9 @@ impl Mirror {
             last_heal: None,
             link: None,
             dial: Dial::new(settings.dials, now),
+            peer_salt: 0,
+            mourned: None,
+            is_stopping: false,
             fault: None,
             clock_ahead_ms: None,
             now: Now {
@@ -190,7 +199,10 @@ impl Mirror {
             }
             // Of a connection that this end has closed; and time has passed.
             Input::Closed { .. } | Input::Received { .. } | Input::Tick => {}
-            Input::Stop => return Err(Fault::LocalStop),
+            Input::Stop => {
+                self.is_stopping = true;
+                return Err(Fault::LocalStop);
+            }
             Input::Durable { upto } => self.handle_durable(upto),
             Input::Trimmed { oldest, vector } => return self.handle_trimmed(oldest, vector),
             Input::Records {

@@ -61,3 +61,40 @@ pub(crate) enum Role {
 }
 
 coded!(enum Role { 0 => Received, 1 => Sent, 2 => Said });
+
+/// How a kept message looks to the one who gets it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum How {
+    /// As it was sent, with the recipient's stanza id (XEP-0359).
+    Direct,
+    /// The same, late, with its time (XEP-0160, XEP-0203).
+    Late,
+    /// A copy of what another device of the user sent (XEP-0280).
+    CarbonSent,
+    /// A copy of what another device of the user got.
+    CarbonReceived,
+    /// From a room to an occupant, with the room's stanza id.
+    Room,
+    /// From a room's past (XEP-0045 section 7.2.13).
+    RoomHistory,
+}
+
+coded!(enum How {
+    0 => Direct,
+    1 => Late,
+    2 => CarbonSent,
+    3 => CarbonReceived,
+    4 => Room,
+    5 => RoomHistory,
+});
+
+impl How {
+    /// With its time, where it has a place for one: it was said before what the reader has seen since.
+    pub(crate) fn late(self) -> Self {
+        match self {
+            Self::Direct => Self::Late,
+            Self::Room => Self::RoomHistory,
+            other => other,
+        }
+    }
+}

@@ -16,6 +16,9 @@ use crate::model::codec::coded;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
+use crate::model::peer::PeerCount;
+use crate::model::peer::Report;
+use crate::model::position::Epoch;
 use crate::model::position::Position;
 use crate::model::position::subs;
 use crate::model::room::RoomChange;
@@ -129,6 +132,27 @@ pub(crate) enum Soft {
     },
     /// The stream is over, with this count.
     Recalled { key: SmKey, h: Option<u32> },
+    /// The session counts (XEP-0198). `is_all`: what its client has not counted is told, too.
+    Managed {
+        session: SessionId,
+        count: PeerCount,
+        is_all: bool,
+    },
+    /// How sessions of the node stand, in an epoch of both.
+    Reports {
+        node: u8,
+        number: u64,
+        epoch: Epoch,
+        reports: Vec<Report>,
+    },
+    /// The other node knows.
+    Reported { node: u8, number: u64 },
+    /// The session goes on at this node.
+    Moved {
+        jid: FullJid,
+        session: SessionId,
+        node: u8,
+    },
 }
 
 coded!(enum Soft {
@@ -144,6 +168,10 @@ coded!(enum Soft {
     10 => Handed { session, positions },
     11 => Recall { account, key, node },
     12 => Recalled { key, h },
+    13 => Managed { session, count, is_all },
+    14 => Reports { node, number, epoch, reports },
+    15 => Reported { node, number },
+    16 => Moved { jid, session, node },
 });
 
 /// Which sessions of an account end.

@@ -11,6 +11,7 @@ use crate::base::jid::Jid;
 use crate::base::time::Timestamp;
 use crate::model::account::Present;
 use crate::model::codec::coded;
+use crate::model::message::How;
 use crate::model::position::Position;
 use crate::model::room::Nicks;
 use crate::model::room::RoomRole;
@@ -34,11 +35,13 @@ pub(crate) struct PeerSession {
     pub(crate) rooms: Vec<PeerOccupancy>,
     /// Its stream and how many of its stanzas are handled, if it counts (XEP-0198).
     pub(crate) counted: Option<PeerCount>,
+    /// The other node's, which has died; its client has not been heard of since.
+    pub(crate) is_inherited: bool,
 }
 
 coded!(struct PeerSession {
     jid, session, node, device, since, order, presence, carbons, interested, watches_blocks, directed,
-    rooms, counted,
+    rooms, counted, is_inherited,
 });
 
 /// A room that a session is in, and as whom.
@@ -56,11 +59,33 @@ pub(crate) struct PeerOccupancy {
 
 coded!(struct PeerOccupancy { room, nick, occupant_id, silenced, role, shown, said });
 
-/// How far a stream was counted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How far a stream was counted, and what its client has not counted.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct PeerCount {
     pub(crate) key: SmKey,
     pub(crate) h: u32,
+    /// How long the session may sleep; `None`: it cannot be resumed.
+    pub(crate) resume_ms: Option<u64>,
+    /// Kept messages, in order; `None`: too many to be told.
+    pub(crate) queue: Option<Vec<(Position, How)>>,
 }
 
-coded!(struct PeerCount { key, h });
+coded!(struct PeerCount { key, h, resume_ms, queue });
+
+/// Where a session stands, as its node reports it again and again.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Report {
+    pub(crate) session: SessionId,
+    /// Stanzas handled.
+    pub(crate) h: u32,
+    /// What came into its queue with entries numbered before this one is written ..
+    pub(crate) before: u64,
+    /// .. when so many stanzas are,
+    pub(crate) sent: u32,
+    /// of which the client has counted so many.
+    pub(crate) acked: u32,
+    /// Requests that were handled without an entry, and who answers: that node alone knows what.
+    pub(crate) asked: Vec<(Box<str>, Jid)>,
+}
+
+coded!(struct Report { session, h, before, sent, acked, asked });

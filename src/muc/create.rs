@@ -8,6 +8,7 @@ use crate::effect::proposal::Stop;
 use crate::model::op::Durable;
 use crate::model::room::Affiliation;
 use crate::model::room::AffiliationRow;
+use crate::model::room::RoomChange;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
@@ -48,6 +49,13 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<(Proposal, RoomRow), Stop> {
             .into());
     }
     let mut proposal = counted(visit, visit.propose())?;
+    if !visit.room.nicks.is_empty() {
+        // Of a room that only the other node of a pair has: it is another one.
+        proposal = proposal.op(visit.change(RoomChange::Destroy {
+            inside: visit.room.nicks.keys().cloned().collect(),
+            notice: Arc::from(&b"<destroy/>"[..]),
+        }));
+    }
     let record = visit.record();
     if visit.room.row().is_some() {
         // Nothing of an earlier room of this name is for the new one.

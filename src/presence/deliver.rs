@@ -87,7 +87,11 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
         | Soft::Announce { .. }
         | Soft::Handed { .. }
         | Soft::Recall { .. }
-        | Soft::Recalled { .. } => {}
+        | Soft::Recalled { .. }
+        | Soft::Managed { .. }
+        | Soft::Reports { .. }
+        | Soft::Reported { .. }
+        | Soft::Moved { .. } => {}
     }
 }
 

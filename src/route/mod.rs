@@ -122,7 +122,11 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             | Soft::Wants { .. }
             | Soft::Handed { .. }
             | Soft::Recall { .. }
-            | Soft::Recalled { .. } => {}
+            | Soft::Recalled { .. }
+            | Soft::Managed { .. }
+            | Soft::Reports { .. }
+            | Soft::Reported { .. }
+            | Soft::Moved { .. } => {}
         },
     }
 }

@@ -5,16 +5,24 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
+use crate::base::random::Rng;
+use crate::core::Core;
 use crate::core::Input;
 use crate::core::Output;
+use crate::core::Start;
+use crate::core::empty::Rooms;
 use crate::core::order::Sequencer;
 use crate::core::tests::harness::Bench;
 use crate::core::tests::harness::EPOCH;
+use crate::core::tests::harness::start;
 use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
+use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
 use crate::model::entry::Origin;
 use crate::model::position::Epoch;
+use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::testing::sim::reading::Seen;
@@ -91,6 +99,13 @@ impl Duo {
         self.epoch.counter = self.epochs;
         self.epoch.node = u8::try_from(leader).unwrap();
         for one in [0, 1] {
+            let record = EpochRecord {
+                epoch: self.epoch,
+                stamp: Hlc::default(),
+                mode: Mode::Sync,
+                parents: Vec::new(),
+            };
+            self.nodes[one].core.add_epoch(record);
             let sessions = from_bytes(&lists[1 - one]).unwrap();
             self.nodes[one].step(Input::PeerSessions { sessions });
             // What was proposed until now is proposed again.
@@ -134,6 +149,56 @@ impl Duo {
             self.nodes[one].step(Input::PeerGone);
         }
         self.wires = [VecDeque::new(), VecDeque::new()];
+    }
+
+    /// The other node is not heard any more.
+    pub(super) fn gone(&mut self, dead: usize) {
+        self.is_linked = false;
+        self.drain(1 - dead);
+        self.nodes[1 - dead].step(Input::PeerGone);
+        self.wires = [VecDeque::new(), VecDeque::new()];
+    }
+
+    /// The other node has died: the one that is left goes on alone.
+    pub(super) fn die(&mut self, dead: usize) {
+        self.gone(dead);
+        self.nodes[1 - dead].step(Input::PeerDied);
+        self.go_solo(1 - dead);
+        self.sync(1 - dead);
+    }
+
+    /// It is back without its memory: what was appended is all there.
+    pub(super) fn reboot(&mut self, one: usize) {
+        let old = &self.nodes[one];
+        let node = u8::try_from(one).unwrap();
+        let there = || Sequencer::There { generation: 0 };
+        let mut new = Bench::node(node, there());
+        new.core = Core::new(Start {
+            salt: 77,
+            entropy: Box::new(Rng::from_number(77)),
+            ..start(node, there(), Rooms::default())
+        });
+        new.appended = old.appended.clone();
+        for entry in &new.appended {
+            new.tables.apply_entry(entry);
+        }
+        self.nodes[one] = new;
+    }
+
+    pub(super) fn pass_ms(&mut self, ms: u64) {
+        for node in &mut self.nodes {
+            node.pass_ms(ms);
+        }
+    }
+
+    /// The count that the client is told, if it is told one.
+    pub(super) fn acked(&mut self, one: usize, link: u64) -> Option<u32> {
+        let seen = self.nodes[one].read(link);
+        let mut counts = seen.into_iter().filter_map(|seen| match seen {
+            Seen::Ack { h } => Some(h),
+            _ => None,
+        });
+        counts.next_back()
     }
 
     /// A node goes on alone, in an epoch of its own.

@@ -12,4 +12,5 @@ mod pair;
 mod resume;
 mod rooms;
 mod soak;
+mod survive;
 mod waits;

@@ -164,7 +164,7 @@ impl World {
                 self.check_peer_has(n, upto);
                 return self.trim(n);
             }
-            Output::PeerGone | Output::Notice(_) => {}
+            Output::PeerGone | Output::PeerDied | Output::Notice(_) => {}
         }
         Vec::new()
     }

@@ -247,6 +247,65 @@ fn a_board_that_stops_in_order_is_not_waited_for() {
     assert!(is_told);
 }
 
+/// What is said of the other board after an epoch of both, and with how many records.
+fn mourns(end: &End) -> bool {
+    let gone = end
+        .rest
+        .iter()
+        .filter(|one| matches!(one, Output::PeerGone));
+    assert_eq!(gone.count(), 1);
+    end.rest.iter().any(|one| matches!(one, Output::PeerDied))
+}
+
+#[test]
+fn a_board_that_closes_without_a_word_and_does_not_come_back_has_died() {
+    let (mut end, _) = End::following();
+    end.step(Input::Closed { wire: 1 });
+    end.waits(MIRROR_CLOSED_MS - 100, false);
+    assert!(!mourns(&end), "it may be back");
+    end.waits(100, false);
+    assert!(mourns(&end));
+    assert_eq!(end.state(), State::Alone);
+}
+
+#[test]
+fn a_board_that_stops_has_died_and_one_that_is_silent_or_left_may_live() {
+    for (refusal, has_died) in [(Refusal::Stopping, true), (Refusal::GoingAlone, false)] {
+        let (mut end, _) = End::following();
+        end.hears(&Frame::Bye { refusal });
+        end.waits(MIRROR_CLOSED_MS, false);
+        assert_eq!(mourns(&end), has_died, "{refusal}");
+    }
+    let (mut end, _) = End::following();
+    end.waits(2 * MIRROR_SILENCE_MS, false);
+    assert!(!mourns(&end));
+}
+
+#[test]
+fn a_board_that_is_back_at_once_has_died_if_it_began_anew() {
+    for salt in [hello(0).salt, hello(0).salt + 1] {
+        let (mut end, _) = End::following();
+        end.step(Input::Closed { wire: 1 });
+        end.step(Input::Connected { wire: 2 });
+        let hello = Hello { salt, ..hello(0) };
+        let greeting = Frame::Hello {
+            hello: Arc::new(hello),
+        };
+        let bytes = greeting.write();
+        end.step(Input::Received { wire: 2, bytes });
+        assert_eq!(mourns(&end), salt != super::end::hello(0).salt);
+    }
+}
+
+#[test]
+fn a_server_that_stops_begins_no_epoch_of_its_own() {
+    let (mut end, _) = End::following();
+    end.step(Input::Stop);
+    end.waits(2 * MIRROR_CLOSED_MS, false);
+    let alone = |one: &Output| matches!(one, Output::Lead { .. });
+    assert!(!end.rest.iter().any(alone));
+}
+
 #[test]
 fn a_board_whose_disk_stands_still_is_left() {
     let (mut end, epoch) = End::following();

@@ -14,6 +14,7 @@ use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
+use crate::model::message::How;
 use crate::model::op::KickReason;
 use crate::model::op::Kicked;
 use crate::model::op::Op;
@@ -308,7 +309,10 @@ fn a_session_crosses_the_link_as_it_stands() {
         counted: Some(PeerCount {
             key: SmKey(5),
             h: 6,
+            resume_ms: Some(300_000),
+            queue: Some(vec![(Position::from_u128(97 << 8), How::Direct)]),
         }),
+        is_inherited: true,
     };
     let read: PeerSession = from_bytes(&to_bytes(&session)).unwrap();
     assert_eq!(format!("{read:?}"), format!("{session:?}"));

@@ -69,42 +69,23 @@ pub(crate) fn walks(active: &[(usize, Start)]) -> Vec<Walk> {
 }
 
 /// Of all walks those from the newest one on that begins at or below `applied_to`, and as many before it as
-/// a peer may lack (above `keep_from`): how many that are comes second. `None`: the log lacks its beginning.
+/// a peer may lack (above `keep_from`): how many that are comes second; of those nothing is of use that
+/// stands before a gap, which is found when they are read. `None`: the log lacks its beginning.
 ///
 /// The one before the newest is kept as well: if all of the newest is one batch whose sync has failed, the
 /// disk may not hold it, and the next start would have to go on from the one before.
 pub(crate) fn needed_walks(
     mut walks: Vec<Walk>,
-    active: &[(usize, Start)],
     (applied_to, keep_from): (Position, Position),
 ) -> Option<(Vec<Walk>, usize)> {
     let is_old = |walk: &Walk| walk.start.base <= applied_to;
     let oldest = walks.iter().rposition(is_old)?;
     let newest = walks.len().checked_sub(1)?;
-    // One that was used again leaves a gap, and what is before that is of no use to anybody.
-    let unbroken = unbroken_from(active);
-    let is_whole = |walk: &Walk| walk.start.sequence >= unbroken;
     let is_kept = |walk: &Walk| walk.start.base <= keep_from;
-    let whole = walks.iter().position(is_whole).unwrap_or(oldest);
-    let wanted = walks.iter().rposition(is_kept).unwrap_or(0).max(whole);
-    // The newest cannot go on from one before a gap, either.
+    let wanted = walks.iter().rposition(is_kept).unwrap_or(0);
     let kept = oldest.min(newest.saturating_sub(1)).min(wanted);
-    let kept = kept.max(whole.min(oldest));
     walks.drain(..kept);
     Some((walks, oldest - kept))
-}
-
-/// The first of the uses of segments, in `active` in their order, from which on none is missing.
-fn unbroken_from(active: &[(usize, Start)]) -> u64 {
-    let mut sequences = active.iter().rev().map(|(_, start)| start.sequence);
-    let mut first = sequences.next().unwrap_or(0);
-    for sequence in sequences {
-        if sequence.saturating_add(1) != first {
-            break;
-        }
-        first = sequence;
-    }
-    first
 }
 
 /// The files that hold records, oldest first, and the others.

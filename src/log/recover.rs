@@ -307,7 +307,7 @@ impl Recovery {
     fn choose_walks(&mut self) -> Result<(), RecoverError> {
         let all = walks(&self.active);
         let first = all.first().map_or(0, |walk| walk.file);
-        let chosen = needed_walks(all, &self.active, (self.applied_to, self.keep_from));
+        let chosen = needed_walks(all, (self.applied_to, self.keep_from));
         let Some((walks, spared)) = chosen else {
             return self.damaged(first, 0);
         };

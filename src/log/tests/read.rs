@@ -6,6 +6,7 @@ use crate::log::read::Copied;
 use crate::log::read::ReadStep;
 use crate::log::read::Reader;
 use crate::log::tests::script::Script;
+use crate::store::disk::model::Faults;
 use crate::store::disk::model::Model;
 
 const SETTINGS: Settings = Settings {
@@ -131,6 +132,43 @@ fn a_log_that_is_kept_for_a_peer_is_whole_after_a_start() {
     let records = read(&mut script, &mut Reader::new(1), usize::MAX).unwrap();
     assert_is_appended(&records, &sizes, 1);
     assert_eq!(records.len(), 100);
+}
+
+#[test]
+fn a_start_that_died_while_it_opened_a_segment_takes_nothing_from_what_is_kept() {
+    for seed in 0..200 {
+        let calls = seed % 20;
+        // Given starts of which the last ones died
+        let model = Model::new(seed);
+        model.set_faults(Faults {
+            write_through: 2,
+            ..Faults::default()
+        });
+        let mut script = Script::start_keeping(model.disk(), SETTINGS, 0);
+        let sizes = [800; 20];
+        for bytes in sizes {
+            script.batch(&[bytes]);
+        }
+        drop(script);
+        for again in 0..2 {
+            model.kill();
+            let mut script = Script::start_keeping(model.disk(), SETTINGS, 20);
+            script.append(800);
+            model.die_after(calls + again);
+            let _died = script.drain().is_err();
+            model.cut_power();
+        }
+
+        // When one does not
+        model.kill();
+        let mut script = Script::start_keeping(model.disk(), SETTINGS, 20);
+        script.batch(&[800]);
+
+        // Then everything can be read
+        let records = read(&mut script, &mut Reader::new(1), usize::MAX);
+        let records = records.map(|records| records.first().map(|first| first.position));
+        assert_eq!(records, Ok(Some(1)), "{seed}");
+    }
 }
 
 #[test]

@@ -248,6 +248,7 @@ impl World {
             }
             let is_fault = error.contains("Disk(")
                 || error.starts_with("log: ")
+                || error.starts_with("read: Failed")
                 || error.starts_with("tables: Io");
             if self.is_calm || !is_fault {
                 return Err(format!("the server does not start: {error}"));

@@ -81,7 +81,7 @@ pub(crate) fn measure(
 }
 
 /// Waits until the server has prepared its files and writes no more.
-fn rest(pid: u32) -> Outcome<()> {
+pub(crate) fn rest(pid: u32) -> Outcome<()> {
     let mut written = 0;
     for _ in 0..REST_SECONDS_MAX {
         let before = written;
@@ -95,7 +95,7 @@ fn rest(pid: u32) -> Outcome<()> {
 }
 
 /// Sends messages one by one at an even rate.
-async fn pace(pair: &mut Pair, rate: u64, count: u64) -> Outcome<()> {
+pub(crate) async fn pace(pair: &mut Pair, rate: u64, count: u64) -> Outcome<()> {
     let manner = Manner {
         batch: 1,
         archived: true,
@@ -110,20 +110,20 @@ async fn pace(pair: &mut Pair, rate: u64, count: u64) -> Outcome<()> {
 }
 
 #[derive(Debug, Default)]
-struct Written {
-    bytes: u64,
-    syncs: u64,
+pub(crate) struct Written {
+    pub(crate) bytes: u64,
+    pub(crate) syncs: u64,
 }
 
 /// Looks over the shoulder of a server that writes files.
-struct Trace {
+pub(crate) struct Trace {
     strace: Child,
     output: PathBuf,
     folder: String,
 }
 
 impl Trace {
-    fn start(pid: u32, folder: &Path) -> Option<Self> {
+    pub(crate) fn start(pid: u32, folder: &Path) -> Option<Self> {
         let output = folder.join("strace");
         let calls = format!("trace={},{}", SYNCS.join(","), WRITES.join(","));
         let mut strace = Command::new("strace")
@@ -145,7 +145,7 @@ impl Trace {
         })
     }
 
-    fn read(mut self) -> Outcome<Written> {
+    pub(crate) fn read(mut self) -> Outcome<Written> {
         let interrupted = Command::new("kill")
             .arg("-INT")
             .arg(self.strace.id().to_string())

@@ -8,7 +8,7 @@
 //! ```text
 //! cargo bench --bench load -- [--quick | --full] [--only NAME]... [--peer prosody|sqlite|dev|none] [--without-meerkat]
 //! ```
-//! The names: `start login pairs room archive idle disk`. `--quick` is for a first look (its figures are
+//! The names: `start login pairs room archive idle disk mirror`. `--quick` is for a first look (its figures are
 //! rough), `--full` archives a million messages before the start time is taken and writes slowly enough
 //! for checkpoints to show.
 
@@ -32,6 +32,7 @@ mod bench;
 mod disk;
 mod idle;
 mod login;
+mod mirror;
 mod pairs;
 mod relay;
 mod report;
@@ -190,7 +191,7 @@ fn measure(
     let place = Place::new(folder)?;
     target.prepare(&place, &bench::users())?;
     report.column(target.name(), &target.version());
-    let scenarios: [(&str, Scenario); 8] = [
+    let scenarios: [(&str, Scenario); 9] = [
         ("start", start::empty),
         ("login", login::measure),
         ("pairs", pairs::measure),
@@ -198,6 +199,7 @@ fn measure(
         ("archive", archive::measure),
         ("idle", idle::measure),
         ("disk", disk::measure),
+        ("mirror", mirror::measure),
         ("start", start::filled),
     ];
     for (name, scenario) in scenarios {

@@ -24,7 +24,7 @@ use crate::report::Report;
 pub(crate) const PAIRS: usize = 50;
 
 /// Messages a second of all pairs together, for latencies that are not made of queues.
-const STEADY_RATE: u32 = 200;
+pub(crate) const STEADY_RATE: u32 = 200;
 pub(crate) const BODY_BYTES: usize = 250;
 
 /// How a pair talks.
@@ -49,12 +49,22 @@ impl Pair {
         security: Security,
         users: impl Iterator<Item = (usize, usize)>,
     ) -> Outcome<Vec<Self>> {
+        let at = |(from, to)| (from, ports, to, ports);
+        Self::login_at(bench, security, users.map(at)).await
+    }
+
+    /// Each with a server of its own.
+    pub(crate) async fn login_at(
+        bench: &Bench,
+        security: Security,
+        users: impl Iterator<Item = (usize, Ports, usize, Ports)>,
+    ) -> Outcome<Vec<Self>> {
         bench
-            .all(users.map(|(from, to)| {
+            .all(users.map(|(from, near, to, far)| {
                 let ground = Rc::clone(&bench.ground);
                 async move {
-                    let sender = ground.login(ports, security, &user(from), "pair").await?;
-                    let mut receiver = ground.login(ports, security, &user(to), "pair").await?;
+                    let sender = ground.login(near, security, &user(from), "pair").await?;
+                    let mut receiver = ground.login(far, security, &user(to), "pair").await?;
                     receiver.send("<presence/>");
                     // What an earlier scenario left comes before the answer.
                     let ping = "<iq type='get' id='there' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
@@ -227,9 +237,14 @@ pub(crate) fn measure(
     server.stop()
 }
 
-type Talk = (Vec<Pair>, u64, Latencies);
+pub(crate) type Talk = (Vec<Pair>, u64, Latencies);
 
-fn talk(bench: &Bench, pairs: Vec<Pair>, manner: Manner, length: Duration) -> Outcome<Talk> {
+pub(crate) fn talk(
+    bench: &Bench,
+    pairs: Vec<Pair>,
+    manner: Manner,
+    length: Duration,
+) -> Outcome<Talk> {
     let end = Instant::now() + length;
     let talks = pairs.into_iter().map(|pair| pair.talk(manner, end));
     Ok(gathered(bench.run(bench.all(talks))?))
@@ -246,7 +261,7 @@ fn gathered(talks: Vec<(Pair, u64, Latencies)>) -> Talk {
 }
 
 /// All pairs together send at a steady rate that every server can follow.
-fn steady(bench: &Bench, pairs: Vec<Pair>) -> Outcome<Talk> {
+pub(crate) fn steady(bench: &Bench, pairs: Vec<Pair>) -> Outcome<Talk> {
     let step = Duration::from_secs(1) / STEADY_RATE;
     let begin = Instant::now();
     let talks = pairs.into_iter().zip(0..).map(|(pair, index)| {

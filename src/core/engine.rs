@@ -39,6 +39,10 @@ use crate::model::vector::Vector;
 /// ones with a sector for each.
 const FOREIGN_CREDIT: u64 = 1 << 20;
 
+/// How long a node lets the other one wait: when its disk is full, and when it only takes its time.
+const FULL_MS: u64 = 5_000;
+const HELD_MS: u64 = 30_000;
+
 /// A node: its core, and the log under it.
 pub(crate) struct Engine {
     pub(crate) core: Core,
@@ -63,6 +67,8 @@ pub(crate) struct Engine {
     applied: Index,
     /// When the log was last told to look for space on a full disk.
     retried_at: Monotonic,
+    /// The other node's records have waited for room since then, and whether the disk was full meanwhile.
+    full_since: Option<(Monotonic, bool)>,
     failed: Option<EngineError>,
 }
 
@@ -153,6 +159,7 @@ impl Engine {
             has_trimmed: false,
             applied: Index::default(),
             retried_at: Monotonic::default(),
+            full_since: None,
             failed: None,
         };
         engine.core.set_credit(engine.log.credit());
@@ -244,14 +251,26 @@ impl Engine {
     /// Whether more of the other node's records may be taken: there is room for them in the log and in
     /// memory, or nothing under way that would make some.
     pub(crate) fn has_room(&mut self, now: Now) -> bool {
-        if self.log.credit() >= FOREIGN_CREDIT && self.core.has_room() {
+        let is_enough = self.log.credit() >= FOREIGN_CREDIT && self.core.has_room();
+        if !is_enough && !self.log.is_busy() && !self.core.is_making_room() {
+            self.core.ask_checkpoint(now);
+        }
+        let waits = !is_enough && (self.log.is_busy() || self.core.is_making_room());
+        if !waits {
+            self.full_since = None;
             return true;
         }
-        if self.log.is_busy() || self.core.is_making_room() {
-            return false;
+        let (since, is_full) = self.full_since.get_or_insert((now.monotonic, false));
+        // The log looks for space again and again: it counts what it has found once.
+        *is_full |= self.log.is_out_of_space();
+        let limit_ms = if *is_full { FULL_MS } else { HELD_MS };
+        // Its users are better off at the other node.
+        if now.monotonic.since_ms(*since) >= limit_ms {
+            let error = RecordError::LocalFull;
+            self.failed
+                .get_or_insert(EngineError::LocalRecord { error });
         }
-        self.core.ask_checkpoint(now);
-        !self.core.is_making_room()
+        false
     }
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {

@@ -20,6 +20,7 @@ use crate::base::secret::Secret;
 use crate::config::settings::Settings;
 use crate::core::Now;
 use crate::core::engine::EngineError;
+use crate::core::engine::RecordError;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Purpose;
@@ -39,7 +40,6 @@ use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
 use crate::server::doors::Doors;
-use crate::server::handover;
 use crate::server::hub::Node;
 use crate::server::lan::Lan;
 use crate::server::pair::PairError;
@@ -134,6 +134,12 @@ impl std::fmt::Display for RunError {
                 })
             }
             Self::Name(name) => write!(out, "{name} is no name for a user"),
+            Self::Failed(EngineError::LocalRecord {
+                error: RecordError::LocalFull,
+            }) => out.write_str(
+                "the disk is full, and the other board goes on without this one: make room and start \
+                 again; what was acknowledged is safe",
+            ),
             Self::Failed(error) => write!(
                 out,
                 "the disk has failed ({error:?}); what was acknowledged is safe: \
@@ -416,10 +422,6 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     }
     // What is under way is done first, so that it can be acknowledged.
     stop(&node).await;
-    if handover::is_possible(&node) {
-        handover::hand_over(&node).await;
-        return Ok(());
-    }
     say_farewell(&node, wires).await;
     stop(&node).await;
     Ok(())

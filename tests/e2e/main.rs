@@ -26,4 +26,3 @@ mod harness;
 mod mirror;
 mod pair;
 mod process;
-mod resume;

@@ -50,6 +50,26 @@ impl Core {
         ended
     }
 
+    /// The other node goes on with the sessions that can be resumed; the rest ends, with a stream error. What may
+    /// be told or saved late goes out now.
+    pub(crate) fn hand_all_over(&mut self, now: Now) {
+        let sessions = self.sessions.values().filter(|session| !session.ending);
+        let lost = sessions.filter(|session| {
+            let management = session.management.as_ref();
+            management.is_none_or(|one| one.resume_ms.is_none())
+        });
+        let lost: Vec<SessionId> = lost.map(|session| session.id).collect();
+        for id in lost {
+            self.end_session(id, EndReason::Shutdown);
+        }
+        self.stop(now);
+    }
+
+    /// Whether the other node knows how all sessions stand, if there is one.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.peer.is_there || self.peer.reports.is_quiet()
+    }
+
     fn push_room_farewells(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else {
             return;

@@ -46,6 +46,10 @@ impl Reports {
         self.under_way = None;
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.due.is_empty() && self.under_way.is_none()
+    }
+
     fn is_ready(&self, now: Monotonic) -> bool {
         self.under_way.is_none() && !self.due.is_empty() && (self.is_urgent || self.at <= now)
     }

@@ -45,4 +45,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0006-pairing.md")]
     pub(crate) mod pairing {}
+
+    #[doc = include_str!("decisions/0007-shadows.md")]
+    pub(crate) mod shadows {}
 }

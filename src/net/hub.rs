@@ -49,6 +49,8 @@ pub(crate) enum Event {
     Bound(Result<Bound, BindRefusal>),
     Resumed(Result<Resumed, ResumeRefusal>),
     Registered(Registered),
+    /// The connection is closed without a word: its client goes on elsewhere.
+    Leave,
     /// To be written before the end that follows.
     Last(Vec<u8>),
     End(Failure),

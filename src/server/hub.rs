@@ -36,6 +36,7 @@ use crate::log::Request;
 use crate::mirror;
 use crate::mirror::member::Member;
 use crate::net::clock::Clock;
+use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
 use crate::server::pair::link::Link;
@@ -93,6 +94,8 @@ pub(crate) struct Node {
     pub(super) answers: RefCell<Answers>,
     next_command: Cell<u64>,
     failed: Cell<Option<EngineError>>,
+    /// The other board goes on with the sessions: nothing more is taken from clients.
+    is_leaving: Cell<bool>,
     pub(super) iterations: std::num::NonZeroU32,
 }
 
@@ -126,6 +129,7 @@ impl Node {
             answers: RefCell::default(),
             next_command: Cell::new(1),
             failed: Cell::new(None),
+            is_leaving: Cell::new(false),
             iterations: translate::ITERATIONS,
         })
     }
@@ -356,6 +360,20 @@ impl Node {
         self.wake();
     }
 
+    /// From here on the other board has the clients.
+    pub(super) fn begin_leaving(self: &Rc<Self>) {
+        self.is_leaving.set(true);
+        let now = self.now();
+        self.member.borrow_mut().engine.core.hand_all_over(now);
+        self.perform(now);
+        self.wake();
+    }
+
+    /// Whether the other board knows all that it has to.
+    pub(super) fn has_handed_over(&self) -> bool {
+        self.is_settled() && self.member.borrow().engine.core.is_told()
+    }
+
     /// The other board need not wait for this one.
     pub(crate) async fn say_goodbye(&self) {
         let link = self.link.borrow().clone();
@@ -389,6 +407,9 @@ fn stanza_bytes(input: &Input) -> usize {
 impl Hub for Node {
     fn handle_open(&self, link: LinkId, mailbox: &Rc<Mailbox>) {
         self.mailboxes.borrow_mut().insert(link, Rc::clone(mailbox));
+        if self.is_leaving.get() {
+            mailbox.post(Event::Leave);
+        }
     }
 
     fn handle_output(&self, link: LinkId, output: c2s::Output) {
@@ -409,7 +430,8 @@ impl Hub for Node {
 
     fn wants_input(&self, link: LinkId) -> bool {
         let member = self.member.borrow();
-        let wants = self.inbox.borrow().len() < INBOX_MAX
+        let wants = !self.is_leaving.get()
+            && self.inbox.borrow().len() < INBOX_MAX
             && self.inbox_bytes.get() < INBOX_BYTES_MAX
             && !member.is_full()
             && member.engine.core.wants_input(link);

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod control;
 mod doors;
+mod handover;
 pub(crate) mod hub;
 mod lan;
 pub(crate) mod log_sink;

@@ -40,6 +40,7 @@ use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
 use crate::server::doors::Doors;
+use crate::server::handover;
 use crate::server::hub::Node;
 use crate::server::lan::Lan;
 use crate::server::pair::PairError;
@@ -422,6 +423,10 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     }
     // What is under way is done first, so that it can be acknowledged.
     stop(&node).await;
+    if handover::is_possible(&node) {
+        handover::hand_over(&node).await;
+        return Ok(());
+    }
     say_farewell(&node, wires).await;
     stop(&node).await;
     Ok(())

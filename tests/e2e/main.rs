@@ -26,3 +26,4 @@ mod harness;
 mod mirror;
 mod pair;
 mod process;
+mod resume;

@@ -20,7 +20,7 @@ use crate::generator::xml;
 /// From a dead board to the first acknowledgement of the other one: 600 ms of it are one more attempt to connect.
 const ALONE_MAX: Duration = Duration::from_millis(700);
 
-async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client {
+pub(crate) async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client {
     let mut client = ground
         .login(board.ports, Security::Plain, user, "pair")
         .await
@@ -30,12 +30,12 @@ async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client {
     client
 }
 
-fn message(to: &str, id: &str) -> String {
+pub(crate) fn message(to: &str, id: &str) -> String {
     format!("<message to='{to}@localhost' type='chat' id='{id}'><body>{id}</body></message>")
 }
 
 /// Reads until the message of this id has come.
-async fn receive(client: &mut Client, id: &str) {
+pub(crate) async fn receive(client: &mut Client, id: &str) {
     loop {
         let element = client.next().await.unwrap();
         if xml::is(element, "message") && xml::attr(element, "id") == Some(id) {
@@ -45,7 +45,7 @@ async fn receive(client: &mut Client, id: &str) {
 }
 
 /// Two boards that serve together; alice and bob have accounts.
-fn pair() -> (Board, Board) {
+pub(crate) fn pair() -> (Board, Board) {
     pair_of(Board::new(), Board::new())
 }
 

@@ -31,6 +31,7 @@ use crate::c2s::TlsFacts;
 use crate::core::session::LinkId;
 use crate::net::admit::Seat;
 use crate::net::allowance::Allowance;
+use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
 use crate::net::pipe::Pipe;
@@ -167,6 +168,9 @@ impl<H: Hub> Connection<H> {
         scratch.out.clear();
         let now = wires.clock.steady();
         while let Some(event) = self.mailbox.take_event() {
+            if matches!(event, Event::Leave) {
+                return Err(End::Lost);
+            }
             self.handle_event(event);
             self.settle(now, &mut scratch.out);
         }

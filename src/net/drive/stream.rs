@@ -38,6 +38,7 @@ impl<H: Hub> Connection<H> {
             Event::Registered(answer) => self.stream.handle_registered(answer),
             Event::Last(bytes) => self.stream.handle_last(&bytes),
             Event::End(why) => self.stream.handle_end(why),
+            Event::Leave => {}
         }
     }
 

@@ -192,6 +192,102 @@ fn a_stranger_is_told_nothing_after_the_handshake() {
     });
 }
 
+/// Who sits between the boards: hands on what they say, changed from some byte on, and keeps what the caller said.
+async fn sit_between(
+    from: async_net::TcpListener,
+    far: (String, u16),
+    changed_at: Option<usize>,
+) -> Vec<u8> {
+    let (near, _) = from.accept().await.unwrap();
+    let far = async_net::TcpStream::connect(far).await.unwrap();
+    let there = async {
+        let (mut from, mut to, mut heard) = (near.clone(), far.clone(), Vec::new());
+        let mut piece = [0; 1_024];
+        while let Ok(count @ 1..) = from.read(&mut piece).await {
+            let begin = heard.len();
+            heard.extend_from_slice(&piece[..count]);
+            let mut said = heard[begin..].to_vec();
+            if let Some(byte) = changed_at.and_then(|at| said.get_mut(at.checked_sub(begin)?)) {
+                *byte ^= 1;
+            }
+            if to.write_all(&said).await.is_err() {
+                break;
+            }
+        }
+        to.close().await.ok();
+        heard
+    };
+    let back = async {
+        let (mut from, mut to) = (far.clone(), near.clone());
+        futures_lite::io::copy(&mut from, &mut to).await.ok();
+        to.close().await.ok();
+    };
+    futures_lite::future::zip(there, back).await.0
+}
+
+/// One connection through a middleman: what the boards exchanged, and what the middleman heard of the caller.
+async fn through(
+    board: &Rc<Board>,
+    caller: &NodeIdentity,
+    changed_at: Option<usize>,
+) -> (Vec<u8>, Vec<u8>) {
+    let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+    let far = (board.address.host().to_owned(), board.address.port());
+    let talk = async {
+        let mut told = Vec::new();
+        let called = dial(caller, board.identity.pin, Purpose::Link, &[near]).await;
+        if let Ok(mut called) = called {
+            called
+                .write_all(b"what nobody else may know")
+                .await
+                .unwrap();
+            called.flush().await.unwrap();
+            called.close().await.ok();
+            let taken = board.streams.borrow_mut().pop();
+            if let Some((_, mut taken)) = taken {
+                taken.read_to_end(&mut told).await.ok();
+            }
+        }
+        told
+    };
+    futures_lite::future::zip(talk, sit_between(listener, far, changed_at)).await
+}
+
+#[test]
+fn who_sits_between_the_boards_reads_changes_and_repeats_nothing() {
+    run(|board| async move {
+        let (caller, _folder) = identity();
+        admit(&board, &caller);
+        let (told, heard) = through(&board, &caller, None).await;
+        assert_eq!(told, b"what nobody else may know");
+        assert!(!heard.windows(8).any(|bytes| bytes == b"what nob"));
+        let pin = caller.pin.to_string();
+        assert!(
+            !heard
+                .windows(pin.len())
+                .any(|bytes| bytes == pin.as_bytes())
+        );
+
+        // One bit anywhere, and nothing is believed.
+        for at in (0..heard.len()).step_by(heard.len() / 7) {
+            let (told, _) = through(&board, &caller, Some(at)).await;
+            assert_eq!(told, b"", "byte {at} of {}", heard.len());
+        }
+
+        let (told, _) = through(&board, &caller, None).await;
+        assert_eq!(told, b"what nobody else may know");
+
+        // The same bytes again are nobody's.
+        let remote = (board.address.host(), board.address.port());
+        let mut again = async_net::TcpStream::connect(remote).await.unwrap();
+        again.write_all(&heard).await.unwrap();
+        again.shutdown(std::net::Shutdown::Write).unwrap();
+        again.read_to_end(&mut Vec::new()).await.ok();
+        assert!(board.streams.borrow().is_empty());
+    });
+}
+
 fn with_any_key(pin: Pin) -> Verifier {
     let admitted = Admitted {
         peer: Some(pin),

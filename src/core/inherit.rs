@@ -8,6 +8,7 @@ use crate::base::ids::SmKey;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Output;
+use crate::core::order::Place;
 use crate::core::queue::Queue;
 use crate::core::session::Ack;
 use crate::core::session::Inherited;
@@ -90,6 +91,21 @@ impl Core {
         });
         let moved: Vec<_> = moved.collect();
         self.take_over(None, &moved);
+    }
+
+    /// Whether the session behind this stream is to move here, behind what is in the line.
+    pub(super) fn is_moving(&self, key: SmKey) -> bool {
+        let Some(shadow) = self.peer.shadows.by_key(key) else {
+            return false;
+        };
+        let moves =
+            |op: &Op| matches!(op, Op::Soft { op: Soft::Moved { jid, .. } } if *jid == shadow.jid);
+        let mut line = self.order.line.iter();
+        self.peer.has_died
+            && line.any(|place| match place {
+                Place::Entry { entry, .. } => entry.ops.iter().any(moves),
+                Place::Merged { .. } | Place::Answer { .. } => false,
+            })
     }
 
     /// A session has moved here or away.

@@ -2,6 +2,7 @@
 
 use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::mirror_limits::ZOMBIE_MS;
+use crate::core::mistake::Mistake;
 
 /// What an operator may want to know.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct CoreLimits {
     pub(crate) open_max: u32,
     /// How long the sessions of a node that is away stand for others.
     pub(crate) zombie_ms: u64,
+    /// Never in a server.
+    pub(crate) mistake: Option<Mistake>,
 }
 
 impl Default for CoreLimits {
@@ -50,6 +53,7 @@ impl Default for CoreLimits {
             resume_ms_max: 300_000,
             open_max: 256,
             zombie_ms: ZOMBIE_MS,
+            mistake: None,
         }
     }
 }

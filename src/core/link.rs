@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Input;
 use crate::core::Output;
+use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
 use crate::core::session::Ack;
@@ -20,7 +21,6 @@ use crate::core::session::LinkId;
 use crate::core::session::Management;
 use crate::core::session::Parked;
 use crate::core::session::Session;
-use crate::core::shadow::Shadow;
 use crate::effect::request::Command;
 use crate::effect::request::TokenWish;
 use crate::effect::sends::Item;
@@ -225,9 +225,7 @@ impl Core {
                     .is_some_and(|one| one.resume_ms.is_some())
         });
         let Some(session) = resumable else {
-            let shadow = self.peer.shadows.by_key(key);
-            let is_moving = self.peer.has_died && shadow.is_some_and(Shadow::is_resumable);
-            if self.is_under_way(key) || is_moving {
+            if self.is_under_way(key) || self.is_moving(key) {
                 self.handle_resume(link, account.clone(), key, h);
                 return;
             }
@@ -269,7 +267,9 @@ impl Core {
         };
         let shadow = self.peer.shadows.by_key(key);
         let shadow = shadow.filter(|shadow| shadow.jid.bare() == *account);
-        logged.max(shadow.map(|shadow| shadow.h))
+        let h = logged.max(shadow.map(|shadow| shadow.h))?;
+        let more = u32::from(self.is_mistaken(Mistake::CountTooHigh));
+        Some(h.saturating_add(more))
     }
 
     /// `<resumed/>` waits until all that the session received is committed, so that its `h` is

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::base::ids::Ticket;
 use crate::core::Core;
+use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Place;
 
@@ -114,7 +115,9 @@ impl Core {
                     is_emptied |= self.empty_room(at, &outcome);
                     let sends = self.sends_of(at, &outcome);
                     self.states.fold(at, op);
-                    self.dispatch(late(sends));
+                    if !self.is_mistaken(Mistake::NothingPushed) {
+                        self.dispatch(late(sends));
+                    }
                     self.follow_merged(&outcome);
                 }
                 None => self.states.fold(at, op),

@@ -22,6 +22,7 @@ pub(crate) mod lead;
 pub(crate) mod limits;
 pub(crate) mod link;
 mod merge;
+pub(crate) mod mistake;
 pub(crate) mod order;
 mod peer;
 pub(crate) mod queue;

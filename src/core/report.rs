@@ -132,7 +132,14 @@ impl Core {
             };
             session.queue.tag = self.peer.tag;
             let report = session.report();
-            if report == session.reported && session.is_sure() {
+            // Entries that brought it nothing, reports among them, are nothing to report.
+            let before = session.reported.before;
+            let is_same = session.reported
+                == Report {
+                    before,
+                    ..report.clone()
+                };
+            if is_same && session.is_sure() {
                 continue;
             }
             session.reported = Report {

@@ -80,6 +80,8 @@ pub(crate) struct Device {
     pub(crate) outbox: VecDeque<Outgoing>,
     /// Counts the sessions of this device; one that is resumed stays the same.
     pub(crate) session: u64,
+    /// Where it was bound or resumed last.
+    pub(crate) board: Option<usize>,
     /// The number of the presence in this session, until it is acknowledged.
     pub(crate) presence: Option<u32>,
     /// The server knows that this session is available since before this operation.
@@ -114,6 +116,7 @@ impl Device {
             stream: None,
             outbox: VecDeque::new(),
             session: 0,
+            board: None,
             presence: None,
             available_from: None,
             owes_ack: false,

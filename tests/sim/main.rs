@@ -2,7 +2,8 @@
 //!
 //! Everything that is random comes from the seed, so a failure prints `seed=...` and
 //! `SIM_SEED=n cargo test --test sim` runs exactly that again, with its story. `SIM_SEEDS=n` runs so many,
-//! `SIM_FROM=n` begins elsewhere.
+//! `SIM_FROM=n` begins elsewhere. With `--nocapture` each mode says at its end how many hours it has simulated
+//! and what went wrong in them, by class.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -79,9 +80,22 @@ fn run_many(name: &str, plan: &Plan) {
         total.boots += report.boots;
         total.acked += report.acked;
         total.shown += report.shown;
+        total.ms += report.ms;
+        total.faulted.add(&report.faulted);
     }
     let seconds = began.elapsed().as_secs_f64();
-    eprintln!("{name}: {seeds} seeds in {seconds:.1} s, {total:?}");
+    let Report {
+        boots,
+        acked,
+        shown,
+        ms,
+        faulted,
+    } = total;
+    let hours = ms / 3_600_000;
+    eprintln!(
+        "{name}: {seeds} seeds in {seconds:.1} s: {hours} simulated hours, {boots} starts, \
+         {acked} acknowledged, {shown} shown, {faulted}"
+    );
 }
 
 fn panic_if_broken(name: &str, seed: u64, report: Result<Report, String>) -> Report {
@@ -119,7 +133,7 @@ fn two_boards_whose_link_breaks_hold_the_same() {
     let plan = Plan {
         duo: Some(Trouble {
             breaks: 300,
-            cuts: 0,
+            ..Trouble::NONE
         }),
         is_gentle: true,
         ..PLAN
@@ -133,6 +147,7 @@ fn two_boards_that_are_cut_off_hold_the_same() {
         duo: Some(Trouble {
             breaks: 600,
             cuts: 300,
+            ..Trouble::NONE
         }),
         is_gentle: true,
         ..PLAN
@@ -146,10 +161,84 @@ fn two_boards_that_die_hold_the_same() {
         duo: Some(Trouble {
             breaks: 600,
             cuts: 600,
+            ..Trouble::NONE
         }),
         ..PLAN
     };
     run_many("two_boards_that_die_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_that_stand_still_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 900,
+            freezes: 250,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_that_stand_still_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_with_slow_disks_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            cuts: 600,
+            stalls: 6,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_with_slow_disks_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_that_are_off_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            cuts: 600,
+            outages: 200,
+            blackouts: 400,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_that_are_off_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_whose_clocks_jump_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            cuts: 400,
+            jumps: 100,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_whose_clocks_jump_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_one_of_which_is_replaced_hold_the_same() {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            replacements: 250,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        ..PLAN
+    };
+    run_many("two_boards_one_of_which_is_replaced_hold_the_same", &plan);
 }
 
 #[test]
@@ -251,4 +340,39 @@ fn a_count_of_what_is_not_committed_is_seen() {
 #[test]
 fn a_guard_that_nobody_checks_is_seen() {
     check_is_seen(Mutation::GuardIgnored, true);
+}
+
+/// Two boards that are parted and meet again.
+fn check_is_seen_by_two(mutation: Mutation) {
+    let plan = Plan {
+        duo: Some(Trouble {
+            breaks: 600,
+            cuts: 300,
+            ..Trouble::NONE
+        }),
+        is_gentle: true,
+        mutation: Some(mutation),
+        ..PLAN
+    };
+    check_plan_is_seen(mutation, &plan);
+}
+
+#[test]
+fn two_boards_see_a_heal_that_pushes_nothing() {
+    check_is_seen_by_two(Mutation::NothingPushed);
+}
+
+#[test]
+fn two_boards_see_a_guard_that_nobody_checks() {
+    check_is_seen_by_two(Mutation::GuardIgnored);
+}
+
+#[test]
+fn two_boards_see_a_count_that_is_too_high() {
+    check_is_seen_by_two(Mutation::CountTooHigh);
+}
+
+#[test]
+fn two_boards_see_a_merge_in_which_the_second_loses() {
+    check_is_seen_by_two(Mutation::SecondLoses);
 }

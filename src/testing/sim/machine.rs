@@ -37,7 +37,11 @@ use crate::model::row::Rows;
 use crate::store::disk::log::LogFiles;
 use crate::store::disk::model::Model;
 use crate::testing::sim::duo::Said;
-use crate::testing::sim::duo::Seat;
+use crate::testing::sim::options::Event;
+use crate::testing::sim::options::Faults;
+use crate::testing::sim::options::Mutation;
+use crate::testing::sim::options::Options;
+use crate::testing::sim::options::mistake;
 use crate::testing::sim::sequencer::Peer;
 use crate::testing::sim::sequencer::Shipped;
 use crate::testing::sim::shelf::Shelf;
@@ -50,67 +54,6 @@ pub(crate) const DOMAIN: &str = "sim.example";
 /// Where its rooms live; the first is there from the start.
 pub(crate) const ROOMS_HOST: &str = "rooms.sim.example";
 pub(crate) const ROOM: &str = "hall";
-
-/// How the board is made.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Local parts of the accounts that exist from the start.
-    pub accounts: Vec<String>,
-    /// Entries in memory before a checkpoint, in bytes.
-    pub tail_bytes: usize,
-    pub resident_max: usize,
-    pub segment_bytes: u64,
-    pub segments_max: usize,
-    pub untaken_max: usize,
-    /// The core proposes, and a model of another node numbers.
-    pub is_follower: bool,
-    /// One of two real boards.
-    pub seat: Option<Seat>,
-    /// The real tables over the model disk, instead of maps beside it.
-    pub has_tables: bool,
-}
-
-/// How often what goes wrong: once in so many calls, never for 0.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    pub read_error: u64,
-    pub write_error: u64,
-    pub sync_error: u64,
-    pub stall: u64,
-    pub write_through: u64,
-    pub is_garbling: bool,
-    /// Most bytes in all files.
-    pub capacity: Option<u64>,
-}
-
-/// A mistake, made on purpose: the checker has to see each.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mutation {
-    /// The log is believed to be safe as soon as something is appended.
-    AckBeforeSync,
-    /// A sync is believed to cover what was appended while it ran.
-    DeliverBeforeCommit,
-    /// Now and then an entry does not reach the log.
-    DropEntry,
-    /// The last entry found at a start is applied again, under a new number.
-    ApplyTwice,
-    /// Of what waits for an account that is loaded, the first is forgotten.
-    ReplaySkipsOne,
-    /// The sequencer numbers whatever it is asked for.
-    GuardIgnored,
-    /// `<a/>` counts what was received instead of what is committed (made by the driver).
-    CountUncommitted,
-}
-
-/// What the server says to whoever holds the stream.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Event {
-    Bound { link: u64, jid: Option<String> },
-    Resumed { link: u64, h: u32 },
-    ResumeFailed { link: u64, h: Option<u32> },
-    Ready { link: u64 },
-    Ended { link: u64, why: String },
-}
 
 pub struct Machine {
     pub(super) options: Options,
@@ -127,6 +70,8 @@ pub struct Machine {
     /// Bodies that some write, synced, has brought onto the disk.
     pub(super) durable: BTreeSet<String>,
     pub(super) now_ms: u64,
+    /// How far the wall clock is from what it should be.
+    clock_ms: i64,
     boots: u64,
 }
 
@@ -185,6 +130,7 @@ impl Machine {
             notices: Vec::new(),
             durable: BTreeSet::new(),
             now_ms: 1_000,
+            clock_ms: 0,
             boots: 0,
         }
     }
@@ -219,10 +165,21 @@ impl Machine {
     }
 
     pub(super) fn now(&self) -> Now {
+        let wall = (1_700_000_000_000 + self.now_ms).saturating_add_signed(self.clock_ms);
         Now {
             monotonic: Monotonic(self.now_ms),
-            wall: Timestamp::from_unix_ms(1_700_000_000_000 + self.now_ms),
+            wall: Timestamp::from_unix_ms(wall),
         }
+    }
+
+    /// From here on the wall clock is so far from what it should be.
+    pub fn set_clock_ms(&mut self, ms: i64) {
+        self.clock_ms = ms;
+    }
+
+    /// Calls to the disk that failed by themselves, and those that took long.
+    pub fn disk_faults(&self) -> (u64, u64) {
+        self.model.fault_counts()
     }
 
     /// Time goes on.
@@ -447,6 +404,7 @@ impl Machine {
             limits: CoreLimits {
                 tail_bytes: self.options.tail_bytes,
                 resident_max: self.options.resident_max,
+                mistake: self.mutation.and_then(mistake),
                 ..CoreLimits::default()
             },
             entropy: Box::new(Rng::from_number(self.rng.u64())),

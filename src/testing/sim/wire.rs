@@ -11,8 +11,8 @@ use crate::core::order::Bind;
 use crate::core::order::WantedResource;
 use crate::core::session::LinkId;
 use crate::stanza::Stanza;
-use crate::testing::sim::machine::Event;
 use crate::testing::sim::machine::Machine;
+use crate::testing::sim::options::Event;
 use crate::xml::Element;
 
 impl Machine {

@@ -7,11 +7,14 @@ use crate::core::Output;
 use crate::core::Record;
 use crate::log::Failure;
 use crate::log::Request;
+use crate::model::entry::Entry;
+use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::store::StoreError;
 use crate::testing::sim::duo::Part;
 use crate::testing::sim::machine::Machine;
-use crate::testing::sim::machine::Mutation;
+use crate::testing::sim::options::Mutation;
 use crate::testing::sim::sequencer::Peer;
 
 /// Under way outside of the core.
@@ -194,13 +197,27 @@ impl Machine {
                 entries,
                 epochs,
                 upto,
-            } => match self.shelf.checkpoint(&entries, &epochs, upto) {
+            } => match self
+                .shelf
+                .checkpoint(&self.mistaken(entries), &epochs, upto)
+            {
                 Ok(()) => Some(Input::Checkpointed { upto }),
                 Err(StoreError::Full) => Some(Input::NotCheckpointed),
                 Err(_) => None,
             },
             _ => None,
         }
+    }
+
+    /// With the mistake, what another board wrote is older than anything in the tables of board 1.
+    fn mistaken(&self, mut entries: Vec<(Index, Arc<Entry>)>) -> Vec<(Index, Arc<Entry>)> {
+        if self.mutation == Some(Mutation::SecondLoses) && self.node() == 1 {
+            let written_there = |entry: &Entry| entry.position.epoch().node == 0;
+            for (_, entry) in entries.iter_mut().filter(|(_, one)| written_there(one)) {
+                Arc::make_mut(entry).stamp = Hlc::default();
+            }
+        }
+        entries
     }
 
     /// Takes what the core wants done, until it wants nothing more.

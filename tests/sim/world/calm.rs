@@ -138,6 +138,9 @@ impl World {
         let mut archives = Vec::new();
         for machine in &mut self.machines {
             machine.kill();
+            let (errors, stalls) = machine.disk_faults();
+            self.faulted.disk_errors += errors;
+            self.faulted.stalls += stalls;
             archives.push(machine.archive()?);
         }
         self.check_equal(&archives)?;
@@ -157,9 +160,11 @@ impl World {
         self.checker
             .check_sets(|account, name| self.machines[0].private(account, name))?;
         Ok(Report {
-            boots: self.machines.iter().map(Machine::boots).sum(),
+            boots: self.retired_boots + self.machines.iter().map(Machine::boots).sum::<u64>(),
             acked: self.checker.acked,
             shown: self.checker.shown,
+            ms: self.machines[0].now_ms(),
+            faulted: self.faulted,
         })
     }
 }

@@ -14,24 +14,8 @@ use meerkat::testing::sim::Seat;
 use meerkat::testing::sim::Standing;
 
 use crate::world::Plan;
+use crate::world::Trouble;
 use crate::world::World;
-
-/// What goes wrong between two boards: once in so many steps, never for 0.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trouble {
-    /// The connection breaks.
-    pub(crate) breaks: u64,
-    /// Nothing passes in one direction or in both, for a while.
-    pub(crate) cuts: u64,
-}
-
-impl Trouble {
-    pub(crate) const NONE: Self = Self { breaks: 0, cuts: 0 };
-
-    pub(super) fn is_some(self) -> bool {
-        self.breaks + self.cuts > 0
-    }
-}
 
 /// Time goes on in such steps while two boards talk.
 const SLICE_MS: u64 = 20;
@@ -45,14 +29,17 @@ struct Packet {
 
 /// Connections and what is under way on them; index: towards that board.
 pub(crate) struct Net {
-    rng: Rng,
-    trouble: Trouble,
-    now: u64,
+    pub(super) rng: Rng,
+    pub(super) trouble: Trouble,
+    pub(super) now: u64,
     queues: [VecDeque<Packet>; 2],
     /// The connection that each end believes in.
-    ends: [Option<u64>; 2],
+    pub(super) ends: [Option<u64>; 2],
     /// Nothing arrives at that board before.
-    cut_until: [u64; 2],
+    pub(super) cut_until: [u64; 2],
+    /// That board takes nothing and says nothing before; it does not start before.
+    pub(super) frozen_until: [u64; 2],
+    pub(super) off_until: [u64; 2],
     dial_at: Option<u64>,
     count: u64,
     /// How often a board went on alone.
@@ -72,6 +59,8 @@ impl Net {
             queues: [VecDeque::new(), VecDeque::new()],
             ends: [None; 2],
             cut_until: [0; 2],
+            frozen_until: [0; 2],
+            off_until: [0; 2],
             dial_at: None,
             count: 0,
             parted: 0,
@@ -106,7 +95,7 @@ impl Net {
     }
 
     /// This end is closed; the other hears of it, unless the power is gone.
-    fn close(&mut self, end: usize, is_told: bool) {
+    pub(super) fn close(&mut self, end: usize, is_told: bool) {
         let Some(wire) = self.ends[end].take() else {
             return;
         };
@@ -173,12 +162,16 @@ impl World {
         while left > 0 {
             let slice = left.min(SLICE_MS);
             left -= slice;
-            for machine in &mut self.machines {
+            let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
+            for (machine, is_frozen) in self.machines.iter_mut().zip(is_frozen) {
+                if is_frozen {
+                    continue;
+                }
                 machine.pass_ms(slice);
-            }
-            // In a long while everything is done that can be.
-            if ms > 100 {
-                self.machines.iter_mut().for_each(do_work);
+                // In a long while everything is done that can be.
+                if ms > 100 {
+                    do_work(machine);
+                }
             }
             self.go_between();
             self.take_events();
@@ -189,20 +182,24 @@ impl World {
     fn level_clocks(&mut self) {
         let newest = self.machines.iter().map(Machine::now_ms).max();
         let newest = newest.unwrap_or_default();
-        for machine in &mut self.machines {
-            let behind = newest - machine.now_ms();
-            if behind > 0 {
-                machine.pass_ms(behind);
-            }
-        }
         if let Some(net) = &mut self.net {
             net.now = newest;
+        }
+        let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
+        for (machine, is_frozen) in self.machines.iter_mut().zip(is_frozen) {
+            let behind = newest - machine.now_ms();
+            if behind > 0 && !is_frozen {
+                machine.pass_ms(behind);
+            }
         }
     }
 
     /// Everything between the boards that is due, and sometimes trouble.
     pub(super) fn step_between(&mut self) {
         if self.net.is_some() {
+            if !self.machines.iter().any(Machine::is_up) {
+                self.pass_ms(200);
+            }
             self.make_trouble();
             self.go_between();
         }
@@ -210,18 +207,23 @@ impl World {
 
     fn go_between(&mut self) {
         self.level_clocks();
+        let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
         for board in 0..2 {
             self.take_said(board);
         }
         let Some(net) = &mut self.net else {
             return;
         };
-        if net.dial_at.is_some_and(|at| at <= net.now) {
+        if net.dial_at.is_some_and(|at| at <= net.now) && !is_frozen[1] {
             net.dial_at = None;
             self.dial();
         }
-        for board in 0..2 {
-            while let Some(heard) = self.net.as_mut().and_then(|net| net.receive(board)) {
+        for (board, is_frozen) in is_frozen.into_iter().enumerate() {
+            let receive = |world: &mut Self| world.net.as_mut()?.receive(board);
+            while let Some(heard) = Some(())
+                .filter(|()| !is_frozen)
+                .and_then(|()| receive(self))
+            {
                 self.machines[board].hear(heard);
                 self.take_said(board);
             }
@@ -231,7 +233,7 @@ impl World {
         }
     }
 
-    fn take_said(&mut self, board: usize) {
+    pub(super) fn take_said(&mut self, board: usize) {
         while let Some(said) = self.machines[board].poll_said() {
             let Some(net) = &mut self.net else {
                 return;
@@ -255,7 +257,7 @@ impl World {
     }
 
     fn dial(&mut self) {
-        let is_up = self.machines.iter().all(Machine::is_up);
+        let is_up = self.machines.iter().all(Machine::is_up) && !self.is_frozen(0);
         let Some(net) = &mut self.net else {
             return;
         };
@@ -287,37 +289,12 @@ impl World {
         }
     }
 
-    fn make_trouble(&mut self) {
-        let is_calm = self.is_calm;
-        let Some(net) = self.net.as_mut().filter(|_| !is_calm) else {
-            return;
-        };
-        let (breaks, cuts) = (net.trouble.breaks, net.trouble.cuts);
-        if breaks > 0 && net.rng.one_in(breaks) {
-            let Some(wire) = net.ends[0] else {
-                return;
-            };
-            net.close(0, true);
-            self.note(|| format!("wire {wire} breaks"));
-            self.machines[0].hear(Heard::Closed { wire });
-            self.take_said(0);
-        } else if cuts > 0 && net.rng.one_in(cuts) {
-            let ms = [100, 900, 4_000, 30_000][net.rng.index(4)];
-            let until = net.now + ms;
-            match net.rng.below(3) {
-                0 => net.cut_until = [until; 2],
-                1 => net.cut_until[0] = until,
-                _ => net.cut_until[1] = until,
-            }
-            let cut = net.cut_until;
-            self.note(|| format!("nothing passes until {cut:?}"));
-        }
-    }
-
     /// Nothing goes wrong between the boards from here on.
     pub(super) fn mend(&mut self) {
         if let Some(net) = &mut self.net {
             net.cut_until = [0; 2];
+            net.frozen_until = [0; 2];
+            net.off_until = [0; 2];
         }
     }
 

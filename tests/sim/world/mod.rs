@@ -3,14 +3,15 @@
 mod act;
 mod calm;
 mod duo;
+mod elsewhere;
 mod senses;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use meerkat::testing::sim::Event;
 use meerkat::testing::sim::Faults;
-use meerkat::testing::sim::Foreign;
 use meerkat::testing::sim::Machine;
 use meerkat::testing::sim::Mutation;
 use meerkat::testing::sim::Options;
@@ -24,7 +25,8 @@ use crate::client::Up;
 use crate::world::duo::Net;
 use crate::world::duo::seats;
 
-pub(crate) use crate::world::duo::Trouble;
+pub(crate) use crate::world::trouble::Faulted;
+pub(crate) use crate::world::trouble::Trouble;
 
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
 const DOMAIN: &str = "sim.example";
@@ -51,6 +53,9 @@ pub(crate) struct Report {
     pub(crate) boots: u64,
     pub(crate) acked: u64,
     pub(crate) shown: u64,
+    /// Model time, and what went wrong in it.
+    pub(crate) ms: u64,
+    pub(crate) faulted: Faulted,
 }
 
 /// A connection.
@@ -68,6 +73,10 @@ struct Link {
 
 pub(crate) struct World {
     machines: Vec<Machine>,
+    /// How each board of two is made.
+    seats: Vec<Options>,
+    retired_boots: u64,
+    faulted: Faulted,
     net: Option<Net>,
     rng: Rng,
     mutation: Option<Mutation>,
@@ -126,13 +135,20 @@ impl World {
             read_error: if is_hard { 400 } else { 0 },
             write_error: if is_hard { 300 } else { 0 },
             sync_error: if is_hard { 200 } else { 0 },
-            stall: if plan.is_gentle { 0 } else { 40 },
+            stall: match plan.duo {
+                Some(trouble) if trouble.stalls > 0 => trouble.stalls,
+                _ if plan.is_gentle => 0,
+                _ => 40,
+            },
             write_through: 1 + rng.below(8),
             is_garbling: rng.one_in(3),
             capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
                 .then(|| 700_000 + rng.below(1_000_000)),
         };
         Self {
+            seats: options.clone(),
+            retired_boots: 0,
+            faulted: Faulted::default(),
             machines: (0..)
                 .zip(options)
                 .map(|(n, options)| Machine::new(seed + n * 0x5eed, options, plan.mutation))
@@ -197,7 +213,7 @@ impl World {
         self.may_refuse |= self.machines[board].is_short();
         if !self.machines[board].is_up() {
             self.lose_links(board);
-            if self.rng.one_in(5) {
+            if self.rng.one_in(5) && !self.is_off(board) {
                 self.machines[board].set_faults(self.faults);
                 self.boot(board)?;
             }
@@ -230,7 +246,7 @@ impl World {
     }
 
     /// One of the boards, if there is more than one.
-    fn any_board(&mut self) -> usize {
+    pub(super) fn any_board(&mut self) -> usize {
         match self.machines.len() {
             0 | 1 => 0,
             count => self.rng.index(count),
@@ -261,19 +277,24 @@ impl World {
     fn crash(&mut self, board: usize) {
         match self.rng.below(3) {
             0 => {
+                self.faulted.kills += 1;
                 self.note(|| format!("board {board} is killed"));
                 self.machines[board].kill();
             }
             1 => {
+                self.faulted.power_cuts += 1;
                 self.note(|| format!("board {board}: power cut"));
                 self.machines[board].cut_power();
             }
-            _ => self.machines[board].die_after(self.rng.below(20)),
+            _ => {
+                self.faulted.kills += 1;
+                self.machines[board].die_after(self.rng.below(20));
+            }
         }
     }
 
     /// The server is gone, and so are all connections to it.
-    fn lose_links(&mut self, board: usize) {
+    pub(super) fn lose_links(&mut self, board: usize) {
         self.lose_wire(board);
         let lost = self.links.extract_if(.., |_, link| link.board == board);
         let lost: Vec<(u64, Link)> = lost.collect();
@@ -293,6 +314,7 @@ impl World {
         let open: Vec<u64> = self
             .links
             .iter()
+            .filter(|(_, link)| !self.is_frozen(link.board))
             .filter(|(_, link)| link.is_cut || !link.up.is_empty())
             .map(|(id, _)| *id)
             .collect();
@@ -343,7 +365,7 @@ impl World {
         let ready: Vec<u64> = self
             .links
             .iter()
-            .filter(|(_, link)| link.is_ready)
+            .filter(|(_, link)| link.is_ready && !self.is_frozen(link.board))
             .map(|(id, _)| *id)
             .collect();
         if ready.is_empty() {
@@ -398,7 +420,7 @@ impl World {
     fn go_work(&mut self) {
         let board = self.any_board();
         let count = self.machines[board].work_count();
-        if count > 0 {
+        if count > 0 && !self.is_frozen(board) {
             let index = self.rng.index(count);
             self.machines[board].work(index);
         }
@@ -410,6 +432,7 @@ impl World {
         let Some(id) = self.devices[index].link else {
             return;
         };
+        self.faulted.clients += 1;
         self.note(|| format!("link {id}: cut"));
         let device = &self.devices[index];
         if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
@@ -424,7 +447,7 @@ impl World {
             link.up.truncate(left);
             let last: Vec<Up> = link.up.drain(..).collect();
             let board = link.board;
-            if self.machines[board].wants_input(id) {
+            if self.machines[board].wants_input(id) && !self.is_frozen(board) {
                 self.arrive_late(board, id, last);
             }
         }
@@ -442,48 +465,6 @@ impl World {
                 Up::Bind | Up::Resume { .. } | Up::Enable | Up::Ack { .. } => return,
             }
         }
-    }
-
-    /// Somebody on the other node of the pair.
-    fn happen_elsewhere(&mut self) {
-        if !self.is_follower || self.is_calm {
-            return;
-        }
-        let account = self.devices[self.rng.index(self.devices.len())]
-            .account
-            .clone();
-        let foreign = match self.rng.below(8) {
-            0..4 => {
-                let number = self.next_op;
-                self.next_op += 1;
-                let from = self.devices[self.rng.index(self.devices.len())]
-                    .account
-                    .clone();
-                let body = format!("m{number}");
-                let sender = format!("{from}/there");
-                self.checker
-                    .sent(&body, number, &sender, &account, (usize::MAX, 0));
-                Foreign::Message {
-                    from,
-                    to: account,
-                    body,
-                }
-            }
-            4 => Foreign::Touch { account },
-            5 => Foreign::SetEnabled {
-                account,
-                is_enabled: false,
-            },
-            6 => Foreign::SetEnabled {
-                account,
-                is_enabled: true,
-            },
-            _ => Foreign::Take {
-                jid: self.devices[self.rng.index(self.devices.len())].jid(),
-            },
-        };
-        self.note(|| format!("there: {foreign:?}"));
-        self.machines[0].foreign(&foreign);
     }
 }
 

@@ -32,6 +32,8 @@ impl World {
         };
         match down {
             Down::Bound { is_bound: true } => {
+                let board = self.links.get(&id).map(|link| link.board);
+                self.devices[index].board = board;
                 let up = self.devices[index].handle_bound();
                 self.send(index, up);
             }
@@ -39,6 +41,13 @@ impl World {
             Down::Bound { is_bound: false } | Down::Ended => self.hang_up(index, id),
             Down::Resumed { h } => {
                 self.note(|| format!("{index} resumes, h={h}"));
+                let board = self.links.get(&id).map_or(0, |link| link.board);
+                let device = &mut self.devices[index];
+                if device.board.replace(board).is_some_and(|one| one != board) {
+                    self.checker.moved.insert((index, device.session));
+                    // A page that is answered by neither is asked for again, after a while.
+                    device.is_paging = false;
+                }
                 self.count(index, h, false)?;
                 let link = self.links.get_mut(&id);
                 if let Some(link) = link {
@@ -81,7 +90,17 @@ impl World {
     }
 
     fn hang_up(&mut self, index: usize, id: u64) {
-        let link = self.links.remove(&id);
+        let board = self.links.get(&id).map(|link| link.board);
+        let is_frozen = board.is_some_and(|board| self.is_frozen(board));
+        let link = if is_frozen {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.is_cut = true;
+                link.up.clear();
+            }
+            None
+        } else {
+            self.links.remove(&id)
+        };
         let device = &self.devices[index];
         if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
             self.checker.may_lose_direct(&device.account);

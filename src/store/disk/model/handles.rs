@@ -8,7 +8,6 @@ use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
 use crate::store::disk::memory::copy_out;
 use crate::store::disk::memory::range;
-use crate::store::disk::model::BROKEN;
 use crate::store::disk::model::File;
 use crate::store::disk::model::SECTOR_BYTES;
 use crate::store::disk::model::State;
@@ -75,7 +74,7 @@ impl Disk for ModelDisk {
         state.begin_whole(self.process)?;
         let once_in = state.faults.sync_error;
         if state.happens(once_in) {
-            return Err(BROKEN);
+            return Err(state.break_down());
         }
         state.durable_names = state.names.clone();
         Ok(())
@@ -114,7 +113,7 @@ impl DiskFile for ModelFile {
         state.begin_whole(self.process)?;
         let once_in = state.faults.read_error;
         if state.happens(once_in) {
-            return Err(BROKEN);
+            return Err(state.break_down());
         }
         copy_out(&state.file(self.file)?.seen, offset, to)
     }

@@ -72,6 +72,9 @@ struct State {
     calls_left: Option<u64>,
     is_down: bool,
     stall_ms: u64,
+    /// Calls that failed by themselves, and those that took long.
+    error_count: u64,
+    stall_count: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -110,6 +113,8 @@ impl Model {
             calls_left: None,
             is_down: false,
             stall_ms: 0,
+            error_count: 0,
+            stall_count: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -149,6 +154,12 @@ impl Model {
     pub(crate) fn cut_power(&self) {
         self.kill();
         self.state().cut_power();
+    }
+
+    /// Calls that failed by themselves, and those that took long.
+    pub(crate) fn fault_counts(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.error_count, state.stall_count)
     }
 
     /// Virtual milliseconds that the calls since the last question took.
@@ -220,6 +231,11 @@ impl State {
         self.next_file
     }
 
+    fn break_down(&mut self) -> DiskError {
+        self.error_count += 1;
+        BROKEN
+    }
+
     fn happens(&mut self, once_in: u64) -> bool {
         once_in > 0 && self.rng.one_in(once_in)
     }
@@ -230,6 +246,7 @@ impl State {
         }
         if self.happens(self.faults.stall) {
             self.stall_ms += self.rng.below(5_000);
+            self.stall_count += 1;
         }
         match &mut self.calls_left {
             Some(0) => {
@@ -306,7 +323,7 @@ impl State {
         }
         match (fails, course) {
             (_, Course::CutShort) => Err(DEAD),
-            (true, Course::Whole) => Err(BROKEN),
+            (true, Course::Whole) => Err(self.break_down()),
             (false, Course::Whole) => Ok(()),
         }
     }
@@ -326,7 +343,7 @@ impl State {
         }
         if fails {
             file.dirty.clear();
-            return Err(BROKEN);
+            return Err(self.break_down());
         }
         if course == Course::CutShort {
             Err(DEAD)

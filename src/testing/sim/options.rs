@@ -1,0 +1,93 @@
+//! How a board is made, what goes wrong with it, and what it says.
+
+use crate::core::mistake::Mistake;
+use crate::testing::sim::duo::Seat;
+
+/// How the board is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Local parts of the accounts that exist from the start.
+    pub accounts: Vec<String>,
+    /// Entries in memory before a checkpoint, in bytes.
+    pub tail_bytes: usize,
+    pub resident_max: usize,
+    pub segment_bytes: u64,
+    pub segments_max: usize,
+    pub untaken_max: usize,
+    /// The core proposes, and a model of another node numbers.
+    pub is_follower: bool,
+    /// One of two real boards.
+    pub seat: Option<Seat>,
+    /// The real tables over the model disk, instead of maps beside it.
+    pub has_tables: bool,
+}
+
+impl Options {
+    /// The same for a blank board that takes the place of another.
+    #[must_use]
+    pub fn as_joining(&self) -> Self {
+        let mut options = self.clone();
+        if let Some(seat) = &mut options.seat {
+            seat.is_joining = true;
+        }
+        options
+    }
+}
+
+/// How often what goes wrong: once in so many calls, never for 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    pub read_error: u64,
+    pub write_error: u64,
+    pub sync_error: u64,
+    pub stall: u64,
+    pub write_through: u64,
+    pub is_garbling: bool,
+    /// Most bytes in all files.
+    pub capacity: Option<u64>,
+}
+
+/// A mistake, made on purpose: the checker has to see each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mutation {
+    /// The log is believed to be safe as soon as something is appended.
+    AckBeforeSync,
+    /// A sync is believed to cover what was appended while it ran.
+    DeliverBeforeCommit,
+    /// Now and then an entry does not reach the log.
+    DropEntry,
+    /// The last entry found at a start is applied again, under a new number.
+    ApplyTwice,
+    /// Of what waits for an account that is loaded, the first is forgotten.
+    ReplaySkipsOne,
+    /// The sequencer numbers whatever it is asked for.
+    GuardIgnored,
+    /// After a heal nobody is told what the other board has taken.
+    NothingPushed,
+    /// A session that cannot be resumed here is told one stanza too many.
+    CountTooHigh,
+    /// On one of the two boards what comes second loses.
+    SecondLoses,
+    /// `<a/>` counts what was received instead of what is committed (made by the driver).
+    CountUncommitted,
+}
+
+/// What the server says to whoever holds the stream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    Bound { link: u64, jid: Option<String> },
+    Resumed { link: u64, h: u32 },
+    ResumeFailed { link: u64, h: Option<u32> },
+    Ready { link: u64 },
+    Ended { link: u64, why: String },
+}
+
+/// The mistakes that the core makes itself.
+pub(super) fn mistake(mutation: Mutation) -> Option<Mistake> {
+    match mutation {
+        Mutation::GuardIgnored => Some(Mistake::GuardsIgnored),
+        Mutation::NothingPushed => Some(Mistake::NothingPushed),
+        Mutation::CountTooHigh => Some(Mistake::CountTooHigh),
+        _ => None,
+    }
+}

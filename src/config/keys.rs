@@ -218,7 +218,8 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Flag,
         Fallback::Toml("true"),
         true,
-        "Clients must encrypt before they log in. false sends passwords in the clear: for tests on one machine only.",
+        "Clients must encrypt before they log in. false sends messages in the clear, and with listen.c2s on this machine only \
+         passwords, too: for tests.",
     ),
     key(
         "muc.host",

@@ -47,6 +47,12 @@ pub(super) fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettin
     TlsSettings::new(&provider, identity.map_err(RunError::Certificate)?).map_err(RunError::Tls)
 }
 
+/// No client comes from another machine.
+fn is_local(settings: &Settings) -> bool {
+    let mut addresses = settings.listen.c2s.iter();
+    addresses.all(|one| one.ip().is_some_and(|ip| ip.is_loopback()))
+}
+
 pub(super) fn wire_settings(
     settings: &Settings,
     tls: TlsSettings,
@@ -61,7 +67,8 @@ pub(super) fn wire_settings(
         domain,
         offers_tls: true,
         requires_tls: settings.require_tls,
-        allows_plaintext: is_dev && !settings.require_tls,
+        // What never leaves this machine is read by nobody (RFC 6120 section 13.8.3).
+        allows_plaintext: !settings.require_tls && (is_dev || is_local(settings)),
         offers_registration: settings.registration == Registration::Open,
         offers_tokens: true,
         protects_from_downgrade: true,

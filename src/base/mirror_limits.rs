@@ -67,6 +67,25 @@ pub(crate) const MIRROR_SLOW_MS: u64 = 5_000;
 pub(crate) const MIRROR_DIAL_MS: u64 = 100;
 pub(crate) const MIRROR_DIAL_MS_MAX: u64 = 5_000;
 
+/// Messages of an epoch that may turn out to be copies of what the other board has, in entries back from its
+/// newest: of one of both, where what is under way is all that the other may lack, and of a time alone.
+///
+/// What was sent again to the other board later than that, with so many messages in between, is in both
+/// archives twice.
+pub(crate) const COPIES_SYNC_MAX: u64 = 16_384;
+pub(crate) const COPIES_SOLO_MAX: u64 = 65_536;
+
+/// The same of all epochs together: 80 bytes each, 10 MB.
+pub(crate) const COPIES_MAX: usize = 131_072;
+
+/// How long both boards are one before a client is not expected any more to send again what it sent before.
+///
+/// A session that could not be resumed while they were apart may be slow; an hour is long for any.
+pub(crate) const COPIES_MS: u64 = 3_600_000;
+
+/// Epochs of both that a start goes back to look for such messages in the tables.
+pub(crate) const COPIES_EPOCHS: usize = 3;
+
 /// Tickets of the other node whose numbers the one that numbers remembers.
 ///
 /// A proposal that read what an older one changed is rejected once, and evaluated again.

@@ -172,17 +172,18 @@ impl Core {
             return;
         };
         let heir = self.heir(record, from);
-        let untaken = Arc::clone(&record.untaken);
+        let (untaken, rows) = (Arc::clone(&record.untaken), Arc::clone(&record.rows));
         let mut handed = Vec::new();
         for item in items {
             match (&item, heir) {
-                (Item::Kept { position, .. }, Some((heir, node)))
-                    if untaken.contains(position) && !self.taken.has(&account, *position) =>
-                {
-                    if node == self.node {
+                (Item::Kept { position, .. }, Some((heir, node))) => {
+                    // The other node may have shown it under another id.
+                    let entry = rows.entry_of(*position);
+                    if !untaken.contains(&entry) || self.taken.has(&account, entry) {
+                    } else if node == self.node {
                         self.push_late(heir, *position);
                     } else {
-                        handed.push(*position);
+                        handed.push(entry);
                     }
                 }
                 (Item::Stanza { stanza }, _) => {
@@ -259,11 +260,13 @@ impl Core {
     /// It comes behind what was numbered later, and says so.
     pub(super) fn push_late(&mut self, id: SessionId, position: Position) {
         let how = How::Late;
-        let queued = self
-            .sessions
-            .get(&id)
-            .is_none_or(|session| session.queue.holds(position));
-        if !queued {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let record = self.states.delivered.accounts.get(&session.jid.bare());
+        let copies = record.map(|record| record.rows.copies_of(position));
+        let mut ids = copies.unwrap_or_default().into_iter();
+        if !session.queue.holds(position) && !ids.any(|copy| session.queue.holds(copy)) {
             self.push(id, Item::Kept { position, how });
         }
     }

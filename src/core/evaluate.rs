@@ -374,13 +374,8 @@ impl Core {
         let Some(proposal) = open.proposal.clone() else {
             return;
         };
-        let (op_id, source) = (open.op_id, open.source);
+        let op_id = open.op_id;
         open.proposed = true;
-        let source = source.and_then(|id| self.sessions.get(&id));
-        if source.is_some_and(|session| session.inherited.is_some()) {
-            // The node that died may have it in its log.
-            self.peer.note_twice(op_id);
-        }
         if let Some(position) = self.order.number() {
             self.order.stamp = self.order.stamp.next(self.now.wall.unix_ms(), self.node);
             let entry = Arc::new(Entry {
@@ -395,7 +390,6 @@ impl Core {
             self.states
                 .pend(position, entry.stamp, &entry.ops, &records);
             self.append(&entry);
-            self.note_doubted(op_id);
             if self.order.is_paired {
                 self.outputs.push_back(Output::Ship {
                     entry: Arc::clone(&entry),

@@ -9,6 +9,8 @@ use crate::base::ids::SessionId;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::order::Asked;
+use crate::model::entry::Entry;
+use crate::model::op::Durable;
 use crate::stanza::Stanza;
 
 #[derive(Debug, Default)]
@@ -85,4 +87,20 @@ impl Core {
         }
         self.holdings.room_bytes = bytes_max.saturating_sub(bytes).max(1);
     }
+}
+
+/// Memory that an entry takes beyond its payload, roughly.
+const ENTRY_BYTES: usize = 512;
+
+/// What an entry of the tail takes in memory, roughly.
+pub(super) fn entry_bytes(entry: &Entry) -> usize {
+    let payload: usize = entry
+        .durable_ops()
+        .map(|op| match op {
+            Durable::Message { message, .. } => message.payload.len(),
+            Durable::Row { .. } | Durable::Expire { .. } | Durable::Sweep { .. } => 64,
+            Durable::Forget { names, .. } => names.len().saturating_mul(64),
+        })
+        .sum();
+    payload.saturating_add(ENTRY_BYTES)
 }

@@ -45,11 +45,9 @@ pub(crate) struct Peer {
     generation: u64,
     /// What its own proposals became: its next ones may have read them before it knew.
     numbered: BTreeMap<Ticket, Position>,
-    /// Own proposals that the other node may have numbered, and that are not numbered here.
-    doubted: BTreeSet<OpId>,
-    /// Changes that the other node may have numbered as well, and their age.
-    twice: BTreeSet<OpId>,
-    twice_by_age: VecDeque<OpId>,
+    /// The ops of those that are in the log, and their age.
+    ops: BTreeSet<OpId>,
+    ops_by_age: VecDeque<OpId>,
     /// When those of its sessions end that it has not named by then.
     pub(super) zombies_until: Option<Monotonic>,
     /// An epoch of both is not over, as far as this node knows.
@@ -90,21 +88,21 @@ impl Peer {
         }
     }
 
-    pub(super) fn note_twice(&mut self, op: OpId) {
-        if !self.twice.insert(op) {
+    fn note_op(&mut self, op: OpId) {
+        if !self.ops.insert(op) {
             return;
         }
-        self.twice_by_age.push_back(op);
-        if self.twice_by_age.len() > PEER_TICKETS_MAX
-            && let Some(oldest) = self.twice_by_age.pop_front()
+        self.ops_by_age.push_back(op);
+        if self.ops_by_age.len() > PEER_TICKETS_MAX
+            && let Some(oldest) = self.ops_by_age.pop_front()
         {
-            self.twice.remove(&oldest);
+            self.ops.remove(&oldest);
         }
     }
 
-    /// Whether this change of the other branch was numbered here, too.
-    pub(super) fn has_numbered(&self, op: OpId) -> bool {
-        self.twice.contains(&op)
+    /// Whether this change that the other node proposes is in the log.
+    fn has_numbered(&self, op: OpId) -> bool {
+        self.ops.contains(&op)
     }
 
     /// Records that the next proposal is judged by.
@@ -128,26 +126,10 @@ impl Core {
     pub(super) fn handle_lead(&mut self, epoch: Epoch, is_paired: bool) {
         self.order.sequencer = Sequencer::Here { epoch, seq: 0 };
         self.order.is_paired = is_paired;
-        let open = self.order.open.values();
-        let open: BTreeSet<OpId> = open.map(|open| open.op_id).collect();
-        self.peer.doubted.retain(|op| open.contains(op));
-        for ticket in &self.order.proposed {
-            if let Some(open) = self.order.open.get(ticket).filter(|open| open.proposed) {
-                self.peer.doubted.insert(open.op_id);
-            }
-        }
         self.peer.begin();
         self.propose_again();
         if !is_paired {
             self.ask_here();
-        }
-    }
-
-    /// This node numbers it. Only then is the other's copy, if there is one, nothing new here: what is
-    /// refused now may have been kept there.
-    pub(super) fn note_doubted(&mut self, op: OpId) {
-        if self.peer.doubted.remove(&op) {
-            self.peer.note_twice(op);
         }
     }
 
@@ -239,7 +221,7 @@ impl Core {
         });
         self.peer.note(proposed.ticket, position);
         if entry.is_durable() {
-            self.peer.note_twice(entry.op_id);
+            self.peer.note_op(entry.op_id);
         }
         let records = records_of(&entry.ops);
         self.pin_records(&records);

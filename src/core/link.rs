@@ -185,10 +185,11 @@ impl Core {
             return;
         };
         for item in items {
-            if let Item::Kept { position, .. } = item
-                && record.untaken.contains(position)
-            {
-                self.taken.take(&account, *position, self.now.monotonic);
+            if let Item::Kept { position, .. } = item {
+                let position = record.rows.entry_of(*position);
+                if record.untaken.contains(&position) {
+                    self.taken.take(&account, position, self.now.monotonic);
+                }
             }
         }
     }

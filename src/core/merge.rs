@@ -92,8 +92,6 @@ impl Core {
     /// Folds an entry of another branch into the delivered state; sends what is new here. Returns
     /// whether more than its ops has changed.
     pub(super) fn deliver_merged(&mut self, entry: &Arc<Entry>) -> bool {
-        // Proposed there and numbered here as well, because the link broke in between (rule U16).
-        let is_repeated = self.peer.has_numbered(entry.op_id);
         self.tail.push(Arc::clone(entry));
         let mut is_emptied = false;
         for (sub, op) in numbered(&entry.ops) {
@@ -101,13 +99,8 @@ impl Core {
                 position: entry.position.with_sub(sub),
                 stamp: entry.stamp,
             };
-            let is_message = matches!(
-                op,
-                Op::Durable {
-                    op: Durable::Message { .. }
-                }
-            );
-            if is_message && is_repeated {
+            if self.note_copy(at.position, op, entry) {
+                self.states.fold(at, op);
                 continue;
             }
             match self.outcome(at, op) {
@@ -119,6 +112,7 @@ impl Core {
                         self.dispatch(late(sends));
                     }
                     self.follow_merged(&outcome);
+                    self.follow_alias(op);
                 }
                 None => self.states.fold(at, op),
             }

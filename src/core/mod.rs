@@ -10,6 +10,7 @@
 
 mod binding;
 pub(crate) mod boot;
+mod copies;
 pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
@@ -78,6 +79,7 @@ use crate::core::taken::Taken;
 use crate::effect::query::Query;
 use crate::effect::settings::Settings;
 use crate::model::account::AccountRow;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
@@ -107,6 +109,8 @@ pub(crate) struct Start {
     pub(crate) last: Index,
     /// The rooms that the tables list.
     pub(crate) rooms: Rooms,
+    /// The messages in the tables that another branch may have as well.
+    pub(crate) copies: Copies,
     pub(crate) ids: StanzaIds,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: CoreLimits,
@@ -124,6 +128,7 @@ pub(crate) struct Core {
     ids: StanzaIds,
     order: Order,
     states: States,
+    copies: Copies,
     peer: Peer,
     residence: Residence,
     tail: Tail,
@@ -191,6 +196,7 @@ impl Core {
             ids: start.ids,
             order,
             states,
+            copies: start.copies,
             peer: Peer::default(),
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic, start.last),
@@ -216,6 +222,7 @@ impl Core {
             limits: start.limits,
         };
         for (index, entry) in start.tail {
+            core.recover_copies(&entry);
             core.tail.recover(index, entry);
         }
         core
@@ -326,6 +333,7 @@ impl Core {
         let index = self.tail.number(None);
         self.order.stamp = self.order.stamp.max(record.stamp);
         self.states.epochs.add(&record);
+        self.copies.begin_epoch(&record, &self.states.epochs);
         self.fresh_epochs.push((index, record));
         index
     }

@@ -16,7 +16,6 @@ use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
 use crate::effect::request::Outcome;
-use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
@@ -200,9 +199,14 @@ impl Core {
                 position: entry.position.with_sub(sub),
                 stamp: entry.stamp,
             };
+            if self.note_copy(at.position, op, entry) {
+                self.states.fold(at, op);
+                continue;
+            }
             let sends = self.sends_of(at, op);
             self.states.fold(at, op);
             self.follow_bind(op);
+            self.follow_alias(op);
             self.dispatch(sends);
         }
     }
@@ -286,34 +290,6 @@ impl Core {
         self.note_report(id);
         if !fits {
             self.end_session(id, crate::core::EndReason::PolicyViolation);
-        }
-    }
-
-    /// What the account's devices have not taken goes to this session, oldest first.
-    fn replay(&mut self, id: SessionId) {
-        let shadow = self.peer.shadows.get(id);
-        let (account, queued) = match (self.sessions.get(&id), shadow) {
-            (Some(session), _) => (session.jid.bare(), session.queue.positions()),
-            (None, Some(shadow)) => (shadow.jid.bare(), shadow.positions()),
-            (None, None) => return,
-        };
-        let Some(record) = self.states.delivered.accounts.get(&account) else {
-            return;
-        };
-        let positions: Vec<Position> = record
-            .untaken
-            .iter()
-            .filter(|position| !self.taken.has(&account, **position) && !queued.contains(*position))
-            .copied()
-            .collect();
-        for position in positions {
-            self.push(
-                id,
-                Item::Kept {
-                    position,
-                    how: How::Late,
-                },
-            );
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::base::ids::Incarnation;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
+use crate::core::holdings::entry_bytes;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
@@ -20,6 +21,7 @@ use crate::effect::query::Listed;
 use crate::effect::query::Question;
 use crate::effect::query::fit_history;
 use crate::model::account::AccountState;
+use crate::model::copies::copies_of;
 use crate::model::entry::Entry;
 use crate::model::message::Message;
 use crate::model::message::Place;
@@ -35,9 +37,6 @@ use crate::model::row::RowName;
 /// Between two checkpoints, also where memory asks for one: after one that failed for want of
 /// space, trying again at once would only keep the disk busy.
 const CHECKPOINT_PAUSE_MS: u64 = 100;
-
-/// Memory that an entry takes beyond its payload, roughly.
-const ENTRY_BYTES: usize = 512;
 
 /// An entry and its place in the log.
 pub(crate) type Indexed = (Index, Arc<Entry>);
@@ -55,6 +54,8 @@ pub(crate) struct Tail {
     rows: BTreeMap<Position, Row>,
     /// The same by archive.
     archives: BTreeSet<(Incarnation, Position)>,
+    /// Messages that are known as copies since this place in the log.
+    aliases: BTreeMap<Position, Index>,
     bytes: usize,
     /// A checkpoint is under way up to here.
     writing: Option<Index>,
@@ -102,6 +103,7 @@ impl Tail {
             delivered: Index::default(),
             rows: BTreeMap::new(),
             archives: BTreeSet::new(),
+            aliases: BTreeMap::new(),
             bytes: 0,
             writing: None,
             applied: Index::default(),
@@ -144,7 +146,7 @@ impl Tail {
 
     fn insert(&mut self, index: Index, entry: Arc<Entry>) {
         self.delivered = self.delivered.max(index);
-        self.bytes = self.bytes.saturating_add(weight(&entry));
+        self.bytes = self.bytes.saturating_add(entry_bytes(&entry));
         for (sub, op) in numbered(&entry.ops) {
             if let Op::Durable {
                 op: Durable::Message { message, places },
@@ -161,6 +163,9 @@ impl Tail {
                 self.archives.extend(archives.map(|own| (own, position)));
                 self.rows.insert(position, row);
             }
+        }
+        for copy in copies_of(&entry) {
+            self.aliases.entry(copy.alias).or_insert(index);
         }
         self.entries.insert(index, entry);
     }
@@ -287,7 +292,10 @@ impl Tail {
                 return;
             }
             let entry = front.remove();
-            self.bytes = self.bytes.saturating_sub(weight(&entry));
+            self.bytes = self.bytes.saturating_sub(entry_bytes(&entry));
+            for copy in copies_of(&entry) {
+                self.aliases.remove(&copy.alias);
+            }
             let (first, last) = (entry.position, entry.position.last_sub());
             while let Some((position, row)) = self.rows.range(first..=last).next() {
                 let position = *position;
@@ -401,7 +409,9 @@ impl Tail {
             (Question::ArchiveEnds { incarnation, .. }, Found::Ends { first, last }) => {
                 let newer = self
                     .places_of(*incarnation, from, upto)
-                    .filter(|(_, _, place)| place.archived)
+                    .filter(|(position, _, place)| {
+                        place.archived && !self.is_alias(*position, upto)
+                    })
                     .map(|(position, row, _)| (position, row.at));
                 let ends = newer.chain(first).chain(last);
                 let ends: BTreeSet<(Position, Timestamp)> = ends.collect();
@@ -429,15 +439,25 @@ impl Tail {
         })
     }
 
+    /// Whether the message is known as a copy of another one.
+    fn is_alias(&self, position: Position, upto: Index) -> bool {
+        let since = self.aliases.get(&position);
+        since.is_some_and(|since| *since <= upto)
+    }
+
     fn unite_page(
         &self,
         page: &ArchivePage,
         (mut rows, mut complete, total): (Vec<Kept>, bool, Option<u64>),
         (from, upto): (Index, Index),
     ) -> Found {
+        let is_hidden = |at: Position| self.is_alias(at, upto) && !page.ids.contains(&at);
+        let found = rows.len();
+        rows.retain(|row| !is_hidden(row.position));
+        let fewer = u64::try_from(found.saturating_sub(rows.len())).unwrap_or(0);
         let mut more = 0_u64;
         for (position, row, place) in self.places_of(page.incarnation, from, upto) {
-            if !page.matches(position, row.at, place) {
+            if is_hidden(position) || !page.matches(position, row.at, place) {
                 continue;
             }
             more = more.saturating_add(1);
@@ -463,19 +483,7 @@ impl Tail {
         Found::Page {
             rows,
             complete,
-            total: total.map(|total| total.saturating_add(more)),
+            total: total.map(|total| total.saturating_add(more).saturating_sub(fewer)),
         }
     }
-}
-
-fn weight(entry: &Entry) -> usize {
-    let payload: usize = entry
-        .durable_ops()
-        .map(|op| match op {
-            Durable::Message { message, .. } => message.payload.len(),
-            Durable::Row { .. } | Durable::Expire { .. } | Durable::Sweep { .. } => 64,
-            Durable::Forget { names, .. } => names.len().saturating_mul(64),
-        })
-        .sum();
-    payload.saturating_add(ENTRY_BYTES)
 }

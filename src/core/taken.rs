@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::core::Core;
 use crate::core::order::Asked;
+use crate::effect::sends::How;
+use crate::effect::sends::Item;
 use crate::model::account::StreamRow;
 use crate::model::entry::Origin;
 use crate::model::frontier::Frontier;
@@ -126,6 +129,38 @@ impl Core {
                 },
                 None,
                 None,
+            );
+        }
+    }
+
+    /// What the account's devices have not taken goes to this session, oldest first.
+    pub(super) fn replay(&mut self, id: SessionId) {
+        let shadow = self.peer.shadows.get(id);
+        let (account, mut queued) = match (self.sessions.get(&id), shadow) {
+            (Some(session), _) => (session.jid.bare(), session.queue.positions()),
+            (None, Some(shadow)) => (shadow.jid.bare(), shadow.positions()),
+            (None, None) => return,
+        };
+        let Some(record) = self.states.delivered.accounts.get(&account) else {
+            return;
+        };
+        let copies = record.rows.aliases();
+        let copies = copies.filter(|copy| queued.contains(&copy.alias));
+        let copied: Vec<Position> = copies.map(|copy| copy.entry).collect();
+        queued.extend(copied);
+        let waits = |position: &&Position| {
+            !self.taken.has(&account, **position)
+                && !queued.contains(*position)
+                && !self.copies.is_later(**position)
+        };
+        let positions: Vec<Position> = record.untaken.iter().filter(waits).copied().collect();
+        for position in positions {
+            self.push(
+                id,
+                Item::Kept {
+                    position,
+                    how: How::Late,
+                },
             );
         }
     }

@@ -26,6 +26,7 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
 use crate::model::row::Write;
+use crate::model::row::alias;
 
 /// Where and when an op stands: its entry's position with the op's number in it, and its stamp.
 #[derive(Clone, Copy, Debug, Default)]
@@ -211,9 +212,7 @@ impl State {
                     (record, row)
                     && let Some(account) = self.account_mut(jid)
                 {
-                    account.keep_untaken(|position| {
-                        !frontier.covers(position, |a, b| epochs.follows(a, b))
-                    });
+                    account.take(frontier, epochs);
                 }
                 let new = Write {
                     at: at.position,
@@ -221,29 +220,25 @@ impl State {
                     row: row.clone(),
                 };
                 self.write(record, name, new, epochs);
+                if let (RecordKey::Account { jid }, Some(copy)) =
+                    (record, alias(name, row.as_ref()))
+                    && let Some(account) = self.account_mut(jid)
+                {
+                    account.take_copy(copy, epochs);
+                }
             }
             Durable::Message { places, .. } => {
                 for place in places.iter().filter(|place| place.role == Role::Received) {
                     if let Owner::Account { jid } = &place.owner
                         && let Some(account) = self.account_mut(jid)
                         && !account.is_over(place.incarnation)
+                        && !account.rows.has_alias(at.position)
                     {
                         account.add_untaken(at.position, place.archived);
                     }
                 }
             }
-            Durable::Expire {
-                owner: Owner::Account { jid },
-                upto,
-            } => {
-                if let Some(account) = self.account_mut(jid) {
-                    account.keep_untaken(|position| position > *upto);
-                }
-            }
-            Durable::Expire {
-                owner: Owner::Room { .. },
-                ..
-            } => {}
+            Durable::Expire { owner, upto } => self.apply_expire(owner, *upto),
             Durable::Forget { record, names } => {
                 for name in names {
                     self.forget_row(at, record, name, epochs);
@@ -268,6 +263,23 @@ impl State {
                     account.untaken = Arc::default();
                     account.unarchived = Arc::default();
                 }
+            }
+        }
+    }
+
+    fn apply_expire(&mut self, owner: &Owner, upto: Position) {
+        if let Owner::Account { jid } = owner
+            && let Some(account) = self.account_mut(jid)
+        {
+            account.keep_untaken(|position| position > upto);
+        }
+        let record = record_of(owner);
+        let copies = self.rows(&record).into_iter().flat_map(Rows::aliases);
+        let old = copies.map(|copy| copy.alias).filter(|at| *at <= upto);
+        let old: Vec<Position> = old.collect();
+        if let Some(rows) = self.rows_mut(&record).filter(|_| !old.is_empty()) {
+            for at in old {
+                rows.forget(&RowName::Alias { at });
             }
         }
     }

@@ -18,6 +18,9 @@ use crate::model::codec::coded;
 use crate::model::codec::read_bytes;
 use crate::model::codec::write_bytes;
 use crate::model::contact::Contact;
+use crate::model::copies::Copy;
+use crate::model::epochs::Epochs;
+use crate::model::frontier::Frontier;
 use crate::model::op::Want;
 use crate::model::position::Position;
 use crate::model::row::Cell;
@@ -335,6 +338,25 @@ impl Account {
         if !is_archived {
             Arc::make_mut(&mut self.unarchived).insert(position);
         }
+    }
+
+    /// Devices have taken what the frontier covers, under whichever of its ids.
+    pub(crate) fn take(&mut self, frontier: &Frontier, epochs: &Epochs) {
+        let covers = |at| frontier.covers(at, |a, b| epochs.follows(a, b));
+        let copies = self.rows.aliases().filter(|copy| covers(copy.alias));
+        let copied: BTreeSet<Position> = copies.map(|copy| copy.entry).collect();
+        self.keep_untaken(|at| !copied.contains(&at) && !covers(at));
+    }
+
+    /// A message is known to be a copy: it waits for nobody, and a device that has taken it has the other.
+    pub(crate) fn take_copy(&mut self, copy: Copy, epochs: &Epochs) {
+        let is_taken = match self.rows.row(&RowName::Frontier) {
+            Some(Row::Frontier { frontier }) => {
+                frontier.covers(copy.alias, |a, b| epochs.follows(a, b))
+            }
+            _ => false,
+        };
+        self.keep_untaken(|at| at != copy.alias && !(is_taken && at == copy.entry));
     }
 
     /// What does not wait for the user's devices any more is forgotten.

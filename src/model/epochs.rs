@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
+use crate::base::mirror_limits::COPIES_EPOCHS;
+use crate::model::copies::copies_max;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
 use crate::model::position::Epoch;
@@ -170,6 +173,24 @@ impl Epochs {
         parents
             .map(|(epoch, seq)| Position::new(*epoch, *seq, 0))
             .collect()
+    }
+
+    /// Where messages stand that another branch may have copies of, in a log that goes so far: what no
+    /// but the newest epochs of both stand on, as far back as is remembered.
+    pub(crate) fn contestable(&self, reach: &Vector) -> Vec<RangeInclusive<Position>> {
+        let is_sync = |(_, known): &(&Epoch, &Known)| known.mode == Mode::Sync;
+        let mut syncs = self.known.iter().rev().filter(is_sync);
+        let synced = syncs.nth(COPIES_EPOCHS);
+        let synced = synced.map(|(epoch, _)| *epoch);
+        let mut found = Vec::new();
+        for end in reach.iter() {
+            let window = self.mode(end.epoch()).map_or(0, copies_max);
+            if window > 0 && !synced.is_some_and(|sync| self.follows(end, sync)) {
+                let first = end.seq().saturating_sub(window);
+                found.push(Position::new(end.epoch(), first, 0)..=end.last_sub());
+            }
+        }
+        found
     }
 
     /// All that is in the past of an epoch that others stand on already.

@@ -194,6 +194,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Created { .. }
             | RowName::Text { .. }
             | RowName::Lost { .. }
+            | RowName::Alias { .. }
             | RowName::Swept
     )
 }

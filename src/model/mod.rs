@@ -8,6 +8,7 @@
 pub(crate) mod account;
 pub(crate) mod codec;
 pub(crate) mod contact;
+pub(crate) mod copies;
 mod crowd;
 pub(crate) mod entry;
 pub(crate) mod epochs;

@@ -21,6 +21,7 @@ use crate::model::codec::CodecError;
 use crate::model::codec::Reader;
 use crate::model::codec::coded;
 use crate::model::contact::Contact;
+use crate::model::copies::Copy;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -87,6 +88,9 @@ pub(crate) enum RowName {
     Lost { at: Position },
     /// Up to where the record was swept, where another branch may not know yet.
     Swept,
+    /// A message of the record's archive that is a copy of another one, whose position this row holds: its
+    /// id resolves, and no page has it.
+    Alias { at: Position },
 }
 
 coded!(enum RowName {
@@ -110,6 +114,7 @@ coded!(enum RowName {
     18 => Created { room },
     19 => Lost { at },
     20 => Swept,
+    21 => Alias { at },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -146,6 +151,7 @@ impl RowName {
             | Self::Secret { .. }
             | Self::Text { .. }
             | Self::Lost { .. }
+            | Self::Alias { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -250,6 +256,15 @@ pub(crate) struct Write {
 
 coded!(struct Write { at, stamp, row });
 
+/// What a row says of two messages.
+pub(crate) fn alias(name: &RowName, row: Option<&Row>) -> Option<Copy> {
+    let (RowName::Alias { at }, Some(Row::Bytes { bytes })) = (name, row) else {
+        return None;
+    };
+    let entry = Position::from_bytes(bytes.first_chunk().copied()?);
+    Some(Copy { entry, alias: *at })
+}
+
 /// All rows of a record.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Rows {
@@ -274,6 +289,33 @@ impl Rows {
     /// Rows from `from` on, removed ones included, in order of their names.
     pub(crate) fn from(&self, from: &RowName) -> impl Iterator<Item = (&RowName, &Cell)> {
         self.cells.range(from.clone()..)
+    }
+
+    /// Copies of messages, each with the entry that the archive has.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = Copy> {
+        let first = RowName::Alias { at: Position::ZERO };
+        let rows = self.cells.range(first..);
+        rows.filter_map(|(name, cell)| alias(name, cell.row.as_ref()))
+    }
+
+    /// The message that the archive has where there are copies of it.
+    pub(crate) fn entry_of(&self, at: Position) -> Position {
+        let name = RowName::Alias { at };
+        let copy = alias(&name, self.row(&name));
+        copy.map_or(at, |copy| copy.entry)
+    }
+
+    /// All positions of the same message, where there are copies of it.
+    pub(crate) fn copies_of(&self, at: Position) -> Vec<Position> {
+        let entry = self.entry_of(at);
+        let copies = self.aliases().filter(|copy| copy.entry == entry);
+        let copies = copies.map(|copy| copy.alias);
+        copies.chain([entry]).collect()
+    }
+
+    /// Whether the message at `at` is a copy of another one.
+    pub(crate) fn has_alias(&self, at: Position) -> bool {
+        self.row(&RowName::Alias { at }).is_some()
     }
 
     /// Rows before `end`, removed ones included, in order of their names.
@@ -311,7 +353,9 @@ impl Rows {
     /// The older half of the rows that were removed, where there are too many of those that `is_ours`
     /// takes: nobody has to know of them any more.
     pub(crate) fn too_old(&self, is_ours: impl Fn(&RowName) -> bool) -> Vec<RowName> {
-        let removed = self.cells.iter().filter(|(_, cell)| cell.row.is_none());
+        // What another branch has written is decided by the removal as long as that is known.
+        let is_removed = |cell: &Cell| cell.row.is_none() && cell.beside.is_empty();
+        let removed = self.cells.iter().filter(|(_, cell)| is_removed(cell));
         let mut removed: Vec<(Position, &RowName)> = removed
             .filter(|(name, _)| is_ours(name))
             .map(|(name, cell)| (cell.at, name))

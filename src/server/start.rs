@@ -172,6 +172,7 @@ pub(crate) fn start(
         tail: boot.tail,
         last: boot.last,
         rooms,
+        copies: store.copies().map_err(StartError::Store)?,
         ids: secrets.ids.clone(),
         settings: policies,
         limits,

@@ -1,6 +1,6 @@
 //! Entries of the log become rows of the tables.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -8,9 +8,11 @@ use crate::base::time::Timestamp;
 use crate::effect::state::record_of;
 use crate::model::account::AccountState;
 use crate::model::account::StreamRow;
+use crate::model::copies::Copy;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
 use crate::model::epochs::Epochs;
+use crate::model::frontier::Frontier;
 use crate::model::merge;
 use crate::model::merge::Merged;
 use crate::model::message::Message;
@@ -29,6 +31,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Write;
+use crate::model::row::alias;
 use crate::model::vector::Vector;
 use crate::store::changes::Changes;
 use crate::store::changes::NewMessage;
@@ -191,9 +194,10 @@ impl<'a, 't> Apply<'a, 't> {
         row: Option<&Row>,
     ) -> Result<(), StoreError> {
         if let (RecordKey::Account { .. }, Some(Row::Frontier { frontier })) = (record, row) {
-            self.take(record, |position| {
-                frontier.covers(position, |a, b| self.epochs.follows(a, b))
-            })?;
+            self.take(record, frontier)?;
+        }
+        if let Some(copy) = alias(name, row) {
+            self.apply_alias(record, copy)?;
         }
         let Some(cell) = self.put(at, record, name, row.cloned())? else {
             return Ok(());
@@ -242,22 +246,54 @@ impl<'a, 't> Apply<'a, 't> {
             | flag(!config.persistent, schema::ROOM_IS_FLEETING))
     }
 
-    /// Devices have taken what `covers` says; what was kept for them alone goes.
-    fn take(
-        &mut self,
-        record: &RecordKey,
-        covers: impl Fn(Position) -> bool,
-    ) -> Result<(), StoreError> {
+    fn covers(&self, frontier: &Frontier, position: Position) -> bool {
+        frontier.covers(position, |a, b| self.epochs.follows(a, b))
+    }
+
+    /// Devices have taken what the frontier covers, under whichever of its ids; what was kept for them
+    /// alone goes.
+    fn take(&mut self, record: &RecordKey, frontier: &Frontier) -> Result<(), StoreError> {
+        let copies = self.changes.aliases(record)?;
+        let copies = copies
+            .iter()
+            .filter(|copy| self.covers(frontier, copy.alias));
+        let copied: BTreeSet<Position> = copies.map(|copy| copy.entry).collect();
         for archive in self.changes.incarnations(record)? {
-            let untaken: BTreeMap<Position, bool> = self.changes.untaken(archive)?;
-            for (position, archived) in untaken {
-                if !covers(position) {
-                    continue;
+            for (position, archived) in self.changes.untaken(archive)? {
+                if copied.contains(&position) || self.covers(frontier, position) {
+                    self.take_one(archive, position, archived)?;
                 }
-                self.changes.set_untaken(archive, position, None);
-                if !archived {
-                    self.changes.remove_place(archive, position)?;
-                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_one(
+        &mut self,
+        archive: Incarnation,
+        position: Position,
+        archived: bool,
+    ) -> Result<(), StoreError> {
+        self.changes.set_untaken(archive, position, None);
+        if !archived {
+            self.changes.remove_place(archive, position)?;
+        }
+        Ok(())
+    }
+
+    /// A message is known to be a copy: it waits for nobody, and a device that has taken it has the other.
+    fn apply_alias(&mut self, record: &RecordKey, copy: Copy) -> Result<(), StoreError> {
+        let cell = self.changes.cell(record, &RowName::Frontier)?;
+        let is_taken = match cell.and_then(|cell| cell.row) {
+            Some(Row::Frontier { frontier }) => self.covers(&frontier, copy.alias),
+            _ => false,
+        };
+        for archive in self.changes.incarnations(record)? {
+            self.changes.set_alias(archive, copy.alias)?;
+            self.changes.set_untaken(archive, copy.alias, None);
+            let untaken = self.changes.untaken(archive)?;
+            if let Some(archived) = untaken.get(&copy.entry).filter(|_| is_taken) {
+                self.take_one(archive, copy.entry, *archived)?;
             }
         }
         Ok(())
@@ -313,6 +349,12 @@ impl<'a, 't> Apply<'a, 't> {
                     .work
                     .insert(work_key_of_archive(archive), Some(Vec::new()));
             }
+        }
+        let record = record_of(owner);
+        let copies = self.changes.aliases(&record)?;
+        for copy in copies.iter().filter(|copy| copy.alias <= upto) {
+            let name = RowName::Alias { at: copy.alias };
+            self.changes.forget_row(&record, &name);
         }
         Ok(())
     }

@@ -94,7 +94,7 @@ pub(super) struct Changes<'t> {
     pub(super) work: Rows,
     epochs: BTreeMap<Epoch, Stretch>,
     messages: BTreeMap<Position, Option<NewMessage>>,
-    places: BTreeMap<PlaceKey, Option<PlaceValue>>,
+    pub(super) places: BTreeMap<PlaceKey, Option<PlaceValue>>,
     untaken: BTreeMap<PlaceKey, Option<bool>>,
     archives: BTreeMap<u64, Archive>,
     clock: BTreeMap<u64, Span>,
@@ -256,7 +256,7 @@ impl<'t> Changes<'t> {
             .insert(place_key(archive, position), Some(place));
     }
 
-    fn place(
+    pub(super) fn place(
         &self,
         archive: Incarnation,
         position: Position,

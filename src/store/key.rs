@@ -8,6 +8,8 @@
 //!
 //! An address has no NUL, so all rows of a record, and no others, begin with its prefix.
 
+use std::ops::Range;
+
 use crate::base::ids::Incarnation;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
@@ -19,6 +21,9 @@ use crate::store::error::StoreError;
 
 /// A message in one archive.
 pub(super) type PlaceKey = [u8; 24];
+
+/// The tag of [`RowName::Alias`].
+const ALIAS: u8 = 21;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
 
@@ -82,10 +87,24 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
             key.extend_from_slice(&at.to_bytes());
             return;
         }
+        RowName::Alias { at } => {
+            key.push(ALIAS);
+            key.extend_from_slice(&at.to_bytes());
+            return;
+        }
         RowName::Swept => (20, ""),
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
+}
+
+/// The keys of a record's aliases.
+pub(super) fn alias_range(record: &RecordKey) -> Range<Vec<u8>> {
+    let mut first = record_prefix(record);
+    let mut end = first.clone();
+    first.push(ALIAS);
+    end.push(ALIAS + 1);
+    first..end
 }
 
 /// The name of the row whose key follows the prefix of its record as `bytes`.
@@ -96,10 +115,15 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         let key = SmKey(u128::from_be_bytes(key));
         return Ok(RowName::Stream { key });
     }
-    if *tag == 19 {
+    if matches!(*tag, 19 | ALIAS) {
         let at = rest.try_into().map_err(|_| UNREADABLE)?;
         let at = Position::from_bytes(at);
-        return Ok(RowName::Lost { at });
+        let is_lost = *tag == 19;
+        return Ok(if is_lost {
+            RowName::Lost { at }
+        } else {
+            RowName::Alias { at }
+        });
     }
     let rest = std::str::from_utf8(rest).map_err(|_| UNREADABLE)?;
     let name = match tag {
@@ -185,6 +209,9 @@ mod tests {
             },
             RowName::Affiliation {
                 jid: BareJid::parse("bob@b").unwrap(),
+            },
+            RowName::Alias {
+                at: Position::from_u128(7 << 99),
             },
         ];
         let record = account("a@b");

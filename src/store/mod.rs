@@ -6,6 +6,7 @@
 //!
 //! Reads see the newest checkpoint and block on nothing but the disk. Checkpoints come one at a time.
 
+mod alias;
 mod apply;
 pub(crate) mod backup;
 mod changes;
@@ -48,6 +49,7 @@ use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Question;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
@@ -237,6 +239,18 @@ impl Store {
     ) -> Result<Vec<Kept>, StoreError> {
         self.read("reading messages", |snapshot| {
             load::fetch(snapshot, positions, bytes_max)
+        })
+    }
+
+    /// The messages that another branch of the log may have as well.
+    pub(crate) fn copies(&self) -> Result<Copies, StoreError> {
+        let mut epochs = Epochs::default();
+        for record in self.epochs()? {
+            epochs.add(&record);
+        }
+        let reach = self.reach()?;
+        self.read("looking for what may be copies", |snapshot| {
+            alias::read_copies(snapshot, &epochs, &reach)
         })
     }
 

@@ -151,7 +151,7 @@ impl Reader {
         }
         let value = self.places.get(&place_key(self.archive, position))?;
         let place = value.map(|value| PlaceValue::from_bytes(*value.value()));
-        Ok(place.filter(|place| place.archived))
+        Ok(place.filter(|place| place.archived || place.is_alias))
     }
 
     fn message(&self, position: Position, place: PlaceValue) -> Result<Option<Kept>, StoreError> {
@@ -200,12 +200,16 @@ impl<'a> Filter<'a> {
     }
 
     fn may_match(&self, place: &PlaceValue) -> bool {
+        place.archived && self.may_match_named(place)
+    }
+
+    fn may_match_named(&self, place: &PlaceValue) -> bool {
         let is_with = match (&self.page.with, self.with) {
             (Some(with), Some(hash)) if with.is_bare() => place.with.bare == hash.bare,
             (_, Some(hash)) => place.with == hash,
             _ => true,
         };
-        place.archived && is_with && self.page.is_between(place.at)
+        is_with && self.page.is_between(place.at)
     }
 
     /// How many there are on all pages, if that is known or soon counted. Whoever asks for the
@@ -327,7 +331,7 @@ fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> 
     for position in ids {
         let Some(place) = reader
             .place(position)?
-            .filter(|place| filter.may_match(place))
+            .filter(|place| filter.may_match_named(place))
         else {
             continue;
         };

@@ -195,11 +195,13 @@ pub(super) fn read_message(bytes: &[u8]) -> Result<(Hlc, Message), StoreError> {
 
 /// What an archive knows of a message without reading it.
 ///
-/// `role and flag u8 | ms u48 | bare hash u32 | resource hash u16 | bytes u24`
+/// `role and flags u8 | ms u48 | bare hash u32 | resource hash u16 | bytes u24`
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct PlaceValue {
     pub(super) role: Role,
     pub(super) archived: bool,
+    /// A copy of a message that the archive has: it is there for who names it.
+    pub(super) is_alias: bool,
     pub(super) at: Timestamp,
     pub(super) with: WithHash,
     pub(super) bytes: u32,
@@ -236,6 +238,7 @@ impl PlaceValue {
         Self {
             role: place.role,
             archived: place.archived,
+            is_alias: false,
             at: Timestamp::from_unix_ms(stamp.unix_ms()),
             with: WithHash::new(&place.with),
             bytes: u32::try_from(bytes)
@@ -250,7 +253,7 @@ impl PlaceValue {
             Role::Sent => 1,
             Role::Said => 2,
         };
-        let flags = role | u8::from(self.archived) << 2;
+        let flags = role | u8::from(self.archived) << 2 | u8::from(self.is_alias) << 3;
         let bits = u128::from(flags) << 120
             | u128::from(self.at.unix_ms() & 0xffff_ffff_ffff) << 72
             | u128::from(self.with.bare) << 40
@@ -271,6 +274,7 @@ impl PlaceValue {
                 _ => Role::Said,
             },
             archived: flags & 4 != 0,
+            is_alias: flags & 8 != 0,
             at: Timestamp::from_unix_ms(part(72, 0xffff_ffff_ffff)),
             with: WithHash {
                 bare: u32::try_from(part(40, 0xffff_ffff)).unwrap_or(0),
@@ -367,6 +371,7 @@ mod tests {
         let place = PlaceValue {
             role: Role::Sent,
             archived: true,
+            is_alias: true,
             at: Timestamp::from_unix_ms(1_700_000_000_123),
             with: WithHash {
                 bare: 0xdead_beef,

@@ -20,6 +20,7 @@ use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::model::row::Rows;
 
 /// Ann at node 0, Bob at node 1, who see each other.
 fn friends() -> Duo {
@@ -217,12 +218,83 @@ fn what_both_branches_have_is_shown_once() {
     let entries = [0, 1].map(|one: usize| duo.nodes[one].appended.back().cloned().unwrap());
     assert_eq!(entries[0].op_id, entries[1].op_id);
 
-    let [left, right] = entries;
-    duo.nodes[1].step(Input::Merged { entry: left });
-    duo.nodes[0].step(Input::Merged { entry: right });
+    duo.heard(1, 2);
+
+    duo.meet(0);
+    duo.settle();
 
     assert_eq!(duo.heard(0, 1), [""; 0]);
     assert_eq!(duo.heard(1, 2), [""; 0]);
+    assert_eq!(
+        aliases(&duo),
+        [(entries[0].position, entries[1].position); 4]
+    );
+}
+
+/// Each message with the one that became its alias, of both accounts on both nodes.
+fn aliases(duo: &Duo) -> Vec<(Position, Position)> {
+    let nodes = duo.nodes.iter();
+    let records = nodes.flat_map(|node| {
+        let delivered = &node.core.states.delivered;
+        ["ann", "bob"].map(|name| delivered.rows(&account(name)).unwrap())
+    });
+    let copies = records.flat_map(Rows::aliases);
+    copies.map(|copy| (copy.entry, copy.alias)).collect()
+}
+
+/// As [`Bench::chat`] does, with an id that the client has given.
+fn send(duo: &mut Duo, one: usize, link: u64, what: &str) {
+    duo.nodes[one].say(
+        link,
+        &format!("<message type='chat' id='m1' to='ann@h'>{what}</message>"),
+    );
+    duo.settle();
+    duo.sync(one);
+}
+
+#[test]
+fn what_a_client_sent_to_both_sides_is_one_message() {
+    let mut duo = friends();
+    duo.arrive(1, 4, "ann");
+    part(&mut duo);
+    send(&mut duo, 1, 2, "<body>once</body>");
+    duo.nodes[1].cut(2);
+    duo.nodes[0].bind(5, "bob", "elsewhere");
+    duo.nodes[0].enable(5);
+    let late = "<body>once</body><delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>";
+    send(&mut duo, 0, 5, late);
+    assert_eq!(duo.heard(0, 1).last().unwrap(), "bob@h/elsewhere: once");
+    assert_eq!(duo.heard(1, 4).last().unwrap(), "bob@h/r2: once");
+
+    duo.meet(0);
+    duo.settle();
+
+    let messages = |heard: Vec<String>| heard.iter().filter(|one| one.contains(':')).count();
+    assert_eq!(messages(duo.heard(0, 1)), 0);
+    assert_eq!(messages(duo.heard(1, 4)), 0);
+    assert_eq!(aliases(&duo).len(), 4);
+    let untaken = duo.nodes.each_ref().map(|node| {
+        let delivered = &node.core.states.delivered;
+        let ann = delivered
+            .accounts
+            .get(&crate::core::tests::harness::bare("ann"));
+        ann.map_or(9, |ann| ann.untaken.len())
+    });
+    assert_eq!(untaken, [1, 1], "both wait for it under the same id");
+}
+
+#[test]
+fn a_client_that_repeats_itself_on_one_side_means_it() {
+    let mut duo = friends();
+    part(&mut duo);
+    send(&mut duo, 1, 2, "<body>ping</body>");
+    send(&mut duo, 1, 2, "<body>ping</body>");
+
+    duo.meet(0);
+    duo.settle();
+
+    assert_eq!(duo.heard(0, 1), ["bob@h/r2: ping", "bob@h/r2: ping"]);
+    assert_eq!(aliases(&duo), []);
 }
 
 #[test]

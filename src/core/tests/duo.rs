@@ -25,6 +25,7 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::vector::Vector;
 use crate::testing::sim::reading::Seen;
 
 /// What one tells the other.
@@ -60,6 +61,8 @@ pub(super) struct Duo {
     pub(super) epoch: Epoch,
     /// The largest counter of all.
     epochs: u32,
+    /// The epochs that each knows.
+    records: [Vec<EpochRecord>; 2],
 }
 
 impl Duo {
@@ -73,7 +76,9 @@ impl Duo {
             durable: [Position::ZERO; 2],
             epoch: EPOCH,
             epochs: EPOCH.counter,
+            records: [Vec::new(), Vec::new()],
         };
+        duo.begin(&[0, 1], EPOCH, Mode::Sync);
         duo.meet(0);
         duo
     }
@@ -98,6 +103,7 @@ impl Duo {
         self.epochs = self.epochs.max(self.epoch.counter) + 1;
         self.epoch.counter = self.epochs;
         self.epoch.node = u8::try_from(leader).unwrap();
+        self.begin(&[0, 1], self.epoch, Mode::Sync);
         for one in [0, 1] {
             let record = EpochRecord {
                 epoch: self.epoch,
@@ -124,8 +130,33 @@ impl Duo {
         }
     }
 
+    /// The record of an epoch, in the logs of these.
+    fn begin(&mut self, nodes: &[usize], epoch: Epoch, mode: Mode) {
+        let node = &self.nodes[nodes[0]];
+        let reach: Vector = node.appended.iter().map(|entry| entry.position).collect();
+        let record = EpochRecord {
+            epoch,
+            stamp: Hlc::default(),
+            mode,
+            parents: node.core.epochs().tips(&reach),
+        };
+        for one in nodes {
+            self.nodes[*one].core.add_epoch(record.clone());
+            self.records[*one].push(record.clone());
+        }
+    }
+
     /// Each gets what is durable at the other.
     fn bring(&mut self) {
+        for one in [0, 1] {
+            let known = self.records[1 - one].clone();
+            for record in known {
+                if !self.nodes[one].core.epochs().knows(record.epoch) {
+                    self.nodes[one].core.add_epoch(record.clone());
+                    self.records[one].push(record);
+                }
+            }
+        }
         let logs = self.nodes.each_ref().map(|node| node.appended.clone());
         for one in [0, 1] {
             let own: BTreeSet<Position> = logs[one].iter().map(|entry| entry.position).collect();
@@ -208,6 +239,7 @@ impl Duo {
             node: u8::try_from(one).unwrap(),
             salt: 9,
         };
+        self.begin(&[one], epoch, Mode::Solo);
         self.nodes[one].step(Input::Lead {
             epoch,
             paired: false,

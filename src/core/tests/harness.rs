@@ -25,6 +25,7 @@ use crate::effect::settings::Limits;
 use crate::effect::settings::Settings;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -325,6 +326,7 @@ pub(super) fn start(node: u8, sequencer: Sequencer, rooms: Rooms) -> Start {
         ..Settings::default()
     };
     Start {
+        copies: Copies::default(),
         node,
         sequencer,
         epochs,

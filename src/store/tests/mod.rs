@@ -1,5 +1,6 @@
 //! The tables against a plain model of them.
 
+mod alias;
 mod apply;
 mod backup;
 mod cost;

@@ -120,6 +120,16 @@ impl Machine {
             .collect()
     }
 
+    /// The message that an account's archive has under an id, after [`Machine::archive`].
+    pub fn resolve(&self, account: &str, id: &str) -> Option<String> {
+        let jid = BareJid::parse(account).ok()?;
+        let ids = crate::model::stanza_id::StanzaIds::new([7; 16]);
+        let position = ids.position(id, &jid)?;
+        let owner = Owner::Account { jid };
+        let found = self.shelf.archive(&owner, vec![position]).ok()?;
+        bodies(&found.first()?.message.payload).pop()
+    }
+
     /// Everything that is kept, read from the disk by the recovery. The process has to be down.
     pub fn archive(&mut self) -> Result<Vec<Archived>, String> {
         self.model.kill();
@@ -154,7 +164,7 @@ impl Machine {
         let room = BareJid::from_parts(Some(ROOM), ROOMS_HOST).ok();
         let room = room.map(|jid| Owner::Room { jid });
         for owner in owners.chain(room) {
-            for kept in self.shelf.archive(&owner).map_err(wrong)? {
+            for kept in self.shelf.archive(&owner, Vec::new()).map_err(wrong)? {
                 let position = kept.position.to_u128();
                 let message = &kept.message;
                 let archived = found.entry(position).or_insert_with(|| Archived {

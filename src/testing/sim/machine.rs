@@ -25,6 +25,7 @@ use crate::log::Log;
 use crate::mirror::member::Member;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::position::Index;
 use crate::model::position::Position;
@@ -232,6 +233,7 @@ impl Machine {
         let rows = self.shelf.node_rows().map_err(wrong)?;
         let there = self.shelf.rooms().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
+        let copies = self.shelf.copies().map_err(wrong)?;
         let mut boot = Boot::new(self.node(), &known, reach, applied_to);
         let mut log = self.open_log(&mut files, &mut boot, applied_to)?;
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
@@ -251,6 +253,7 @@ impl Machine {
         };
         let core = Start {
             rooms: Rooms { there },
+            copies,
             ..self.start(boot, sequencer, salt, now)
         };
         let mut engine = Engine::new(core, log, reach);
@@ -399,6 +402,7 @@ impl Machine {
             tail: boot.tail,
             last: boot.last,
             rooms: Rooms::default(),
+            copies: Copies::default(),
             ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),
             limits: CoreLimits {

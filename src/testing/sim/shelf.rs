@@ -14,6 +14,7 @@ use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::state::record_of;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::message::Owner;
@@ -99,6 +100,13 @@ impl Shelf {
         }
     }
 
+    pub(super) fn copies(&self) -> Result<Copies, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.copies()),
+            Self::Real(_) => self.store()?.copies(),
+        }
+    }
+
     pub(super) fn load(&self, key: &RecordKey) -> Result<Record, StoreError> {
         match self {
             Self::Maps(tables) => Ok(tables.load(key)),
@@ -166,8 +174,12 @@ impl Shelf {
         self.checkpoint(&boot.tail, &epochs, boot.last)
     }
 
-    /// Everything that is kept for one owner.
-    pub(super) fn archive(&self, owner: &Owner) -> Result<Vec<Kept>, StoreError> {
+    /// Everything that is kept for one owner, or what these name.
+    pub(super) fn archive(
+        &self,
+        owner: &Owner,
+        ids: Vec<Position>,
+    ) -> Result<Vec<Kept>, StoreError> {
         let incarnation = match self.load(&record_of(owner))? {
             Record::Account { account } => account.incarnation(),
             Record::Room { room } => room.row().map(|row| row.incarnation),
@@ -182,7 +194,7 @@ impl Shelf {
             end: None,
             after: None,
             before: None,
-            ids: Vec::new(),
+            ids,
             backwards: false,
             count_max: PAGE_MAX,
             flipped: false,

@@ -16,10 +16,15 @@ use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::state::record_of;
 use crate::model::account::Account;
+use crate::model::copies::Copies;
+use crate::model::copies::Copy;
+use crate::model::copies::CopyKey;
+use crate::model::copies::Known;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::frontier::Frontier;
+use crate::model::merge::merge;
 use crate::model::message::Message;
 use crate::model::message::Place;
 use crate::model::message::Role;
@@ -30,12 +35,12 @@ use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::room::Room;
-use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowKey;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::row::Write;
 use crate::model::vector::Vector;
 
 /// What is durable beside the log.
@@ -67,6 +72,18 @@ impl Tables {
 
     pub(crate) fn epochs(&self) -> &[EpochRecord] {
         &self.epochs
+    }
+
+    pub(crate) fn copies(&self) -> Copies {
+        let mut copies = Copies::default();
+        for (position, stored) in &self.messages {
+            let places = stored.places.iter();
+            let places = places.map(|place| (place.incarnation, place.role));
+            if let Some(key) = CopyKey::new(&stored.message, places, None) {
+                copies.add(*position, Known::new(key, None), &self.tree);
+            }
+        }
+        copies
     }
 
     /// Everything that holds, as text.
@@ -147,7 +164,10 @@ impl Tables {
         row: Option<Row>,
     ) {
         let rows = self.records.entry(record).or_default();
-        rows.put(name, Cell::new(at, stamp, row));
+        let new = Write { at, stamp, row };
+        if let Some(merged) = merge(&name, rows.cell(&name), new, &self.tree) {
+            rows.put(name, merged.cell);
+        }
     }
 
     pub(crate) fn rows(&self, key: &RecordKey) -> Rows {
@@ -203,6 +223,13 @@ impl Tables {
             ..Account::default()
         };
         let incarnation = account.incarnation();
+        let covers = |at| frontier.covers(at, |a, b| self.tree.follows(a, b));
+        let copies: Vec<Copy> = account.rows.aliases().collect();
+        let is_alias = |at: Position| copies.iter().any(|copy| copy.alias == at);
+        let is_taken = |at: Position| {
+            let mut copies = copies.iter();
+            covers(at) || copies.any(|copy| copy.entry == at && covers(copy.alias))
+        };
         let key = RecordKey::Account { jid: jid.clone() };
         let is_waiting = |position: &Position, stored: &Stored| {
             let is_for = |place: &Place| {
@@ -210,8 +237,7 @@ impl Tables {
                     && record_of(&place.owner) == key
                     && Some(place.incarnation) == incarnation
             };
-            stored.places.iter().any(is_for)
-                && !frontier.covers(*position, |a, b| self.tree.follows(a, b))
+            stored.places.iter().any(is_for) && !is_taken(*position) && !is_alias(*position)
         };
         let untaken: BTreeSet<Position> = self
             .messages
@@ -272,11 +298,14 @@ impl Tables {
         if named.any(|position| !is_here(position)) {
             return Found::NoSuchItem;
         }
+        let own = self.rows(&record_of(&page.owner));
+        let is_hidden = |at: Position| own.has_alias(at) && !page.ids.contains(&at);
         let mut rows: Vec<Kept> = Vec::new();
         let mut total = 0;
         for (position, stored) in &self.messages {
             let place = place_of(stored);
-            if place.is_some_and(|place| page.matches(*position, stored.at, &place)) {
+            let matches = place.is_some_and(|place| page.matches(*position, stored.at, &place));
+            if matches && !is_hidden(*position) {
                 total += 1;
                 if page.reaches(*position) {
                     rows.push(kept(*position, stored));

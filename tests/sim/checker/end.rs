@@ -31,7 +31,7 @@ impl Checker {
             }
         }
         for (body, found) in &places {
-            if found.len() > 1 && !self.doubled.contains(*body) {
+            if found.len() > 1 {
                 return Err(format!("{body} is {} times in the archive", found.len()));
             }
         }

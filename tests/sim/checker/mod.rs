@@ -54,6 +54,7 @@ pub(crate) struct Watch {
     /// Bodies in the order of their arrival, late ones apart.
     live: Vec<String>,
     seen: BTreeSet<String>,
+    ids: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +64,8 @@ pub(crate) struct Checker {
     lines: BTreeMap<String, Line>,
     /// What a session was shown of the room, in order.
     heard: BTreeMap<(usize, u64), Vec<String>>,
-    /// The id in the reader's archive under which a message was shown.
-    ids: BTreeMap<(String, String), String>,
+    /// The ids in the reader's archive under which a message was shown.
+    ids: BTreeMap<(String, String), BTreeSet<String>>,
     sessions: BTreeMap<(usize, u64), Watch>,
     seen_by_account: BTreeMap<String, BTreeSet<String>>,
     /// Acknowledged before it was durable; fine only if it was refused.
@@ -73,7 +74,7 @@ pub(crate) struct Checker {
     careless: BTreeSet<String>,
     /// Accounts with a device that was cut off before it counted: the same for what was sent to it alone.
     careless_alone: BTreeSet<String>,
-    /// Sent to one board and, while the two were apart, to the other: neither can know.
+    /// Sent to one board and, while the two were apart, to the other: it has a place in the order of each.
     pub(crate) doubled: BTreeSet<String>,
     /// Sessions that went on at the other board: what they were shown may be shown again, with the same id
     /// (rule U6).
@@ -128,7 +129,7 @@ impl Checker {
         }
         let heard = self.heard.entry(who).or_default();
         if heard.iter().any(|one| one == body) {
-            if self.doubled.contains(body) || self.moved.contains(&who) {
+            if self.moved.contains(&who) {
                 return Ok(());
             }
             return Err(format!("{body} was shown twice in one session"));
@@ -151,7 +152,7 @@ impl Checker {
             let Some(line) = self.lines.get(body) else {
                 return Err(format!("{body} was never said"));
             };
-            if places.insert(body, kept.position).is_some() && !self.doubled.contains(body) {
+            if places.insert(body, kept.position).is_some() {
                 return Err(format!("{body} is twice in the room's archive"));
             }
             let branch = epoch(kept.position);
@@ -250,6 +251,24 @@ impl Checker {
         Ok(())
     }
 
+    /// Whatever id a message was shown under, the archive knows it by it.
+    pub(crate) fn check_ids(
+        &self,
+        resolve: impl Fn(&str, &str) -> Option<String>,
+    ) -> Result<(), String> {
+        for ((account, body), ids) in &self.ids {
+            for id in ids {
+                let found = resolve(account, id);
+                if found.as_ref() != Some(body) {
+                    return Err(format!(
+                        "{body} was shown to {account} as {id}, which is {found:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// An archive as a device has read it, page by page, is the archive.
     pub(crate) fn check_pages(
         &self,
@@ -273,7 +292,7 @@ impl Checker {
         }
         for (id, body) in pages {
             let shown = self.ids.get(&(account.to_owned(), body.clone()));
-            if shown.is_some_and(|shown| shown != id) && !self.doubled.contains(body) {
+            if shown.is_some_and(|shown| !shown.contains(id)) && !self.doubled.contains(body) {
                 return Err(format!("{body} has another id than it was shown with"));
             }
         }
@@ -310,8 +329,7 @@ impl Checker {
         Ok(())
     }
 
-    /// The boards are apart: what was under way may be numbered by both (rule R6 of the link). The tables keep
-    /// both until they know the ids of ops.
+    /// The boards are apart: what was under way may be numbered by both (rule R6 of the link).
     pub(crate) fn part(&mut self) {
         let ops = self.ops.iter().filter(|(_, op)| !op.acked);
         let lines = self.lines.iter().filter(|(_, line)| !line.acked);
@@ -357,11 +375,9 @@ impl Checker {
         }
         let watch = self.sessions.entry(who).or_default();
         account.clone_into(&mut watch.account);
+        let before = watch.ids.insert(body.clone(), text.stanza_id.clone());
         if !watch.seen.insert(body.clone()) {
-            let known = self.ids.get(&(account.to_owned(), body.clone()));
-            let is_same = known.is_some_and(|known| Some(known) == text.stanza_id.as_ref());
-            let is_again = self.moved.contains(&who) && is_same;
-            if self.doubled.contains(body) || is_again {
+            if self.moved.contains(&who) && before.as_ref() == Some(&text.stanza_id) {
                 return Ok(());
             }
             return Err(format!(
@@ -377,8 +393,9 @@ impl Checker {
         }
         if let Some(id) = &text.stanza_id {
             let key = (account.to_owned(), body.clone());
-            let known = self.ids.entry(key).or_insert_with(|| id.clone());
-            if known != id && !self.doubled.contains(body) {
+            let known = self.ids.entry(key).or_default();
+            known.insert(id.clone());
+            if known.len() > 1 && !self.doubled.contains(body) {
                 return Err(format!("{body} was shown under two ids"));
             }
         }

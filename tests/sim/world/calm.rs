@@ -157,6 +157,10 @@ impl World {
             self.checker
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
+        for machine in &self.machines {
+            self.checker
+                .check_ids(|account, id| machine.resolve(account, id))?;
+        }
         self.checker
             .check_sets(|account, name| self.machines[0].private(account, name))?;
         Ok(Report {

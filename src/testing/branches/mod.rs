@@ -12,6 +12,7 @@ use crate::effect::state::State;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::contact::Contact;
+use crate::model::copies::Copy;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -75,6 +76,8 @@ pub(crate) struct Branches {
     ms: u64,
     drawn: u64,
     breaks: bool,
+    /// One message that both sides have numbered, for whom.
+    doubled: Vec<(BareJid, Copy)>,
 }
 
 impl Branches {
@@ -87,6 +90,7 @@ impl Branches {
             ms: 1_700_000_000_000,
             drawn: 0,
             breaks,
+            doubled: Vec::new(),
         };
         branches.begin(0, Mode::Sync);
         branches.ship(0, usize::MAX);
@@ -128,7 +132,27 @@ impl Branches {
         for _ in 0..self.below(14) {
             let side = self.below(2);
             self.write(side);
+            if self.rng.one_in(8) {
+                self.send_twice();
+            }
         }
+    }
+
+    /// A client sends a message to one side and then to the other.
+    fn send_twice(&mut self) {
+        let jid = jid(self.rng.below(2));
+        let [first, second] = self.sides.each_ref().map(|own| {
+            let account = own.state.accounts.get(&jid)?;
+            account.row().map(|row| row.incarnation)
+        });
+        let Some(incarnation) = first.filter(|_| first == second) else {
+            return;
+        };
+        let message = self.message(&jid, incarnation);
+        let places = [0, 1].map(|side| self.write_ops(side, vec![message.clone()]));
+        let [one, other] = places;
+        let (entry, alias) = (one.min(other), one.max(other));
+        self.doubled.push((jid, Copy { entry, alias }));
     }
 
     fn below(&mut self, bound: u64) -> usize {
@@ -176,23 +200,29 @@ impl Branches {
     }
 
     fn write(&mut self, side: usize) {
-        self.ms += self.rng.below(3);
         let ops = self.ops(side);
+        self.write_ops(side, ops);
+    }
+
+    fn write_ops(&mut self, side: usize, ops: Vec<Durable>) -> Position {
+        self.ms += self.rng.below(3);
         let origin = self.origin();
         let ms = self.ms;
         let Some(own) = self.sides.get_mut(side) else {
-            return;
+            return Position::ZERO;
         };
         own.seq += 1;
         own.stamp = own.stamp.next(ms, own.epoch.node);
+        let position = Position::new(own.epoch, own.seq, 0);
         let entry = Entry {
-            position: Position::new(own.epoch, own.seq, 0),
+            position,
             stamp: own.stamp,
             op_id: OpId::default(),
             origin,
             ops: ops.into_iter().map(|op| Op::Durable { op }).collect(),
         };
         own.take(Item::Entry(Arc::new(entry)));
+        position
     }
 
     fn origin(&mut self) -> Option<Origin> {
@@ -231,8 +261,9 @@ impl Branches {
             ],
             1 => vec![self.account(&record, Some(own), AccountState::Disabled)],
             2..=4 => vec![self.message(&jid, own)],
-            5 => self.forget(record),
+            5 => self.forget(side, record),
             6 | 7 => self.frontier(side, &record, untaken),
+            8 | 9 => self.alias(side),
             _ => vec![self.row(record)],
         }
     }
@@ -279,8 +310,13 @@ impl Branches {
         }
     }
 
-    fn forget(&mut self, record: RecordKey) -> Vec<Durable> {
-        let names = (0..2).map(|_| self.name()).collect();
+    fn forget(&mut self, side: usize, record: RecordKey) -> Vec<Durable> {
+        let mut names: Vec<RowName> = (0..2).map(|_| self.name()).collect();
+        let rows = self.sides.get(side).and_then(|own| own.state.rows(&record));
+        names.retain(|name| {
+            let cell = rows.and_then(|rows| rows.cell(name));
+            cell.is_none_or(|cell| cell.beside.is_empty())
+        });
         vec![self.row(record.clone()), Durable::Forget { record, names }]
     }
 
@@ -302,6 +338,30 @@ impl Branches {
                 frontier: Arc::new(frontier),
             }),
         }]
+    }
+
+    /// A side that has both says that they are one.
+    fn alias(&mut self, side: usize) -> Vec<Durable> {
+        let any = self.rng.next();
+        let Some(own) = self.sides.get(side) else {
+            return Vec::new();
+        };
+        let known = self
+            .doubled
+            .iter()
+            .filter(|(_, copy)| own.reach.covers(copy.entry) && own.reach.covers(copy.alias));
+        let known: Vec<&(BareJid, Copy)> = known.collect();
+        let count = u64::try_from(known.len()).unwrap_or(0);
+        let place = any.checked_rem(count).unwrap_or(0);
+        let chosen = known.get(usize::try_from(place).unwrap_or(0));
+        let Some((jid, copy)) = chosen else {
+            return Vec::new();
+        };
+        let op = copy.op(RecordKey::Account { jid: jid.clone() });
+        match op {
+            Op::Durable { op } => vec![op],
+            Op::Soft { .. } => Vec::new(),
+        }
     }
 
     fn name(&mut self) -> RowName {
@@ -409,67 +469,4 @@ fn jid(number: u64) -> BareJid {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn records() -> [RecordKey; 3] {
-        [
-            RecordKey::Node,
-            RecordKey::Account { jid: jid(0) },
-            RecordKey::Account { jid: jid(1) },
-        ]
-    }
-
-    /// What the journal has beyond a link that broke depends on what each node saw first.
-    fn assert_equal([first, second]: &[Side; 2], has_journal: bool) {
-        for record in records() {
-            let rows = |side: &Side| {
-                let rows = side.state.rows(&record).unwrap().iter();
-                let rows =
-                    rows.filter(|(name, _)| has_journal || !matches!(name, RowName::Lost { .. }));
-                rows.map(|(name, cell)| (name.clone(), cell.clone()))
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(rows(first), rows(second), "{record:?}");
-        }
-    }
-
-    #[test]
-    fn both_nodes_hold_the_same_whatever_came_first() {
-        let (mut beside, mut lost) = (0, 0);
-        for seed in 0..3_000 {
-            println!("seed {seed}");
-            let breaks = seed % 2 == 0;
-            let branches = Branches::of(seed, 1 + seed % 3, breaks);
-            assert_equal(&branches.sides, !breaks);
-            for record in records() {
-                let [first, _] = &branches.sides;
-                for (name, cell) in first.state.rows(&record).unwrap().iter() {
-                    beside += usize::from(!cell.beside.is_empty());
-                    lost += usize::from(matches!(name, RowName::Lost { .. }));
-                }
-            }
-        }
-        assert!(beside > 1_000 && lost > 1_000, "{beside} {lost}");
-    }
-
-    #[test]
-    fn applying_the_end_of_a_log_again_changes_nothing() {
-        for seed in 0..1_000 {
-            println!("seed {seed}");
-            let breaks = seed % 2 == 0;
-            let mut branches = Branches::of(seed, 1 + seed % 3, breaks);
-            let from = branches.below(10);
-            let [first, second] = &mut branches.sides;
-            let from = first.log.len().saturating_sub(from);
-            let again: Vec<Item> = first.log.drain(from..).collect();
-            for item in again {
-                if let Item::Entry(entry) = item {
-                    first.apply(&entry);
-                }
-            }
-            let sides = [std::mem::take(first), std::mem::take(second)];
-            assert_equal(&sides, !breaks);
-        }
-    }
-}
+mod tests;

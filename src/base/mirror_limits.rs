@@ -21,6 +21,13 @@ const _: () = assert!(MIRROR_EPOCHS_MAX * 18 + 256 <= MIRROR_FRAME_BYTES_MAX);
 pub(crate) const MIRROR_WINDOW_ENTRIES: usize = 4_096;
 pub(crate) const MIRROR_WINDOW_BYTES: usize = 4 << 20;
 
+/// With so much under way, in bytes, users are held up for the epoch of both; with more only when that did not
+/// become less for so long: the other board takes no more than they write.
+///
+/// What is under way then is what they wait for: at 5 MB/s of a slow card 13 ms.
+pub(crate) const MIRROR_FREEZE_BYTES: usize = 64 << 10;
+pub(crate) const MIRROR_FREEZE_MS: u64 = 2_000;
+
 /// What may wait for a place in the window, in bytes: what was numbered before the clients were held up.
 ///
 /// Beyond it the link is closed, and what is missing is read from the log later.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::base::mirror_limits::MIRROR_FREEZE_MS;
 use crate::base::mirror_limits::MIRROR_SESSIONS_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::mirror::Mirror;
@@ -128,7 +129,7 @@ impl Mirror {
         let (leads, is_level) = (catch_up.leads, catch_up.is_level());
         let Some(barrier) = &mut catch_up.barrier else {
             // Freezing says that what the other has sent is on this disk, too.
-            if leads && is_level && is_merged {
+            if leads && is_level && is_merged && self.may_freeze() {
                 self.freeze();
                 return self.go_on_with_barrier();
             }
@@ -184,6 +185,21 @@ impl Mirror {
         if asked.is_some_and(|barrier| !std::mem::replace(&mut barrier.is_asked, true)) {
             self.put(Output::AskSessions);
         }
+    }
+
+    /// Users wait as long as the other board needs for what is under way to it.
+    fn may_freeze(&mut self) -> bool {
+        let now = self.now.monotonic;
+        let is_near = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.outbox.is_nearly_quiet());
+        let serves = self.serves();
+        let Some(catch_up) = self.catching_up() else {
+            return false;
+        };
+        let since = *catch_up.level_since.get_or_insert(now);
+        !serves || is_near || now.since_ms(since) >= MIRROR_FREEZE_MS
     }
 
     /// The epoch before ended with its connection. What was numbered in it is on both disks now: the

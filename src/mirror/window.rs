@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::base::mirror_limits::MIRROR_FREEZE_BYTES;
 use crate::base::mirror_limits::MIRROR_HELD_BYTES_MAX;
 use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
 use crate::base::mirror_limits::MIRROR_WINDOW_ENTRIES;
@@ -99,6 +100,11 @@ impl Outbox {
     /// Everything is sent.
     pub(crate) fn is_sent(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// What is under way is taken in a moment.
+    pub(crate) fn is_nearly_quiet(&self) -> bool {
+        self.held.is_empty() && self.under_way_bytes <= MIRROR_FREEZE_BYTES
     }
 
     /// Everything is taken.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 use std::time::Instant;
@@ -257,29 +258,36 @@ async fn bulk(world: &World, messages: u32) -> Outcome<()> {
     client.close().await
 }
 
-/// No room on the second board's disk: it may end, or say no; the first goes on.
-async fn full(world: &mut World) {
+/// False where that is not possible.
+async fn move_to_small_disk(world: &mut World, folder: &Path) -> bool {
     let second = world.second;
     world.boards[second].stop();
-    let folder = world.boards[second].folder.path().join("data");
-    let aside = world.boards[second].folder.path().join("aside");
-    fs::rename(&folder, &aside).unwrap();
-    if !net::small_disk(&folder, 160) {
-        fs::remove_dir(&folder).ok();
-        fs::rename(&aside, &folder).unwrap();
-        world.boards[second].start();
-        world.until_whole().await;
-        println!("full disk: not possible here");
-        return;
-    }
-    for entry in fs::read_dir(&aside).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+    let aside = folder.with_extension("aside");
+    fs::rename(folder, &aside).unwrap();
+    world.has_small_disk = net::small_disk(folder, 160);
+    if world.has_small_disk {
+        for entry in fs::read_dir(&aside).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
         }
+    } else {
+        fs::remove_dir(folder).unwrap();
+        fs::rename(&aside, folder).unwrap();
     }
     world.boards[second].start();
     world.until_whole().await;
+    world.has_small_disk
+}
+
+/// No room on the second board's disk: it may end, or say no; the first goes on.
+async fn full(world: &mut World) {
+    let second = world.second;
+    let folder = world.boards[second].folder.path().join("data");
+    if !world.has_small_disk && !move_to_small_disk(world, &folder).await {
+        println!("full disk: not possible here");
+        return;
+    }
     let ballast = folder.join("ballast");
     let fault = async {
         wait(300).await;
@@ -294,15 +302,16 @@ async fn full(world: &mut World) {
         fs::remove_file(&ballast).unwrap();
     };
     world.under_load(ms(5_000), fault).await;
-    let ended = world.boards[second]
-        .process
-        .as_mut()
-        .unwrap()
-        .try_wait()
-        .unwrap();
-    if let Some(status) = ended {
-        println!("  B has ended: {status}; it is started again with room");
-        world.boards[second].start();
+    for _ in 0..200 {
+        let process = world.boards[second].process.as_mut().unwrap();
+        if let Some(status) = process.try_wait().unwrap() {
+            println!("  B has ended: {status}; it is started again with room");
+            world.boards[second].start();
+        }
+        wait(20).await;
+        if world.is_whole() {
+            break;
+        }
     }
     world.until_whole().await;
 }

@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub(crate) ground: Ground,
     pub(crate) ledger: Shared,
     pub(crate) lights: usize,
+    /// The second board's data are on a disk of their own.
+    pub(crate) has_small_disk: bool,
     began: Instant,
     people: RefCell<Vec<Person>>,
 }
@@ -78,6 +80,7 @@ impl World {
             people: RefCell::new(people.collect()),
             ledger,
             lights,
+            has_small_disk: false,
             began: Instant::now(),
         };
         world
@@ -134,7 +137,10 @@ impl World {
                 .ok()?;
             socket.write_all(b"{\"verb\":\"pair-status\"}\n").ok()?;
             let mut line = String::new();
-            BufReader::new(socket).read_line(&mut line).ok()?;
+            let mut lines = BufReader::new(socket);
+            lines.read_line(&mut line).ok()?;
+            // Whoever goes before the end is complained about.
+            lines.read_line(&mut String::new()).ok()?;
             let field = |name: &str| {
                 let (_, rest) = line.split_once(&format!("\"{name}\":"))?;
                 rest.split([',', '}'])
@@ -163,8 +169,11 @@ impl World {
     }
 
     pub(crate) async fn until_whole(&self) -> Duration {
-        let is_whole = || (0..2).all(|n| self.told(n).state == "sync");
-        self.until("both serve", is_whole).await
+        self.until("both serve", || self.is_whole()).await
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        (0..2).all(|n| self.told(n).state == "sync")
     }
 
     pub(crate) fn signal(&self, n: usize, signal: &str) {

@@ -250,7 +250,7 @@ impl Core {
                 session,
                 count,
                 is_all,
-            } => self.peer.shadows.manage(*session, count, *is_all),
+            } => self.follow_managed(*session, count, *is_all),
             Soft::Moved { session, node, .. } => self.follow_move(*session, *node),
             Soft::Reports { .. } | Soft::Reported { .. } => self.follow_report(op),
             _ => {}

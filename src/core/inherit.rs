@@ -108,6 +108,22 @@ impl Core {
             })
     }
 
+    /// A session of the other node counts.
+    pub(super) fn follow_managed(&mut self, id: SessionId, count: &PeerCount, is_all: bool) {
+        self.peer.shadows.manage(id, count, is_all);
+        let shadow = self.peer.shadows.get(id);
+        let Some(shadow) = shadow.filter(|one| self.peer.has_died && one.is_resumable()) else {
+            return;
+        };
+        // It stood in the line when its node died.
+        let moved = Soft::Moved {
+            jid: shadow.jid.clone(),
+            session: id,
+            node: self.node,
+        };
+        self.take_over(None, &[(Position::ZERO, vec![Op::soft(moved)])]);
+    }
+
     /// A session has moved here or away.
     pub(super) fn follow_move(&mut self, id: SessionId, node: u8) {
         if node != self.node {

@@ -68,13 +68,14 @@ impl Dial {
 
     /// A connection is over: at once if it was a good one, otherwise after a pause.
     pub(super) fn plan(&mut self, now: Monotonic) {
-        let paired_ms = self.paired_at.take().map_or(0, |at| now.since_ms(at));
-        if paired_ms < 2 * MIRROR_DIAL_MS_MAX {
-            self.fail(now);
-        } else {
-            self.pause_ms = MIRROR_DIAL_MS;
-            self.at = self.is_ours.then_some(now);
-        }
+        let Some(paired_at) = self.paired_at.take() else {
+            return self.fail(now);
+        };
+        // Who does not come back soon after an epoch of both is taken for dead.
+        let is_lasting = now.since_ms(paired_at) >= 2 * MIRROR_DIAL_MS_MAX;
+        let pause_ms = if is_lasting { 0 } else { MIRROR_DIAL_MS };
+        self.pause_ms = MIRROR_DIAL_MS;
+        self.at = self.is_ours.then(|| now.plus_ms(pause_ms));
     }
 
     pub(super) fn fail(&mut self, now: Monotonic) {

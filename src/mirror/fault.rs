@@ -10,8 +10,10 @@ use crate::model::position::Position;
 /// Whose fault it is, and the numbers of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
-    /// The connection was closed or broke on the other side, or between the two.
+    /// The connection was closed on the other side.
     PeerClosed,
+    /// It broke between the two.
+    LinkBroke,
     PeerSilent {
         ms: u64,
     },
@@ -121,7 +123,7 @@ impl Fault {
     /// What to say before closing; nothing where nobody listens.
     pub(crate) fn refusal(self) -> Option<Refusal> {
         match self {
-            Self::PeerClosed | Self::PeerRefused { .. } | Self::Replaced => None,
+            Self::PeerClosed | Self::LinkBroke | Self::PeerRefused { .. } | Self::Replaced => None,
             Self::PeerSilent { .. }
             | Self::PeerSlow { .. }
             | Self::LocalHeld { .. }
@@ -148,7 +150,8 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PeerClosed => f.write_str("it was closed or broke"),
+            Self::PeerClosed => f.write_str("the other board, or its system, closed it"),
+            Self::LinkBroke => f.write_str("it broke"),
             Self::PeerSilent { ms } => write!(f, "the other board said nothing for {ms} ms"),
             Self::PeerSlow { ms } => {
                 write!(f, "nothing got onto the other board's disk for {ms} ms")

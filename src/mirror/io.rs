@@ -84,8 +84,12 @@ pub(crate) enum Input {
     },
     /// What [`Output::Dial`] asked for did not come about.
     NotConnected,
-    /// The other end closed it, or it broke.
+    /// The other end closed it, or the system there did.
     Closed {
+        wire: Wire,
+    },
+    /// It broke in another way: whether the other end lives is not known.
+    Broken {
         wire: Wire,
     },
     Received {

@@ -282,7 +282,8 @@ impl Mirror {
         let Some(link) = self.link.take() else {
             return;
         };
-        if fault != Fault::PeerClosed && !self.is_mistaken(Mistake::SoloWithoutClosing) {
+        let is_closed = matches!(fault, Fault::PeerClosed | Fault::LinkBroke);
+        if !is_closed && !self.is_mistaken(Mistake::SoloWithoutClosing) {
             self.put(Output::Close { wire: link.wire });
         }
         self.fault = Some(fault);

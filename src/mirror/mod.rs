@@ -194,11 +194,12 @@ impl Mirror {
             Input::Connected { wire } => self.handle_connected(wire),
             Input::NotConnected => self.dial.fail(self.now.monotonic),
             Input::Closed { wire } if self.is_current(wire) => return Err(Fault::PeerClosed),
+            Input::Broken { wire } if self.is_current(wire) => return Err(Fault::LinkBroke),
             Input::Received { wire, bytes } if self.is_current(wire) => {
                 return self.handle_bytes(&bytes);
             }
             // Of a connection that this end has closed; and time has passed.
-            Input::Closed { .. } | Input::Received { .. } | Input::Tick => {}
+            Input::Closed { .. } | Input::Broken { .. } | Input::Received { .. } | Input::Tick => {}
             Input::Stop => {
                 self.is_stopping = true;
                 return Err(Fault::LocalStop);

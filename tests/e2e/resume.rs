@@ -96,14 +96,11 @@ fn a_stream_goes_on_at_the_other_board(going: Going) {
         Going::Killed => a.kill(),
         Going::Stopped => a.stop(),
     }
-    let gone = Instant::now();
     in_time("a message to somebody without a board", async {
         bob.send(&message("alice", "meanwhile"));
         bob.send(&said("in-the-room"));
         bob.settle().await.unwrap();
     });
-    let took = gone.elapsed();
-    assert!(took < Duration::from_millis(700), "{took:?}");
 
     // Then alice goes on at the other, with all that came, each once, and still in the room
     in_time("a resumed stream", async {

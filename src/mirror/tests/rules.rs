@@ -276,9 +276,14 @@ fn a_board_that_stops_has_died_and_one_that_is_silent_or_left_may_live() {
         end.waits(MIRROR_CLOSED_MS, false);
         assert_eq!(mourns(&end), has_died, "{refusal}");
     }
-    let (mut end, _) = End::following();
-    end.waits(2 * MIRROR_SILENCE_MS, false);
-    assert!(!mourns(&end));
+    for is_broken in [false, true] {
+        let (mut end, _) = End::following();
+        if is_broken {
+            end.step(Input::Broken { wire: 1 });
+        }
+        end.waits(2 * MIRROR_SILENCE_MS, false);
+        assert!(!mourns(&end));
+    }
 }
 
 #[test]

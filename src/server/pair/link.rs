@@ -165,9 +165,13 @@ impl Link {
         };
         let writing = async { write_wire(writer, queue).await.err() };
         // A connection that this board has closed is gone when its last words are written.
-        drop(reading.or(writing).await);
+        let why = reading.or(writing).await;
         self.wires.borrow_mut().remove(&wire);
-        let input = mirror::Input::Closed { wire };
+        let input = if why.is_some_and(|error| is_closed(error.kind())) {
+            mirror::Input::Closed { wire }
+        } else {
+            mirror::Input::Broken { wire }
+        };
         self.node.post_heard(Heard::Mirror(input)).await;
     }
 
@@ -245,6 +249,17 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether the system at the other end says so.
+fn is_closed(why: io::ErrorKind) -> bool {
+    matches!(
+        why,
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Writes what is queued, as much at once as there is; ends when the queue is closed and empty.

@@ -56,6 +56,7 @@ pub enum Heard {
     NotConnected,
     Bytes { wire: u64, bytes: Vec<u8> },
     Closed { wire: u64 },
+    Broken { wire: u64 },
 }
 
 /// What a board is to its users.
@@ -153,6 +154,7 @@ impl Machine {
             Heard::NotConnected => Input::NotConnected,
             Heard::Bytes { wire, bytes } => Input::Received { wire, bytes },
             Heard::Closed { wire } => Input::Closed { wire },
+            Heard::Broken { wire } => Input::Broken { wire },
         };
         if let Some(running) = &mut self.running {
             running.member.hear(now, input);

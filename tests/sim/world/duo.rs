@@ -23,8 +23,14 @@ const SLICE_MS: u64 = 20;
 struct Packet {
     at: u64,
     wire: u64,
-    /// `None`: closed.
-    bytes: Option<Vec<u8>>,
+    what: What,
+}
+
+pub(super) enum What {
+    Bytes(Vec<u8>),
+    /// The process at the other end is gone.
+    Closed,
+    Broken,
 }
 
 /// Connections and what is under way on them; index: towards that board.
@@ -87,15 +93,15 @@ impl Net {
         self.doubts.extend(left);
     }
 
-    fn push(&mut self, to: usize, wire: u64, bytes: Option<Vec<u8>>) {
+    fn push(&mut self, to: usize, wire: u64, what: What) {
         let slow = if self.rng.one_in(64) { 300 } else { 8 };
         let last = self.queues[to].back().map_or(0, |packet| packet.at);
         let at = last.max(self.now + 1 + self.rng.below(slow));
-        self.queues[to].push_back(Packet { at, wire, bytes });
+        self.queues[to].push_back(Packet { at, wire, what });
     }
 
-    /// This end is closed; the other hears of it, unless the power is gone.
-    pub(super) fn close(&mut self, end: usize, is_told: bool) {
+    /// This end is closed; the other hears of it as `told`, unless the power is gone.
+    pub(super) fn close(&mut self, end: usize, told: Option<What>) {
         let Some(wire) = self.ends[end].take() else {
             return;
         };
@@ -106,8 +112,8 @@ impl Net {
             let keep = self.rng.index(self.queues[to].len() + 1);
             self.queues[to].truncate(keep);
         }
-        if is_told {
-            self.push(to, wire, None);
+        if let Some(what) = told {
+            self.push(to, wire, what);
         }
     }
 
@@ -120,16 +126,20 @@ impl Net {
             .front()
             .is_some_and(|one| one.at <= self.now)
         {
-            let Packet { wire, bytes, .. } = self.queues[to].pop_front()?;
+            let Packet { wire, what, .. } = self.queues[to].pop_front()?;
+            let is_end = !matches!(what, What::Bytes(_));
             if self.ends[to] == Some(wire) {
-                let Some(bytes) = bytes else {
+                if is_end {
                     self.ends[to] = None;
-                    return Some(Heard::Closed { wire });
-                };
-                return Some(Heard::Bytes { wire, bytes });
+                }
+                return Some(match what {
+                    What::Bytes(bytes) => Heard::Bytes { wire, bytes },
+                    What::Closed => Heard::Closed { wire },
+                    What::Broken => Heard::Broken { wire },
+                });
             }
-            if self.ends[1 - to] == Some(wire) && bytes.is_some() {
-                self.push(1 - to, wire, None);
+            if self.ends[1 - to] == Some(wire) && !is_end {
+                self.push(1 - to, wire, What::Broken);
             }
         }
         None
@@ -241,9 +251,11 @@ impl World {
             match said {
                 Said::Dial => net.dial_at = Some(net.now + 1 + net.rng.below(10)),
                 Said::Bytes { wire, bytes } if net.ends[board] == Some(wire) => {
-                    net.push(1 - board, wire, Some(bytes));
+                    net.push(1 - board, wire, What::Bytes(bytes));
                 }
-                Said::Close { wire } if net.ends[board] == Some(wire) => net.close(board, true),
+                Said::Close { wire } if net.ends[board] == Some(wire) => {
+                    net.close(board, Some(What::Broken));
+                }
                 Said::Bytes { .. } | Said::Close { .. } => {}
             }
         }
@@ -281,8 +293,8 @@ impl World {
     /// The board is gone.
     pub(super) fn lose_wire(&mut self, board: usize) {
         if let Some(net) = &mut self.net {
-            let is_told = net.rng.one_in(2);
-            net.close(board, is_told);
+            let told = net.rng.one_in(2).then_some(What::Closed);
+            net.close(board, told);
             if board == 1 {
                 net.dial_at = None;
             }

@@ -6,6 +6,7 @@ use meerkat::testing::sim::Heard;
 use meerkat::testing::sim::Machine;
 
 use crate::world::World;
+use crate::world::duo::What;
 
 /// What goes wrong: once in so many steps, never for 0.
 #[derive(Clone, Copy, Debug)]
@@ -157,10 +158,10 @@ impl World {
         let Some(wire) = net.ends[0] else {
             return;
         };
-        net.close(0, true);
+        net.close(0, Some(What::Broken));
         self.faulted.breaks += 1;
         self.note(|| format!("wire {wire} breaks"));
-        self.machines[0].hear(Heard::Closed { wire });
+        self.machines[0].hear(Heard::Broken { wire });
         self.take_said(0);
     }
 

@@ -93,6 +93,12 @@ pub(crate) const COPIES_MS: u64 = 3_600_000;
 /// Epochs of both that a start goes back to look for such messages in the tables.
 pub(crate) const COPIES_EPOCHS: usize = 3;
 
+/// How long the value that lost is kept where two branches had changed one row: 30 days.
+pub(crate) const JOURNAL_MS: u64 = 30 * 86_400_000;
+
+/// Rows of the conflict journal that one checkpoint looks at for old ones.
+pub(crate) const JOURNAL_LOOKS: usize = 64;
+
 /// Tickets of the other node whose numbers the one that numbers remembers.
 ///
 /// A proposal that read what an older one changed is rejected once, and evaluated again.

@@ -101,7 +101,7 @@ pub(super) enum UserAction {
     Delete,
 }
 
-/// Make two boards one server: pair invite|join|status|health|replace|leave|keepalived [LINE].
+/// Make two boards one server: pair invite|join|status|health|conflicts|restore|replace|leave|keepalived [LINE].
 #[derive(Debug, FromArgs)]
 #[argh(
     subcommand,
@@ -109,11 +109,11 @@ pub(super) enum UserAction {
     note = "invite prints a line on the board that has the data; join LINE makes the other board its mirror."
 )]
 pub(super) struct Pair {
-    /// what to do: invite, join, status, health, replace, leave or keepalived
+    /// what to do: invite, join, status, health, conflicts, restore, replace, leave or keepalived
     #[argh(positional, arg_name = "ACTION")]
     pub(super) action: PairAction,
 
-    /// with join: the line that invite has printed
+    /// with join: the line that invite has printed; with restore: the id that conflicts has printed
     #[argh(positional, arg_name = "LINE")]
     pub(super) line: Option<String>,
 
@@ -125,7 +125,7 @@ pub(super) struct Pair {
     #[argh(switch)]
     pub(super) wipe: bool,
 
-    /// with status: as one line of JSON, for scripts
+    /// with status and conflicts: as lines of JSON, for scripts
     #[argh(switch)]
     pub(super) json: bool,
 
@@ -144,6 +144,8 @@ pub(super) enum PairAction {
     Join,
     Status,
     Health,
+    Conflicts,
+    Restore,
     Replace,
     Leave,
     Keepalived,
@@ -324,6 +326,8 @@ mod tests {
             "pair invite --address 192.0.2.1:5270 --address [2001:db8::1]:5270",
             "pair join meerkat-pair:1:a:b:c --wipe",
             "pair status --json",
+            "pair conflicts --json",
+            "pair restore 00000002010000000100000000000100",
             "pair replace",
             "pair health",
             "pair keepalived --address 192.168.1.20/24 --address 192.168.1.21/24",

@@ -38,6 +38,11 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             arguments.wipe,
         ),
         PairAction::Status => status(&settings, arguments.json),
+        PairAction::Conflicts => conflicts(&settings, arguments.json),
+        PairAction::Restore => {
+            let id = arguments.line.unwrap_or_default();
+            socket::ask(&settings, Request::PairRestore { id }, &mut |_| {})
+        }
         PairAction::Leave => leave(&settings),
         PairAction::Health => health(&settings),
         PairAction::Keepalived => {
@@ -57,7 +62,11 @@ fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
         action,
         PairAction::Invite | PairAction::Replace | PairAction::Keepalived
     );
-    if (action == PairAction::Join) != arguments.line.is_some() {
+    if action == PairAction::Restore && arguments.line.is_none() {
+        return wrong("write pair restore ID, with an id that pair conflicts has printed");
+    }
+    let takes_line = matches!(action, PairAction::Join | PairAction::Restore);
+    if takes_line != arguments.line.is_some() {
         return wrong("write pair join LINE, with the line that pair invite has printed");
     }
     if !arguments.address.is_empty() && !takes_address {
@@ -66,8 +75,8 @@ fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.wipe && action != PairAction::Join {
         return wrong("--wipe goes with pair join");
     }
-    if arguments.json && action != PairAction::Status {
-        return wrong("--json goes with pair status");
+    if arguments.json && !matches!(action, PairAction::Status | PairAction::Conflicts) {
+        return wrong("--json goes with pair status and pair conflicts");
     }
     Ok(())
 }
@@ -150,6 +159,25 @@ fn report(settings: &Settings) -> Result<PairReport, Failure> {
         None if is_running => Err(Failure::because("the server did not say")),
         None => offline::report(settings).map_err(Failure::because),
     }
+}
+
+/// What was lost when the boards met.
+fn conflicts(settings: &Settings, json: bool) -> Result<(), Failure> {
+    socket::ask(settings, Request::PairConflicts, &mut |reply| {
+        let Reply::Conflict(one) = reply else { return };
+        if json {
+            return output::tell(json::to_string(&one));
+        }
+        let kept = if one.kept.is_empty() {
+            "nothing"
+        } else {
+            &one.kept
+        };
+        output::tell(format_args!(
+            "{}  {}  board {}  {}, {}: {} (now: {kept})",
+            one.id, one.written, one.node, one.of, one.what, one.lost
+        ));
+    })
 }
 
 fn status(settings: &Settings, json: bool) -> Result<(), Failure> {

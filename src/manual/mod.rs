@@ -48,4 +48,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0007-shadows.md")]
     pub(crate) mod shadows {}
+
+    #[doc = include_str!("decisions/0008-aliases.md")]
+    pub(crate) mod aliases {}
 }

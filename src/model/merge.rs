@@ -19,8 +19,11 @@
 
 use std::sync::Arc;
 
+use crate::base::mirror_limits::JOURNAL_MS;
+use crate::base::time::Timestamp;
 use crate::model::account::AccountState;
 use crate::model::codec::Code;
+use crate::model::codec::Reader;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Mode;
 use crate::model::epochs::Epochs;
@@ -175,6 +178,31 @@ pub(crate) fn journal_row(record: &RecordKey, name: &RowName, lost: &Write) -> (
     };
     let name = RowName::Lost { at: lost.at };
     (name, Cell::new(lost.at, lost.stamp, Some(row)))
+}
+
+/// A row of the journal, read back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Lost {
+    pub(crate) record: RecordKey,
+    pub(crate) name: RowName,
+    pub(crate) row: Row,
+}
+
+pub(crate) fn read_journal(cell: &Cell) -> Option<Lost> {
+    let Some(Row::Bytes { bytes }) = &cell.row else {
+        return None;
+    };
+    let mut input = Reader::new(bytes);
+    let record = RecordKey::decode(&mut input).ok()?;
+    let name = RowName::decode(&mut input).ok()?;
+    let row = Option::decode(&mut input).ok()??;
+    Some(Lost { record, name, row })
+}
+
+/// Whether nobody is expected to ask for a lost value any more, when the log's time is `now`.
+pub(crate) fn is_old_journal(name: &RowName, cell: &Cell, now: Timestamp) -> bool {
+    let written = Timestamp::from_unix_ms(cell.stamp.unix_ms());
+    matches!(name, RowName::Lost { .. }) && written.plus_ms(JOURNAL_MS) < now
 }
 
 /// Whether a sweep of `record` at `at` takes this row of the journal.

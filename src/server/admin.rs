@@ -12,6 +12,7 @@ use miniserde::json;
 
 use crate::base::secret::Secret;
 use crate::server::pair::PairReport;
+use crate::server::pair::conflicts::Conflict;
 
 /// In the data folder.
 pub(crate) const SOCKET_FILE: &str = "admin.sock";
@@ -46,6 +47,10 @@ pub(crate) enum Request {
     },
     PairLeave,
     PairStatus,
+    PairConflicts,
+    PairRestore {
+        id: String,
+    },
     /// The server writes the file itself, so the path is absolute.
     Backup {
         path: String,
@@ -62,13 +67,15 @@ impl Request {
             Self::UserAdd { .. }
             | Self::UserPassword { .. }
             | Self::UserEnable { .. }
-            | Self::UserDelete { .. } => true,
+            | Self::UserDelete { .. }
+            | Self::PairRestore { .. } => true,
             Self::UserList
             | Self::Status
             | Self::PairInvite { .. }
             | Self::PairReplace { .. }
             | Self::PairLeave
             | Self::PairStatus
+            | Self::PairConflicts
             | Self::Backup { .. }
             | Self::Export { .. } => false,
         }
@@ -89,6 +96,7 @@ pub(crate) enum Reply {
         line: Secret,
     },
     Pair(PairReport),
+    Conflict(Conflict),
     Done,
     /// One sentence for the operator, with the remedy.
     Failed {
@@ -156,6 +164,7 @@ struct Line {
     status: Option<Status>,
     addresses: Option<Vec<String>>,
     pair: Option<PairReport>,
+    conflict: Option<Conflict>,
 }
 
 impl Request {
@@ -173,6 +182,8 @@ impl Request {
             Self::PairReplace { .. } => "pair-replace",
             Self::PairLeave => "pair-leave",
             Self::PairStatus => "pair-status",
+            Self::PairConflicts => "pair-conflicts",
+            Self::PairRestore { .. } => "pair-restore",
             Self::Backup { .. } => "backup",
             Self::Export { .. } => "export",
         });
@@ -194,14 +205,18 @@ impl Request {
                 line.name = Some(name);
                 line.flag = Some(is_enabled);
             }
-            Self::UserDelete { name } => line.name = Some(name),
+            Self::UserDelete { name } | Self::PairRestore { id: name } => line.name = Some(name),
             Self::Backup { path } | Self::Export { path } => {
                 line.path = Some(path);
             }
             Self::PairInvite { addresses } | Self::PairReplace { addresses } => {
                 line.addresses = Some(addresses);
             }
-            Self::UserList | Self::Status | Self::PairLeave | Self::PairStatus => {}
+            Self::UserList
+            | Self::Status
+            | Self::PairLeave
+            | Self::PairStatus
+            | Self::PairConflicts => {}
         }
         json::to_string(&line)
     }
@@ -238,6 +253,8 @@ impl Request {
             },
             "pair-leave" => Self::PairLeave,
             "pair-status" => Self::PairStatus,
+            "pair-conflicts" => Self::PairConflicts,
+            "pair-restore" => Self::PairRestore { id: name? },
             "backup" => Self::Backup { path: path? },
             "export" => Self::Export { path: path? },
             _ => return Err(LineError::UnknownVerb),
@@ -255,6 +272,7 @@ impl Reply {
             Self::Status(_) => "status",
             Self::Invite { .. } => "invite",
             Self::Pair(_) => "pair",
+            Self::Conflict(_) => "conflict",
             Self::Done => "done",
             Self::Failed { .. } => "failed",
         });
@@ -267,6 +285,7 @@ impl Reply {
             Self::Status(status) => line.status = Some(status),
             Self::Invite { line: text } => line.name = text.expose_str().map(str::to_owned),
             Self::Pair(report) => line.pair = Some(report),
+            Self::Conflict(conflict) => line.conflict = Some(conflict),
             Self::Failed { reason } => line.reason = Some(reason),
             Self::Done => {}
         }
@@ -286,6 +305,7 @@ impl Reply {
                 line: Secret::from(&*line.name.ok_or(LineError::FieldMissing("name"))?),
             },
             "pair" => Self::Pair(line.pair.ok_or(LineError::FieldMissing("pair"))?),
+            "conflict" => Self::Conflict(line.conflict.ok_or(LineError::FieldMissing("conflict"))?),
             "done" => Self::Done,
             "failed" => Self::Failed {
                 reason: line.reason.ok_or(LineError::FieldMissing("reason"))?,
@@ -325,6 +345,8 @@ mod tests {
             Request::PairReplace { addresses: vec![] },
             Request::PairLeave,
             Request::PairStatus,
+            Request::PairConflicts,
+            Request::PairRestore { id: text() },
             Request::Backup { path: text() },
             Request::Export { path: text() },
         ] {
@@ -356,6 +378,10 @@ mod tests {
             Reply::Pair(PairReport {
                 progress: 0.25,
                 ..<PairReport as Default>::default()
+            }),
+            Reply::Conflict(Conflict {
+                of: "ann@h".to_owned(),
+                ..<Conflict as Default>::default()
             }),
             Reply::Done,
             Reply::Failed {

@@ -21,6 +21,7 @@ use smol::channel;
 use crate::base::jid::BareJid;
 use crate::base::limits::ADMIN_LINE_BYTES_MAX;
 use crate::base::secret::Secret;
+use crate::core::Input;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Purpose;
@@ -47,6 +48,7 @@ use crate::server::hub::Node;
 use crate::server::pair::Pair;
 use crate::server::pair::PairError;
 use crate::server::pair::PairReport;
+use crate::server::pair::conflicts;
 use crate::server::pair::invite::InviteLine;
 use crate::server::pair::words;
 use crate::server::portable::Export;
@@ -200,6 +202,8 @@ impl Site {
                 ));
                 Ok(())
             }
+            Request::PairConflicts => self.conflicts(say).await,
+            Request::PairRestore { id } => self.restore_lost(&id).await,
             Request::Backup { path } => self.backup(path, say).await,
             Request::Export { path } => self.export(path, say).await,
         };
@@ -333,6 +337,23 @@ impl Site {
             write_backup(&store, Path::new(&path), tell)
         })
         .await
+    }
+
+    async fn conflicts(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+        self.node.checkpoint().await;
+        let found = conflicts::list(&self.node.store).map_err(|error| error.to_string())?;
+        for conflict in found {
+            say(Reply::Conflict(conflict));
+        }
+        Ok(())
+    }
+
+    async fn restore_lost(&self, id: &str) -> Result<(), String> {
+        self.node.checkpoint().await;
+        let op = conflicts::restoration(&self.node.store, id)?;
+        self.node.post(Input::Own { ops: vec![op] });
+        self.node.checkpoint().await;
+        Ok(())
     }
 
     /// All accounts as files for other servers.

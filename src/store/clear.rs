@@ -9,13 +9,17 @@ use redb::ReadableTable as _;
 
 use crate::base::ids::Incarnation;
 use crate::base::limits::STREAM_ROW_MS;
+use crate::base::mirror_limits::JOURNAL_LOOKS;
 use crate::base::time::Timestamp;
+use crate::model::merge::is_old_journal;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::store::changes::Changes;
 use crate::store::error::StoreError;
 use crate::store::key::PlaceKey;
+use crate::store::key::journal_range;
 use crate::store::key::place_key;
 use crate::store::key::place_position;
 use crate::store::schema;
@@ -100,6 +104,24 @@ fn clear_archive(
 pub(super) fn is_old_stream(cell: &Cell, now: Timestamp) -> bool {
     matches!(&cell.row, Some(Row::Stream { stream })
         if stream.at.plus_ms(STREAM_ROW_MS) < now)
+}
+
+/// Takes lost values out of the journal that nobody has asked for in time, when the log's time is `now`.
+pub(super) fn drop_old_journal(
+    changes: &mut Changes<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let range = journal_range();
+    let (first, end) = (range.start.as_slice(), range.end.as_slice());
+    let rows = changes.tables.rows.range::<&[u8]>(first..end)?;
+    let name = RowName::Lost { at: Position::ZERO };
+    for row in rows.take(JOURNAL_LOOKS) {
+        let (key, value) = row?;
+        if is_old_journal(&name, &schema::read_cell(value.value())?, now) {
+            changes.rows.insert(key.value().to_vec(), None);
+        }
+    }
+    Ok(())
 }
 
 /// Looks at up to `rows_max` rows after `from` for counts of old streams, and says where it ended;

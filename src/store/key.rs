@@ -22,7 +22,8 @@ use crate::store::error::StoreError;
 /// A message in one archive.
 pub(super) type PlaceKey = [u8; 24];
 
-/// The tag of [`RowName::Alias`].
+/// The tags of [`RowName::Lost`] and [`RowName::Alias`].
+const LOST: u8 = 19;
 const ALIAS: u8 = 21;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
@@ -83,7 +84,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Text { name } => (17, name),
         RowName::Created { room } => (18, room.as_str()),
         RowName::Lost { at } => {
-            key.push(19);
+            key.push(LOST);
             key.extend_from_slice(&at.to_bytes());
             return;
         }
@@ -107,6 +108,15 @@ pub(super) fn alias_range(record: &RecordKey) -> Range<Vec<u8>> {
     first..end
 }
 
+/// The keys of the conflict journal.
+pub(super) fn journal_range() -> Range<Vec<u8>> {
+    let mut first = record_prefix(&RecordKey::Node);
+    let mut end = first.clone();
+    first.push(LOST);
+    end.push(LOST + 1);
+    first..end
+}
+
 /// The name of the row whose key follows the prefix of its record as `bytes`.
 pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
     let (tag, rest) = bytes.split_first().ok_or(UNREADABLE)?;
@@ -115,10 +125,10 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         let key = SmKey(u128::from_be_bytes(key));
         return Ok(RowName::Stream { key });
     }
-    if matches!(*tag, 19 | ALIAS) {
+    if matches!(*tag, LOST | ALIAS) {
         let at = rest.try_into().map_err(|_| UNREADABLE)?;
         let at = Position::from_bytes(at);
-        let is_lost = *tag == 19;
+        let is_lost = *tag == LOST;
         return Ok(if is_lost {
             RowName::Lost { at }
         } else {

@@ -9,6 +9,7 @@ use crate::base::ids::Incarnation;
 use crate::base::time::Timestamp;
 use crate::effect::query::Kept;
 use crate::model::account::Account;
+use crate::model::merge::is_old_journal;
 use crate::model::position::Position;
 use crate::model::record::Record;
 use crate::model::room::Room;
@@ -63,10 +64,10 @@ fn load_rows(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Rows, StoreE
             let (key, value) = row?;
             let name = key.value().strip_prefix(&prefix[..]).unwrap_or_default();
             let cell = schema::read_cell(value.value())?;
-            if is_old_stream(&cell, now) {
-                continue;
+            let name = read_name(name)?;
+            if !is_old_stream(&cell, now) && !is_old_journal(&name, &cell, now) {
+                rows.put(name, cell);
             }
-            rows.put(read_name(name)?, cell);
         }
     }
     Ok(rows)

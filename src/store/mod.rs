@@ -166,6 +166,7 @@ impl Store {
         let now = Timestamp::from_unix_ms(meta.stamp.unix_ms());
         let looks = CHECKPOINT_LOOKS.saturating_add(entries.len());
         let looked_to = clear::drop_old_streams(&mut changes, &book.looked_to, now, looks)?;
+        clear::drop_old_journal(&mut changes, now)?;
         let mut apply = Apply::new(&mut changes, &known, &book.reach);
         for (index, entry) in entries {
             if *index > meta.applied_to {

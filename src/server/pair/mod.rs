@@ -9,6 +9,7 @@
 //! connection, is the link's business.
 
 pub(crate) mod boot;
+pub(crate) mod conflicts;
 pub(crate) mod file;
 mod host;
 pub(crate) mod invite;

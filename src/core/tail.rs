@@ -452,6 +452,7 @@ impl Tail {
         (from, upto): (Index, Index),
     ) -> Found {
         let is_hidden = |at: Position| self.is_alias(at, upto) && !page.ids.contains(&at);
+        let edge = page.edge(&rows).filter(|_| !complete);
         let found = rows.len();
         rows.retain(|row| !is_hidden(row.position));
         let fewer = u64::try_from(found.saturating_sub(rows.len())).unwrap_or(0);
@@ -461,7 +462,7 @@ impl Tail {
                 continue;
             }
             more = more.saturating_add(1);
-            if page.reaches(position) {
+            if page.reaches(position) && page.is_near(position, edge) {
                 rows.push(Kept {
                     position,
                     at: row.at,

@@ -137,6 +137,27 @@ impl ArchivePage {
             && self.before.is_none_or(|before| position < before)
     }
 
+    /// The last of some rows of the page, as it goes on.
+    pub(crate) fn edge(&self, rows: &[Kept]) -> Option<Position> {
+        let last = if self.backwards {
+            rows.first()
+        } else {
+            rows.last()
+        };
+        last.map(|row| row.position)
+    }
+
+    /// Whether a position is not beyond the edge, where there is more that comes with the next page.
+    pub(crate) fn is_near(&self, at: Position, edge: Option<Position>) -> bool {
+        edge.is_none_or(|edge| {
+            if self.backwards {
+                at >= edge
+            } else {
+                at <= edge
+            }
+        })
+    }
+
     pub(crate) fn is_between(&self, at: Timestamp) -> bool {
         self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at <= end)
     }

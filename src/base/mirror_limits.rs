@@ -161,6 +161,22 @@ pub(crate) const JOIN_SILENCE_MS: u64 = 60_000;
 pub(crate) const JOIN_PIECE_BYTES_MAX: usize = 65_536;
 pub(crate) const JOIN_PIECES_MAX: usize = 4;
 
+/// Rows of a table that two boards compare as one, and about how many bytes of them.
+///
+/// A hash and a key for each: a thousandth of what is compared. One row that differs moves so much.
+pub(crate) const COPY_RANGE_ROWS: u64 = 1_024;
+pub(crate) const COPY_RANGE_BYTES: usize = 65_536;
+
+/// Ranges that are compared in one go: 4 MiB are in memory on either side, and replaced together.
+pub(crate) const COPY_RANGES_MAX: usize = 64;
+
+/// Largest message while ranges are compared, in bytes: a range whose last row is the longest; the vector of
+/// 32,768 epochs; the ends of 64 ranges. A longer one ends the connection.
+pub(crate) const COPY_MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Between two attempts to fetch what differs, in milliseconds.
+pub(crate) const COPY_PAUSE_MS: u64 = 2_000;
+
 /// Largest message of a join beside the copy, in bytes: some addresses, names and hashes.
 pub(crate) const JOIN_MESSAGE_BYTES_MAX: usize = 4_096;
 

@@ -180,7 +180,7 @@ pub(crate) const KEYS: &[Key] = &[
         Fallback::Toml("128"),
         false,
         "How much of the log is kept while the other board of the pair is away. If more is written meanwhile, the \
-         other board has to join again, and is given a copy of everything.",
+         boards compare all they have when it is back, and it takes what differs.",
     ),
     key(
         "mdns.name",

@@ -51,4 +51,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0008-aliases.md")]
     pub(crate) mod aliases {}
+
+    #[doc = include_str!("decisions/0009-ranges.md")]
+    pub(crate) mod ranges {}
 }

@@ -84,8 +84,9 @@ impl Mirror {
     }
 
     pub(super) fn handle_freeze(&mut self) -> Result<(), Fault> {
+        let is_lacking = self.is_lacking();
         let catch_up = self.catch_up("FREEZE")?;
-        if catch_up.leads || catch_up.barrier.is_some() {
+        if is_lacking || catch_up.leads || catch_up.barrier.is_some() {
             return Err(Fault::PeerUnexpected { frame: "FREEZE" });
         }
         self.freeze();
@@ -119,6 +120,9 @@ impl Mirror {
     }
 
     pub(super) fn go_on_with_barrier(&mut self) -> Result<(), Fault> {
+        if self.is_lacking() {
+            return Ok(());
+        }
         let is_merged = self.merging.is_empty();
         let is_ready = self.is_everything_sent() && self.branches.is_durable();
         let early = self.is_mistaken(Mistake::BeginWithoutFrozen);

@@ -13,6 +13,7 @@ use crate::mirror::frame::Frame;
 use crate::mirror::frame::Hello;
 use crate::mirror::frame::Record;
 use crate::mirror::io::Index;
+use crate::mirror::lacking::Giving;
 use crate::mirror::link::Phase;
 use crate::model::pair::Heal;
 use crate::model::vector::Vector;
@@ -39,6 +40,10 @@ pub(super) struct CatchUp {
     pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) barrier: Option<Barrier>,
+    /// The other lacks what was trimmed here: it is sent nothing.
+    pub(super) peer_lacks: bool,
+    /// This one lacks what was trimmed there: it gives what it has, and then takes a copy.
+    pub(super) lacks: Option<Giving>,
 }
 
 impl CatchUp {
@@ -69,8 +74,9 @@ impl CatchUp {
 impl Mirror {
     pub(super) fn begin_catch_up(&mut self, leads: bool, hello: &Hello) {
         // What was released is on the other disk; what is left to read is what it may lack.
-        let lacks_nothing = hello.vector.covers_all(&self.branches.durable);
-        let cursor = if lacks_nothing || self.is_mistaken(Mistake::OwnTailKept) {
+        let peer_lacks = !hello.vector.covers_all(&self.trimmed);
+        let is_nothing_sent = peer_lacks || hello.vector.covers_all(&self.branches.durable);
+        let cursor = if is_nothing_sent || self.is_mistaken(Mistake::OwnTailKept) {
             self.branches.durable_upto + 1
         } else {
             self.oldest
@@ -93,11 +99,16 @@ impl Mirror {
             sent: 0,
             received: 0,
             barrier: None,
+            peer_lacks,
+            lacks: None,
         });
         let now = self.now.monotonic;
         if let Some(link) = &mut self.link {
             link.heard_at = now;
             link.phase = Phase::CatchingUp { catch_up };
+        }
+        if peer_lacks {
+            self.say(&Frame::Lacking);
         }
     }
 
@@ -124,6 +135,9 @@ impl Mirror {
 
     /// Rule R3: durable records only.
     pub(super) fn read_on(&mut self) {
+        if self.catching_up().is_some_and(|one| one.peer_lacks) {
+            return;
+        }
         if self.is_everything_sent() {
             let Some(catch_up) = self.catching_up() else {
                 return;
@@ -253,7 +267,8 @@ impl Mirror {
             catch_up.cursor = oldest;
             catch_up.is_reading = false;
         }
-        if catch_up.peer_has.covers_all(&trimmed) {
+        // It is told at the next greeting.
+        if catch_up.peer_lacks || catch_up.peer_has.covers_all(&trimmed) {
             Ok(())
         } else {
             Err(Fault::PeerNeedsCopy)

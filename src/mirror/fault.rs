@@ -7,6 +7,11 @@ use crate::model::codec::coded;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 
+/// What only one of them has was trimmed: rows are not merged.
+const BOTH_LACK: &str = "each board lacks what the other does not keep any more, so neither can take a copy; \
+                         export the accounts of one board, pair replace on the other, then pair join \
+                         --wipe on the one";
+
 /// Whose fault it is, and the numbers of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
@@ -70,6 +75,10 @@ pub(crate) enum Fault {
     BothJoin,
     /// The other lacks what this log has trimmed: it has to get a copy.
     PeerNeedsCopy,
+    /// This board lacks what the other's log has trimmed. The other has everything that is here.
+    LocalNeedsCopy,
+    /// Each lacks what the other's log has trimmed.
+    BothNeedCopies,
     /// More epochs than can be told.
     LocalEpochs {
         epochs: usize,
@@ -105,6 +114,10 @@ pub(crate) enum Refusal {
     Stopping,
     /// The sender goes on alone for now.
     GoingAlone,
+    /// The sender fetches a copy.
+    Fetching,
+    /// Each would have to get a copy.
+    BothLack,
 }
 
 coded!(enum Refusal {
@@ -117,6 +130,8 @@ coded!(enum Refusal {
     7 => Epochs,
     8 => Stopping,
     9 => GoingAlone,
+    10 => Fetching,
+    11 => BothLack,
 });
 
 impl Fault {
@@ -141,6 +156,8 @@ impl Fault {
             Self::PeerIsNode { .. } => Some(Refusal::SameNode),
             Self::BothJoin => Some(Refusal::BothJoin),
             Self::PeerNeedsCopy => Some(Refusal::NeedsCopy),
+            Self::LocalNeedsCopy => Some(Refusal::Fetching),
+            Self::BothNeedCopies => Some(Refusal::BothLack),
             Self::LocalEpochs { .. } => Some(Refusal::Epochs),
             Self::LocalStop => Some(Refusal::Stopping),
         }
@@ -171,10 +188,14 @@ impl fmt::Display for Fault {
                 write!(f, "the other board ended it: {refusal}")
             }
             Self::BothJoin => f.write_str("both boards are blank"),
-            Self::PeerNeedsCopy => f.write_str(
-                "the other board lacks what is not kept any more: join it again with pair replace here \
-                 and pair join --wipe there",
+            Self::PeerNeedsCopy => {
+                f.write_str("the other board lacks what is not kept any more, and is given a copy")
+            }
+            Self::LocalNeedsCopy => f.write_str(
+                "this board lacks what the other does not keep any more; the other has everything that \
+                 is here, and gives a copy",
             ),
+            Self::BothNeedCopies => f.write_str(BOTH_LACK),
             Self::LocalEpochs { epochs } => write!(f, "there are too many epochs: {epochs}"),
             Self::LocalHeld { bytes } => {
                 write!(f, "{bytes} bytes wait for the other board, which takes too little")
@@ -195,10 +216,9 @@ impl fmt::Display for Refusal {
             Self::OtherPair => "it belongs to another pair",
             Self::SameNode => "it has the same number",
             Self::BothJoin => "it is blank, too",
-            Self::NeedsCopy => {
-                "this board lacks what is not kept any more: join it again with pair replace there and \
-                 pair join --wipe here"
-            }
+            Self::NeedsCopy => "this board lacks what is not kept any more",
+            Self::Fetching => "it lacks what is not kept any more here, and fetches a copy",
+            Self::BothLack => BOTH_LACK,
             Self::Epochs => "there are too many epochs",
             Self::Stopping => "its server stops",
             Self::GoingAlone => "it goes on alone for now",

@@ -106,6 +106,8 @@ pub(crate) enum Frame {
     Alive {
         taken: u64,
     },
+    /// What the other lacks was trimmed here: it has to get a copy, and gives first what it has.
+    Lacking,
     /// The last before the connection is closed.
     Bye {
         refusal: Refusal,
@@ -129,6 +131,7 @@ coded!(enum Frame {
     11 => Durable { epoch, seq, taken },
     12 => Alive { taken },
     13 => Bye { refusal },
+    14 => Lacking,
 });
 
 impl Record {
@@ -189,6 +192,7 @@ impl Frame {
             Self::Reject { .. } => "REJECT",
             Self::Durable { .. } => "DURABLE",
             Self::Alive { .. } => "ALIVE",
+            Self::Lacking => "LACKING",
             Self::Bye { .. } => "BYE",
         }
     }

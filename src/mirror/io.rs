@@ -73,6 +73,7 @@ pub(crate) enum Mistake {
     CounterStuck,
     OwnTailKept,
     NeverThawed,
+    CopiedTooEarly,
 }
 
 /// What comes in.
@@ -173,6 +174,9 @@ pub(crate) enum Output {
     },
     /// The mark of a blank board may be removed (rule R5).
     Joined,
+    /// This board has to get a copy, as a blank one (rule R5): the other has everything that is in
+    /// this log, on its disk. Nothing is numbered here any more.
+    NeedsCopy,
 
     /// The core numbers nothing from here on; it proposes what it has, all of it again.
     Follow,
@@ -225,6 +229,8 @@ pub(crate) enum Notice {
     Lost { fault: Fault },
     /// Going on alone: what is acknowledged from here on is on one disk.
     Alone { epoch: Epoch },
+    /// What this board lacks cannot be had from the other's log; it gives what it has.
+    Lacking,
     /// Both boards serve, and everything acknowledged is on both disks.
     Paired { epoch: Epoch, leads: bool },
 }

@@ -146,6 +146,7 @@ impl Mirror {
                 self.catch_up(name)?.peer_is_level = true;
                 Ok(())
             }
+            Frame::Lacking => self.handle_lacking(),
             Frame::Freeze => self.handle_freeze(),
             Frame::Session { bytes } => self.handle_session(bytes),
             Frame::Frozen => self.handle_frozen(),
@@ -205,9 +206,6 @@ impl Mirror {
         let epochs = hello.vector.epochs();
         if epochs > MIRROR_EPOCHS_MAX {
             return Err(Fault::LocalEpochs { epochs });
-        }
-        if !hello.vector.covers_all(&self.trimmed) {
-            return Err(Fault::PeerNeedsCopy);
         }
         let rank = |hello: &Hello| (hello.serves, !hello.joining, hello.node == 0);
         let leads = rank(said) > rank(hello);

@@ -58,6 +58,8 @@ pub(crate) enum Output {
     },
     /// The mark of a blank board may be removed.
     Joined,
+    /// This board has to get a copy; everything that is here is on the other's disk.
+    NeedsCopy,
     Notice(Notice),
 }
 
@@ -268,15 +270,12 @@ impl Member {
 
     /// The log was trimmed: what is gone can be given to nobody.
     fn tell_trimmed(&mut self, now: Now) -> bool {
-        let Some(link) = &mut self.link else {
-            return false;
-        };
-        let Some((oldest, vector)) = self.engine.take_trimmed() else {
-            return false;
-        };
-        let oldest = oldest.0;
-        link.mirror.step(now, Input::Trimmed { oldest, vector });
-        true
+        let trimmed = self.engine.take_trimmed();
+        if let (Some(link), Some((Index(oldest), vector))) = (&mut self.link, trimmed) {
+            link.mirror.step(now, Input::Trimmed { oldest, vector });
+            return true;
+        }
+        false
     }
 
     /// What the core says.
@@ -326,6 +325,7 @@ impl Member {
             Said::Dial => self.outputs.push_back(Output::Dial),
             Said::Send { wire, bytes } => self.outputs.push_back(Output::Send { wire, bytes }),
             Said::Close { wire } => self.outputs.push_back(Output::Close { wire }),
+            Said::NeedsCopy => self.outputs.push_back(Output::NeedsCopy),
             Said::Joined => self.outputs.push_back(Output::Joined),
             Said::Notice(notice) => self.outputs.push_back(Output::Notice(notice)),
             Said::Append { record } => {
@@ -431,8 +431,7 @@ impl Member {
                 records: records.into_iter().map(record).collect(),
             },
             ReadStep::Trimmed { .. } => {
-                let (oldest, vector) = self.engine.trimmed();
-                let oldest = oldest.0;
+                let (Index(oldest), vector) = self.engine.trimmed();
                 Input::Trimmed { oldest, vector }
             }
             ReadStep::Damaged { segment, offset } => {

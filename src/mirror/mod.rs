@@ -30,6 +30,7 @@ pub(crate) mod fault;
 pub(crate) mod frame;
 pub(crate) mod fuzz;
 pub(crate) mod io;
+mod lacking;
 mod link;
 pub(crate) mod member;
 mod paired;
@@ -248,6 +249,7 @@ impl Mirror {
     fn progress(&mut self) -> Result<(), Fault> {
         self.join();
         self.read_on();
+        self.go_on_with_giving()?;
         self.go_on_with_barrier()?;
         self.tell();
         self.commit();

@@ -88,6 +88,10 @@ pub(crate) enum Event<'a> {
         from: IpAddr,
         why: &'a dyn fmt::Display,
     },
+    /// A board that was away for long is made equal to the other.
+    PairCopy {
+        what: &'a dyn fmt::Display,
+    },
     /// The other board is no longer let in.
     PeerForgotten {
         generation: u32,
@@ -141,6 +145,7 @@ impl Event<'_> {
             | Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
+            | Self::PairCopy { .. }
             | Self::PairComplete { .. }
             | Self::PairAwaited
             | Self::PeerForgotten { .. } => Level::Info,
@@ -175,6 +180,7 @@ impl Event<'_> {
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
             | Self::JoinFailed { .. }
+            | Self::PairCopy { .. }
             | Self::PeerForgotten { .. }
             | Self::PeerLost { .. }
             | Self::PairAlone
@@ -203,6 +209,7 @@ impl Event<'_> {
             Self::JoinFailed { from, why } => {
                 write!(f, "other board did not join from={from} why={why}")
             }
+            Self::PairCopy { what } => write!(f, "pair: {what}"),
             Self::PeerForgotten { generation } => {
                 write!(f, "other board forgotten generation={generation}")
             }
@@ -275,6 +282,7 @@ impl fmt::Display for Event<'_> {
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
             | Self::JoinFailed { .. }
+            | Self::PairCopy { .. }
             | Self::PeerForgotten { .. }
             | Self::PeerLost { .. }
             | Self::PairAlone

@@ -14,6 +14,7 @@ pub(crate) mod portable;
 pub(crate) mod reload;
 pub(crate) mod retention;
 pub(crate) mod run;
+mod run_error;
 pub(crate) mod start;
 #[cfg(test)]
 mod tests;

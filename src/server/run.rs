@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +21,15 @@ use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
 use crate::config::settings::Settings;
 use crate::core::Now;
-use crate::core::engine::EngineError;
-use crate::core::engine::RecordError;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Purpose;
 use crate::effect::query::Question;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
-use crate::net::certificate::CertificateError;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::net::peer::within;
-use crate::net::tls::TlsError;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
@@ -43,9 +41,8 @@ use crate::server::doors::Doors;
 use crate::server::handover;
 use crate::server::hub::Node;
 use crate::server::lan::Lan;
-use crate::server::pair::PairError;
 use crate::server::pair::boot::Use;
-use crate::server::pair::file::FileError;
+use crate::server::pair::fetch;
 use crate::server::pair::joiner;
 use crate::server::pair::offline;
 use crate::server::plan;
@@ -55,12 +52,12 @@ use crate::server::portable::Imported;
 use crate::server::reload::Reload;
 use crate::server::reload::Reread;
 use crate::server::retention;
+pub(crate) use crate::server::run_error::RunError;
 use crate::server::start;
 use crate::server::start::Role;
 use crate::server::start::StartError;
 use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::backup::BackupError;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::folder::Folder;
@@ -84,95 +81,6 @@ pub(crate) struct NewUser {
     pub(crate) name: String,
     pub(crate) password: Secret,
     pub(crate) is_admin: bool,
-}
-
-/// Why a server did not start, or had to end.
-#[derive(Debug)]
-pub(crate) enum RunError {
-    Start(StartError),
-    Certificate(CertificateError),
-    Tls(TlsError),
-    Listen {
-        key: &'static str,
-        address: String,
-        error: std::io::Error,
-    },
-    Name(String),
-    Failed(EngineError),
-    Signals(std::io::Error),
-    /// The local network cannot be told of the server.
-    Mdns(std::io::Error),
-    Backup(BackupError),
-    /// A restore goes into an empty folder only.
-    NotEmpty(String),
-    Pair(PairError),
-    PairFile(FileError),
-    /// A join was cut off here.
-    HalfJoined(String),
-    /// It may change nothing before it has met the other board.
-    Joiner,
-    AdminSocket(std::io::Error),
-}
-
-impl std::fmt::Display for RunError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Start(error) => error.fmt(out),
-            Self::Certificate(error) => error.fmt(out),
-            Self::Tls(error) => write!(out, "TLS cannot be set up: {error}"),
-            Self::Listen {
-                key,
-                address,
-                error,
-            } => {
-                write!(out, "{key}: cannot listen on {address}: {error}; ")?;
-                out.write_str(match error.kind() {
-                    std::io::ErrorKind::AddrInUse => "stop what uses the port, or choose another",
-                    std::io::ErrorKind::PermissionDenied => {
-                        "choose a port of 1024 or more, or allow the program to bind low ports"
-                    }
-                    _ => "choose an address of this machine",
-                })
-            }
-            Self::Name(name) => write!(out, "{name} is no name for a user"),
-            Self::Failed(EngineError::LocalRecord {
-                error: RecordError::LocalFull,
-            }) => out.write_str(
-                "the disk is full, and the other board goes on without this one: make room and start \
-                 again; what was acknowledged is safe",
-            ),
-            Self::Failed(error) => write!(
-                out,
-                "the disk has failed ({error:?}); what was acknowledged is safe: \
-                 check the disk and start again"
-            ),
-            Self::AdminSocket(error) => write!(
-                out,
-                "the socket for administration in the data folder cannot be made: {error}; \
-                 the folder has to be writable, and its path short"
-            ),
-            Self::Backup(error) => write!(out, "the backup {error}"),
-            Self::NotEmpty(path) => write!(
-                out,
-                "{path} holds the data of a server; name another folder, or move this one away"
-            ),
-            Self::Pair(error) => error.fmt(out),
-            Self::PairFile(error) => error.fmt(out),
-            Self::HalfJoined(path) => write!(
-                out,
-                "{path} holds a part of a copy only: a join was cut off; ask the other board for a \
-                 new invitation and repeat meerkat pair join"
-            ),
-            Self::Joiner => out.write_str(
-                "this board has joined and not met its other board yet: start it, or do this there",
-            ),
-            Self::Mdns(error) => write!(
-                out,
-                "mdns.name: port 5353 cannot be used: {error}; leave the key out, or end what has the port alone"
-            ),
-            Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
-        }
-    }
 }
 
 /// A node with its disk, ready for listeners.
@@ -219,6 +127,9 @@ pub(crate) fn run(
     home: &Home<'_>,
     reread: Reread<'_>,
 ) -> Result<(), RunError> {
+    if matches!(home, Home::Folder(_)) && fetch::is_due(settings)? {
+        fetch::run(settings)?;
+    }
     let opened = open(settings, home, Use::Serve)?;
     let tls = plan::identity(settings, home)?;
     let is_dev = matches!(home, Home::Memory(_));
@@ -247,6 +158,7 @@ pub(crate) fn run(
         wires: Some(Rc::clone(&wires)),
         pair: doors.pair(),
     });
+    let pair = doors.pair();
     let executor = Rc::clone(&opened.node.executor);
     let admin = match home {
         Home::Folder(path) => {
@@ -258,9 +170,35 @@ pub(crate) fn run(
         if let Some(listener) = admin {
             executor.spawn(site.serve(listener)).detach();
         }
-        serve(opened, doors, &reload).await
+        serve(opened, doors, &reload).await?;
+        Ok(false)
     };
-    smol::block_on(executor.run(serving))
+    let fetching = async {
+        match pair {
+            Some(pair) => pair.until_fetching().await,
+            None => future::pending().await,
+        }
+        Ok(true)
+    };
+    // Whatever is open is closed: what was not acknowledged is sent again, to the other board.
+    let has_to_fetch = smol::block_on(executor.run(fetching.or(serving)))?;
+    if has_to_fetch {
+        return Err(RunError::Again(begin_again()));
+    }
+    Ok(())
+}
+
+/// This program in the place of itself, with nothing of what it held. Returns only if that fails.
+fn begin_again() -> std::io::Error {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    match std::env::current_exe() {
+        Ok(path) => process::Command::new(path)
+            .arg0(name)
+            .args(arguments)
+            .exec(),
+        Err(error) => error,
+    }
 }
 
 /// Performs one request on the data of a server that is stopped.

@@ -85,6 +85,8 @@ macro_rules! each_table {
     };
 }
 
+pub(super) use each_table;
+
 /// Writes everything that `snapshot` shows; `tell(done, total)` in rows.
 pub(super) fn write(
     snapshot: &ReadTransaction,

@@ -11,6 +11,7 @@ mod apply;
 pub(crate) mod backup;
 mod changes;
 mod clear;
+pub(crate) mod compare;
 mod digest;
 pub(crate) mod disk;
 pub(crate) mod error;
@@ -69,6 +70,7 @@ use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::retention::Expired;
 pub(crate) use crate::store::retention::RetentionLimits;
+pub(crate) use crate::store::schema::FORMAT;
 use crate::store::schema::Meta;
 use crate::store::schema::Stretch;
 

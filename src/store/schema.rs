@@ -36,7 +36,7 @@ use crate::model::row::RowName;
 use crate::store::error::StoreError;
 
 /// The format written by this program.
-pub(super) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 2;
 
 pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 

@@ -20,6 +20,7 @@
 #[path = "../generator/mod.rs"]
 mod generator;
 
+mod away;
 mod clients;
 mod dev_pair;
 mod harness;

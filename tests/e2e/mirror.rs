@@ -49,7 +49,7 @@ pub(crate) fn pair() -> (Board, Board) {
     pair_of(Board::new(), Board::new())
 }
 
-fn pair_of(mut a: Board, mut b: Board) -> (Board, Board) {
+pub(crate) fn pair_of(mut a: Board, mut b: Board) -> (Board, Board) {
     a.start();
     wait_until("A serves", || a.is("single"));
     a.add_user("alice");

@@ -1,5 +1,6 @@
 //! Two mirrors over a link and two disks that fail, from seeds; and single rules by themselves.
 
+mod away;
 mod board;
 mod end;
 mod frames;

@@ -130,6 +130,7 @@ impl World {
             Output::Append { record } => self.append(n, record),
             Output::Read { from, bytes_max } => return vec![self.read(n, from, bytes_max)],
             Output::Joined => self.boards[n].join_mark = false,
+            Output::NeedsCopy => self.to_copy = Some(n),
             Output::Follow => return self.follow(n),
             Output::Lead { record, paired } => return self.lead(n, &record, paired),
             Output::Commit { upto } => {

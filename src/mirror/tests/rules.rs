@@ -77,21 +77,6 @@ fn two_blank_boards_do_not_make_a_pair() {
 }
 
 #[test]
-fn a_board_that_lacks_what_was_trimmed_has_to_get_a_copy() {
-    let trimmed = Start {
-        trimmed: [Position::new(FIRST, 2, 0)].into_iter().collect(),
-        ..start(1)
-    };
-    let old = Hello {
-        vector: [Position::new(FIRST, 1, 0)].into_iter().collect(),
-        ..hello(0)
-    };
-    let end = End::greeted(trimmed.clone(), old);
-    assert_eq!(end.fault(), Some(Fault::PeerNeedsCopy));
-    assert_eq!(End::greeted(trimmed, hello(0)).fault(), None);
-}
-
-#[test]
 fn who_serves_leads_then_who_is_no_joiner_then_the_first_board() {
     let asks = |start: Start, hello: Hello| {
         let mut end = End::greeted(start, hello);

@@ -37,8 +37,9 @@ fn run(seed: u64, plan: Plan) -> Result<World, String> {
     let mut world = World::new(seed, plan.mistake);
     world.reuses_salt = plan.reuses_salt;
     let mut script = Rng::from_number(seed ^ 0x005c_0917);
-    // Either the log is trimmed, or a disk may be replaced: not both, since that takes a copy.
+    // Either the log is trimmed, or a disk may be replaced: not both.
     world.trims = seed % 2 == 1;
+    world.gives_up = seed % 4 == 1;
     world.boot(0);
     let later = script.below(3_000);
     world.run_until(1_000 + later);
@@ -67,6 +68,7 @@ fn step(world: &mut World, script: &mut Rng, sent: &mut Vec<u64>) {
         6 => world.crash(n, false),
         7..10 => world.boot(n),
         10 if script.one_in(3) => replace(world, script, n),
+        14 | 15 if world.gives_up => world.give_up(n),
         11..14 => {
             // A client that lost its answer, or its patience, sends again.
             let open: Vec<u64> = sent
@@ -151,20 +153,21 @@ fn alone(world: &mut World, script: &mut Rng) -> Result<(), String> {
 #[test]
 fn two_boards_lose_nothing_and_meet_again() {
     let seeds = seeds();
-    let (mut paired, mut facts, mut trimmed, mut replaced) = (0, 0, 0, 0);
+    let (mut paired, mut facts, mut trimmed, mut replaced, mut copies) = (0, 0, 0, 0, 0);
     for seed in 0..seeds {
         let world = run(seed, HONEST).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         paired += world.paired;
         facts += world.facts.len();
         trimmed += world.boards[0].trimmed;
+        copies += world.copies;
         replaced += usize::from(world.is_replaced);
     }
     // The runs do what they are for.
     let least = usize::try_from(seeds).unwrap();
     assert!(paired > 20 * seeds && facts > 5 * least);
     assert!(
-        trimmed > 2 * least && replaced > least / 20,
-        "{trimmed} {replaced}"
+        trimmed > 2 * least && replaced > least / 20 && copies > least / 40,
+        "{trimmed} {replaced} {copies}"
     );
 }
 
@@ -213,7 +216,7 @@ fn a_board_that_is_back_at_once_is_served_with_at_once() {
 
 #[test]
 fn every_mistake_is_found() {
-    const MISTAKES: [Mistake; 12] = [
+    const MISTAKES: [Mistake; 13] = [
         Mistake::OldMarksCount,
         Mistake::EpochUsedBeforeDurable,
         Mistake::BeginWithoutFrozen,
@@ -226,6 +229,7 @@ fn every_mistake_is_found() {
         Mistake::CounterStuck,
         Mistake::OwnTailKept,
         Mistake::NeverThawed,
+        Mistake::CopiedTooEarly,
     ];
     let mut plans: Vec<Plan> = MISTAKES
         .iter()

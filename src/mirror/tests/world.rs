@@ -61,6 +61,11 @@ pub(super) struct World {
     pub(super) rejects_one_in: u64,
     /// What the other board has is not kept.
     pub(super) trims: bool,
+    /// Boards give up what the other lacks, now and then.
+    pub(super) gives_up: bool,
+    /// The board that has to get a copy, and how often that was.
+    pub(super) to_copy: Option<usize>,
+    pub(super) copies: usize,
     ops: u64,
 }
 
@@ -101,6 +106,9 @@ impl World {
             open: [None; 2],
             rejects_one_in: 16,
             trims: false,
+            gives_up: false,
+            to_copy: None,
+            copies: 0,
             ops: 0,
         };
         world.boards[1].join_mark = true;
@@ -279,6 +287,7 @@ impl World {
                 2 => self.sync(n),
                 _ => self.input(n, Input::Tick),
             }
+            self.copy();
             for n in 0..2 {
                 let is_paired = matches!(self.state(n), Some(State::Paired { leads: true }));
                 self.paired += u64::from(is_paired);

@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     Link,
     /// A board that has been invited proves it, and is given a copy of everything.
     Join,
+    /// The other board, away for too long, compares its tables and takes what differs.
+    Copy,
 }
 
 /// Whose keys are let in at the moment.
@@ -57,13 +59,14 @@ pub(crate) struct Admitted {
 }
 
 impl Purpose {
-    const ALL: [Self; 2] = [Self::Link, Self::Join];
+    const ALL: [Self; 3] = [Self::Link, Self::Join, Self::Copy];
 
     /// The name with the version; another version is another protocol.
     fn protocol(self) -> &'static [u8] {
         match self {
             Self::Link => b"meerkat-link/1",
             Self::Join => b"meerkat-join/1",
+            Self::Copy => b"meerkat-copy/1",
         }
     }
 
@@ -77,7 +80,7 @@ impl Purpose {
 impl Admitted {
     fn admits(self, pin: Pin, purpose: Purpose) -> bool {
         match purpose {
-            Purpose::Link => self.peer == Some(pin),
+            Purpose::Link | Purpose::Copy => self.peer == Some(pin),
             Purpose::Join => self.guests,
         }
     }

@@ -101,6 +101,14 @@ pub(crate) fn attach(
     Ok(())
 }
 
+/// The other board is about to take what differs from the tables: from where they are the log is kept for it.
+pub(super) fn keep_from_here(node: &Node, log_bytes: u64) -> Result<(), StoreError> {
+    let applied = node.store.applied_to()?;
+    let mut member = node.member.borrow_mut();
+    member.engine.keep_for_peer(applied, log_bytes);
+    Ok(())
+}
+
 fn salt() -> u32 {
     let [a, b, c, d, ..] = SystemEntropy::new().u64().to_be_bytes();
     u32::from_be_bytes([a, b, c, d])

@@ -1,6 +1,7 @@
 //! The file that says which pair this board belongs to, and who the other board is.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,6 +14,8 @@ use miniserde::json;
 use crate::base::mirror_limits::PAIR_FILE_BYTES_MAX;
 use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::random::Entropy as _;
+use crate::model::codec;
+use crate::model::vector::Vector;
 use crate::net::address::Address;
 use crate::net::entropy::SystemEntropy;
 use crate::net::peer::identity::Pin;
@@ -21,6 +24,9 @@ use crate::net::secret_file::write_secret;
 /// In the data folder.
 pub(crate) const PAIR_FILE: &str = "pair.json";
 const FORMAT: u32 = 1;
+
+/// Beside it, while a board fetches what differs.
+const HELD_FILE: &str = "pair.held";
 
 /// What this board is to its pair. Absent: it is alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,6 +51,9 @@ pub(crate) enum Stage {
     /// of the mirror).
     Joiner,
     Member,
+    /// Away for so long that the other board's log no longer held what was missing: the tables are on the
+    /// way to becoming those of the other board, which has everything that was here. It is no server's before.
+    Fetching,
 }
 
 /// The other board.
@@ -88,6 +97,7 @@ impl Stage {
             Self::Copying => "copying",
             Self::Joiner => "joiner",
             Self::Member => "member",
+            Self::Fetching => "fetching",
         }
     }
 }
@@ -144,6 +154,34 @@ pub(crate) fn write(folder: &Path, membership: Option<&Membership>) -> io::Resul
     write_secret(folder, &path, &(spell(membership) + "\n"))
 }
 
+/// Everything that the log of a board held when it began to fetch; who gives has to have that.
+pub(crate) fn write_held(folder: &Path, held: &Vector) -> io::Result<()> {
+    let bytes = codec::to_bytes(held);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // A string takes everything.
+        write!(text, "{byte:02x}").ok();
+    }
+    write_secret(folder, &folder.join(HELD_FILE), &text)
+}
+
+pub(crate) fn read_held(folder: &Path) -> Result<Vector, FileError> {
+    let path = folder.join(HELD_FILE);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) => return Err(FileError::Unreadable(path, error)),
+    };
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = text.chunks(2).map(byte).collect();
+    bytes
+        .and_then(|bytes| codec::from_bytes(&bytes).ok())
+        .ok_or(FileError::Unclear(path))
+}
+
+pub(crate) fn remove_held(folder: &Path) -> io::Result<()> {
+    fs::remove_file(folder.join(HELD_FILE))
+}
+
 fn spell(membership: &Membership) -> String {
     let peer = membership.peer.as_ref().map(|peer| PeerText {
         key: peer.pin.to_string(),
@@ -165,7 +203,12 @@ fn parse(text: &str) -> Option<Membership> {
     if text.format != FORMAT || text.node > 1 {
         return None;
     }
-    let stages = [Stage::Copying, Stage::Joiner, Stage::Member];
+    let stages = [
+        Stage::Copying,
+        Stage::Joiner,
+        Stage::Member,
+        Stage::Fetching,
+    ];
     let stage = stages.into_iter().find(|one| one.word() == text.stage)?;
     let peer = match text.peer {
         None => None,
@@ -240,6 +283,18 @@ mod tests {
 
         write(folder.path(), None).unwrap();
         assert_eq!(read(folder.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_log_held_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_held(folder.path()).is_err());
+        let held: Vector = [crate::model::position::Position::MAX]
+            .into_iter()
+            .collect();
+        write_held(folder.path(), &held).unwrap();
+        assert_eq!(read_held(folder.path()).unwrap(), held);
+        remove_held(folder.path()).unwrap();
     }
 
     #[test]

@@ -133,6 +133,16 @@ fn clear(disk: &Folder) -> Result<(), DiskError> {
     disk.sync_names()
 }
 
+/// Takes away the log of a board whose tables go beyond it.
+pub(crate) fn clear_log(disk: &dyn Disk) -> Result<(), DiskError> {
+    for (name, _) in disk.list()? {
+        if name.starts_with("log-") {
+            disk.remove(&name)?;
+        }
+    }
+    disk.sync_names()
+}
+
 async fn introduce(
     settings: &Settings,
     identity: &NodeIdentity,

@@ -105,6 +105,11 @@ impl Link {
                 executor.spawn(self.read(segment, offset, bytes)).detach();
             }
             Output::Joined => self.finish_join(),
+            Output::NeedsCopy => {
+                if let Err(error) = self.pair.begin_fetching() {
+                    observe::emit(&Event::AdminFailed { error: &error });
+                }
+            }
             Output::Notice(notice) => self.tell(&notice),
             // The node does it itself.
             Output::Core(_) => {}
@@ -235,6 +240,9 @@ impl Link {
                     observe::emit(&Event::PeerLost { why: fault });
                 }
             }
+            Notice::Lacking => observe::emit(&Event::PairCopy {
+                what: &"the other board's log no longer holds what is missing here",
+            }),
             Notice::Alone { .. } => observe::emit(&Event::PairAlone),
             Notice::Paired { leads, .. } => {
                 self.told.set(None);

@@ -10,10 +10,12 @@
 
 pub(crate) mod boot;
 pub(crate) mod conflicts;
+pub(crate) mod fetch;
 pub(crate) mod file;
 mod host;
 pub(crate) mod invite;
 pub(crate) mod joiner;
+mod lender;
 pub(crate) mod link;
 pub(crate) mod offline;
 mod report;
@@ -84,6 +86,10 @@ pub(crate) struct Pair {
     status: Cell<PairStatus>,
     accepted: (Sender<PeerStream>, Receiver<PeerStream>),
     changes: (Sender<Change>, Receiver<Change>),
+    /// Closed when this board can go on only with what it has to fetch.
+    fetching: (Sender<()>, Receiver<()>),
+    /// So much of the log is kept for the other board.
+    log_bytes: u64,
     /// Told when the link has news.
     watcher: RefCell<Option<Sender<()>>>,
 }
@@ -138,6 +144,8 @@ impl Pair {
             status: Cell::default(),
             accepted: channel::bounded(WAITING_MAX),
             changes: channel::unbounded(),
+            fetching: channel::bounded(1),
+            log_bytes: settings.mirror_log_bytes,
             watcher: RefCell::default(),
         };
         pair.begin(if has_peer {
@@ -217,6 +225,26 @@ impl Pair {
             peer.has_joined = true;
         }
         self.set_membership(Some(membership))
+    }
+
+    /// The other board has everything that is here, and its log no longer what is missing here. From now on
+    /// the folder is of use only for fetching that.
+    fn begin_fetching(&self) -> Result<(), PairError> {
+        let Some(mut membership) = self.membership() else {
+            return Ok(());
+        };
+        let held = self.node.member.borrow().engine.vector().clone();
+        file::write_held(&self.folder, &held).map_err(PairError::Unwritable)?;
+        membership.stage = Stage::Fetching;
+        self.set_membership(Some(membership))?;
+        self.fetching.0.close();
+        Ok(())
+    }
+
+    /// Until this board has to be started again, so that it fetches what it lacks.
+    pub(crate) async fn until_fetching(&self) {
+        // Nobody sends: it ends when the channel is closed.
+        self.fetching.1.recv().await.ok();
     }
 
     /// The line that lets one board join, once, for ten minutes. An earlier one is void.
@@ -379,6 +407,10 @@ impl PeerHub for Pair {
         match purpose {
             // Whoever finds nobody waiting calls again.
             Purpose::Link => drop(self.accepted.0.try_send(stream)),
+            Purpose::Copy => {
+                let lending = lender::serve(Rc::clone(self), stream);
+                self.node.executor.spawn(lending).detach();
+            }
             Purpose::Join => {
                 let hosting = host::serve(Rc::clone(self), stream);
                 self.node.executor.spawn(hosting).detach();

@@ -18,6 +18,7 @@ pub(crate) fn check(folder: &Path, usage: Use) -> Result<Option<Membership>, Run
     let membership = file::read(folder).map_err(RunError::PairFile)?;
     match membership.as_ref().map(|one| one.stage) {
         Some(Stage::Copying) => Err(RunError::HalfJoined(folder.display().to_string())),
+        Some(Stage::Fetching) => Err(RunError::Fetching),
         // Rule R5 of the mirror.
         Some(Stage::Joiner) if usage == Use::Change => Err(RunError::Joiner),
         _ => Ok(membership),

@@ -50,7 +50,8 @@ pub(crate) struct PairReport {
     /// The other board's key; empty: there is none.
     pub(crate) peer: String,
     pub(crate) peer_addresses: Vec<String>,
-    /// How far this board is a member: `copying` (of no use yet), `joiner` (has a copy), `member`.
+    /// How far this board is a member: `copying` (of no use yet), `joiner` (has a copy), `member`,
+    /// `fetching` (was away for too long, and takes what differs).
     pub(crate) stage: String,
     /// The other board has its copy.
     pub(crate) has_joined: bool,
@@ -91,6 +92,23 @@ impl PairReport {
         }
         report.text = words(status);
         report.add(membership);
+        report
+    }
+
+    /// A board that takes what differs from the other; in rows.
+    pub(crate) fn fetching(membership: &Membership, done: u64, total: u64) -> Self {
+        let state = PairState::CatchingUp { done, total };
+        let percent = state.progress_percent();
+        let mut report = Self {
+            state: state.word().to_owned(),
+            progress: f64::from(u32::try_from(percent).unwrap_or(0)) / 100.0,
+            text: format!(
+                "FETCHING: this board was away for long and takes what differs from the other, {percent} % \
+                 of {total} rows are compared; users are served there meanwhile"
+            ),
+            ..<Self as Default>::default()
+        };
+        report.add(Some(membership));
         report
     }
 

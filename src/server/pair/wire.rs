@@ -9,14 +9,17 @@ use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWrite;
 use futures_lite::AsyncWriteExt as _;
 
+use crate::base::mirror_limits::COPY_MESSAGE_BYTES_MAX;
 use crate::base::mirror_limits::JOIN_MESSAGE_BYTES_MAX;
 use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
 use crate::base::mirror_limits::JOIN_SILENCE_MS;
 use crate::model::codec;
 use crate::model::codec::Code;
 use crate::model::codec::coded;
+use crate::model::vector::Vector;
 use crate::net::peer::within;
 use crate::server::pair::invite::Proof;
+use crate::store::compare::Range;
 
 /// The first word of the board that joins.
 #[derive(Debug)]
@@ -51,6 +54,41 @@ pub(super) struct Copied {
     pub(super) rows: u64,
 }
 
+/// The first word of a board that was away for long: how its tables are made, and all that its log held. Who
+/// gives has to have that before anything of it is replaced.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) format: u32,
+    pub(super) has: Vector,
+}
+
+/// The answer of the one that has what it lacks.
+#[derive(Debug)]
+pub(super) enum Lent {
+    /// Batches follow; about so many rows in all.
+    Begin {
+        rows: u64,
+    },
+    /// Something that the other one has is missing here.
+    Behind,
+    OtherVersion,
+}
+
+/// Ranges to be compared, with about how many rows; none: that was all. The numbers of those that differ
+/// answer it, and their rows that.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) ranges: Vec<Range>,
+    pub(super) rows: u64,
+}
+
+coded!(struct Ask { format, has });
+coded!(enum Lent {
+    1 => Begin { rows },
+    2 => Behind,
+    3 => OtherVersion,
+});
+coded!(struct Batch { ranges, rows });
 coded!(struct Hello { proof, domain, addresses });
 coded!(enum Answer {
     1 => Welcome { pair, generation, node },
@@ -69,10 +107,26 @@ pub(super) async fn write_message<T: Code>(
 }
 
 pub(super) async fn read_message<T: Code>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<T> {
-    let length = read_length(stream, JOIN_MESSAGE_BYTES_MAX).await?;
+    let bytes = read_bytes(stream, JOIN_MESSAGE_BYTES_MAX).await?;
+    codec::from_bytes(&bytes).map_err(|_| unclear())
+}
+
+/// While ranges are compared, when messages are longer.
+pub(super) async fn read_long<T: Code>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<T> {
+    let bytes = read_bytes(stream, COPY_MESSAGE_BYTES_MAX).await?;
+    codec::from_bytes(&bytes).map_err(|_| unclear())
+}
+
+/// The rows of a range.
+pub(super) async fn read_rows(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    read_bytes(stream, COPY_MESSAGE_BYTES_MAX).await
+}
+
+async fn read_bytes(stream: &mut (impl AsyncRead + Unpin), max: usize) -> io::Result<Vec<u8>> {
+    let length = read_length(stream, max).await?;
     let mut bytes = vec![0; length];
     in_time(stream.read_exact(&mut bytes)).await?;
-    codec::from_bytes(&bytes).map_err(|_| unclear())
+    Ok(bytes)
 }
 
 pub(super) async fn write_piece(
@@ -106,7 +160,7 @@ pub(super) async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io:
         .unwrap_or_else(|| Err(late()))
 }
 
-fn unclear() -> io::Error {
+pub(super) fn unclear() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "what it says is unclear")
 }
 

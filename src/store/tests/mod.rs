@@ -3,6 +3,7 @@
 mod alias;
 mod apply;
 mod backup;
+mod compare;
 mod cost;
 mod crash;
 mod digest;

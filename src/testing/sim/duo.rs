@@ -253,6 +253,8 @@ impl Machine {
                         seat.is_joining = false;
                     }
                 }
+                // Disks of boards are replaced by hand here.
+                member::Output::NeedsCopy => self.notices.push("needs a copy".to_owned()),
                 member::Output::Notice(notice) => self.note_notice(&notice),
             }
         }

@@ -38,7 +38,9 @@ impl Checker {
         for (body, op) in &self.ops {
             let is_lost = op.acked && !op.refused && !places.contains_key(body.as_str());
             // The error may have gone with its session.
-            let is_excused = may_refuse && !alive.contains_key(&op.session);
+            let is_gone = !alive.contains_key(&op.session);
+            let went_with = self.moved.contains(&op.session) && self.suspects.contains(body);
+            let is_excused = may_refuse && (is_gone || went_with);
             if is_lost && !is_excused {
                 return Err(format!("{body} was acknowledged and is lost"));
             }

@@ -167,7 +167,8 @@ impl Checker {
         }
         for (body, line) in &self.lines {
             // Who was not inside is told so, and the error may have gone with its session.
-            let is_excused = !line.is_inside || !alive.contains_key(&line.session);
+            let is_gone = !alive.contains_key(&line.session) || self.moved.contains(&line.session);
+            let is_excused = !line.is_inside || is_gone;
             let is_here = places.contains_key(body.as_str());
             if line.acked && !line.refused && !is_excused && !is_here {
                 return Err(format!("{body} was acknowledged and is lost"));

@@ -158,6 +158,23 @@ impl Core {
         }
     }
 
+    /// What the node that died had numbered for a session comes after the session itself (rule U14).
+    pub(super) fn follow_inherited(&mut self, entry: &Entry) {
+        let Some(Origin { key, h, .. }) = &entry.origin else {
+            return;
+        };
+        let session = self.keys.get(key).and_then(|id| self.sessions.get_mut(id));
+        let waits = |session: &&mut Session| {
+            let inherited = session.inherited.as_ref();
+            inherited.is_some_and(|one| !one.is_resumed) && !reached(session.received.handled, *h)
+        };
+        if let Some(session) = session.filter(waits) {
+            session.received.count = *h;
+            session.received.handled = *h;
+            session.received.sure = *h;
+        }
+    }
+
     /// The client behind an entry has a session at the other node: how far it is counted, and what it is answered.
     pub(super) fn follow_origin(&mut self, entry: &Entry) {
         let Some(Origin { key, h, iq, .. }) = &entry.origin else {

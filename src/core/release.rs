@@ -213,6 +213,7 @@ impl Core {
 
     /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.
     pub(super) fn follow_count(&mut self, entry: &Entry) {
+        self.follow_inherited(entry);
         let gone = entry
             .origin
             .as_ref()

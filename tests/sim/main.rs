@@ -82,6 +82,7 @@ fn run_many(name: &str, plan: &Plan) {
         total.shown += report.shown;
         total.ms += report.ms;
         total.faulted.add(&report.faulted);
+        total.too_low += report.too_low;
     }
     let seconds = began.elapsed().as_secs_f64();
     let Report {
@@ -90,11 +91,12 @@ fn run_many(name: &str, plan: &Plan) {
         shown,
         ms,
         faulted,
+        too_low,
     } = total;
     let hours = ms / 3_600_000;
     eprintln!(
         "{name}: {seeds} seeds in {seconds:.1} s: {hours} simulated hours, {boots} starts, \
-         {acked} acknowledged, {shown} shown, {faulted}"
+         {acked} acknowledged, {shown} shown, {too_low} counts too low, {faulted}"
     );
 }
 

@@ -79,6 +79,8 @@ pub(crate) struct Checker {
     /// Sessions that went on at the other board: what they were shown may be shown again, with the same id
     /// (rule U6).
     pub(crate) moved: BTreeSet<(usize, u64)>,
+    /// Sessions that went on at a board that counted less than their clients had been told.
+    pub(crate) too_low: u64,
     pub(crate) acked: u64,
     pub(crate) shown: u64,
 }

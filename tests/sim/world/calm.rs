@@ -169,6 +169,7 @@ impl World {
             shown: self.checker.shown,
             ms: self.machines[0].now_ms(),
             faulted: self.faulted,
+            too_low: self.checker.too_low,
         })
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Report {
     /// Model time, and what went wrong in it.
     pub(crate) ms: u64,
     pub(crate) faulted: Faulted,
+    /// Sessions that went on at a board that knew less of them than their clients had been told.
+    pub(crate) too_low: u64,
 }
 
 /// A connection.

@@ -43,7 +43,15 @@ impl World {
                 self.note(|| format!("{index} resumes, h={h}"));
                 let board = self.links.get(&id).map_or(0, |link| link.board);
                 let device = &mut self.devices[index];
-                if device.board.replace(board).is_some_and(|one| one != board) {
+                let has_moved = device.board.replace(board).is_some_and(|one| one != board);
+                let told = device.stream.as_ref().map_or(0, |stream| stream.told);
+                if has_moved && h < told {
+                    // Both boards lived, and each took the other for dead: such a client begins anew.
+                    self.checker.too_low += 1;
+                    self.begin_anew(index, id);
+                    return Ok(());
+                }
+                if has_moved {
                     self.checker.moved.insert((index, device.session));
                     // A page that is answered by neither is asked for again, after a while.
                     device.is_paging = false;
@@ -73,6 +81,16 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The count cannot be: whatever the client has not seen acknowledged goes into a new session.
+    fn begin_anew(&mut self, index: usize, id: u64) {
+        let stream = self.devices[index].stream.as_ref();
+        let unacked = stream.into_iter().flat_map(|stream| &stream.unacked);
+        let bodies: Vec<String> = unacked.filter_map(|(_, one)| one.body.clone()).collect();
+        self.checker.doubled.extend(bodies);
+        self.devices[index].forget_session();
+        self.hang_up(index, id);
     }
 
     /// After a crash the count may fall short of what was told by stanzas that are not kept, no more.

@@ -106,6 +106,10 @@ fn register(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Proposa
     if !view.settings.registration {
         return Err(StanzaError::new(Condition::NotAllowed).into());
     }
+    // Two strangers of one name would be one account when the boards meet.
+    if view.facts.is_parted {
+        return Err(StanzaError::new(Condition::ResourceConstraint).into());
+    }
     if view.settings.admins.contains(jid) {
         return Ok(Proposal::nothing());
     }

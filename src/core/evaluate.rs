@@ -31,6 +31,7 @@ use crate::model::account::AccountState;
 use crate::model::account::Online;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
+use crate::model::entry::Mode;
 use crate::model::entry::Origin;
 use crate::model::op::Durable;
 use crate::model::op::Op;
@@ -109,6 +110,7 @@ impl Core {
         let facts = Facts {
             node: self.node,
             is_alone: !self.order.is_paired,
+            is_parted: self.is_parted(),
             now: self.now.wall,
             random: open.random,
             derived: open.derived.clone(),
@@ -296,6 +298,14 @@ impl Core {
         } else {
             self.set_proposal(ticket, proposal);
             self.propose(ticket);
+        }
+    }
+
+    /// This node numbers for itself, and another one may, too.
+    fn is_parted(&self) -> bool {
+        match self.order.sequencer {
+            Sequencer::Here { epoch, .. } => self.states.epochs.mode(epoch) == Some(Mode::Solo),
+            Sequencer::There { .. } => false,
         }
     }
 

@@ -374,6 +374,8 @@ impl Core {
                     Outcome::BadPassword
                 } else if open.refused == Some(Condition::NotAllowed) {
                     Outcome::Closed
+                } else if open.refused == Some(Condition::ResourceConstraint) {
+                    Outcome::Full
                 } else if ops.is_empty() {
                     crate::account::command::outcome(&self.states.delivered, command)
                 } else {

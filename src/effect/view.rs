@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) node: u8,
     /// Sessions of other nodes cannot be reached.
     pub(crate) is_alone: bool,
+    /// There is another node, which cannot be asked whether a name is free.
+    pub(crate) is_parted: bool,
     pub(crate) now: Timestamp,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],

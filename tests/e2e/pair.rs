@@ -38,7 +38,7 @@ fn a_blank_board_joins_over_one_line_and_has_the_accounts() {
         data.display()
     );
     fs::write(&b, text).unwrap();
-    assert!(told(&meerkat(a.settings(), &["pair", "status"])).contains("single"));
+    assert!(told(&meerkat(a.settings(), &["pair", "status"])).contains("SINGLE:"));
 
     // When the one invites and the other joins
     let invitation = told(&meerkat(a.settings(), &["pair", "invite"]));
@@ -92,5 +92,5 @@ fn a_blank_board_joins_over_one_line_and_has_the_accounts() {
     let line = told(&meerkat(a.settings(), &["pair", "replace"]));
     assert!(line.starts_with("meerkat-pair:1:"), "{line}");
     told(&meerkat(a.settings(), &["pair", "leave"]));
-    assert!(told(&meerkat(a.settings(), &["pair", "status"])).contains("single"));
+    assert!(told(&meerkat(a.settings(), &["pair", "status"])).contains("SINGLE:"));
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::base::jid::BareJid;
+use crate::base::secret::Secret;
+use crate::core::CoreLimits;
 use crate::core::Input;
+use crate::core::Output;
 use crate::core::tests::duo::Duo;
 use crate::core::tests::harness::account;
 use crate::core::tests::harness::enabled;
@@ -10,6 +14,9 @@ use crate::core::tests::pair::befriend;
 use crate::core::tests::pair::join;
 use crate::core::tests::pair::open_room;
 use crate::core::tests::pair::say_in_room;
+use crate::effect::request::Command;
+use crate::effect::request::Outcome;
+use crate::effect::settings::Settings;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
@@ -341,4 +348,34 @@ fn a_stream_of_the_other_node_is_told_how_far_it_was_counted() {
     duo.nodes[1].resume(7, "ann", key, 0);
 
     assert_eq!(duo.nodes[1].resumption(7), Some(Err(Some(3))));
+}
+
+#[test]
+fn nobody_makes_an_account_where_the_other_board_may_have_the_name() {
+    let mut duo = Duo::new();
+    let settings = Settings {
+        domain: "h".into(),
+        registration: true,
+        ..Settings::default()
+    };
+    let register = |duo: &mut Duo| {
+        let command = Command::Register {
+            jid: BareJid::parse("eve@h").unwrap(),
+            password: Secret::from("secret"),
+        };
+        duo.nodes[1].step(Input::Command { id: 7, command });
+        let outputs = duo.nodes[1].outputs.drain(..);
+        let mut answers = outputs.filter_map(|output| match output {
+            Output::Answer { outcome, .. } => Some(outcome),
+            _ => None,
+        });
+        answers.next()
+    };
+    let limits = CoreLimits::default();
+    duo.nodes[1].core.set_policies(settings, limits);
+    assert_eq!(register(&mut duo), None, "the keys are made first");
+
+    part(&mut duo);
+
+    assert_eq!(register(&mut duo), Some(Outcome::Full));
 }

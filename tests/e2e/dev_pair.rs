@@ -53,8 +53,8 @@ impl Bench {
             loop {
                 let line = self.line();
                 if let Some(rest) = line.strip_prefix(who) {
-                    let state = rest.split_whitespace().next();
-                    return state.unwrap().to_owned();
+                    let state = rest.split_whitespace().next().unwrap();
+                    return state.trim_end_matches(':').to_owned();
                 }
             }
         })
@@ -83,16 +83,16 @@ fn a_person_cuts_and_heals_a_pair_by_hand() {
     let ready = bench.line();
     let words: Vec<&str> = ready.split(' ').collect();
     assert!(matches!(words[..], ["ready", _, _]), "{ready}");
-    bench.wait_for(["sync", "sync"]);
+    bench.wait_for(["SYNC", "SYNC"]);
 
     bench.type_in("cut");
-    bench.wait_for(["solo", "solo"]);
+    bench.wait_for(["SOLO", "SOLO"]);
     bench.type_in("heal");
-    bench.wait_for(["sync", "sync"]);
+    bench.wait_for(["SYNC", "SYNC"]);
     bench.type_in("kill a");
-    bench.wait_for(["stopped", "solo"]);
+    bench.wait_for(["STOPPED", "SOLO"]);
     bench.type_in("start a");
-    bench.wait_for(["sync", "sync"]);
+    bench.wait_for(["SYNC", "SYNC"]);
 
     bench.type_in("quit");
     assert!(bench.process.wait().unwrap().success());

@@ -17,8 +17,9 @@ use crate::generator::client::Ports;
 use crate::generator::client::Security;
 use crate::generator::xml;
 
-/// From a dead board to the first acknowledgement of the other one: 600 ms of it are one more attempt to connect.
-const ALONE_MAX: Duration = Duration::from_millis(700);
+/// From a dead board to the first acknowledgement of the other one: 600 ms are one more attempt to connect. On a busy
+/// machine it may be more, but less than the 3 s that silence takes. `tests/pair` prints what it is.
+const ALONE_MAX: Duration = Duration::from_millis(2_500);
 
 pub(crate) async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client {
     let mut client = ground
@@ -139,14 +140,12 @@ fn a_board_that_is_stopped_in_order_is_not_waited_for() {
         gone.stop();
         let mut alice = in_time("a login", arrive(&ground, left, "alice"));
 
-        // Then the other acknowledges at once
-        let begin = Instant::now();
+        // Then the other was told, and acknowledges at once
+        assert!(left.log().contains("the other board ended it: its server stops"));
         in_time("a message", async {
             alice.send(&message("bob", &format!("alone-{round}")));
             alice.settle().await.unwrap();
         });
-        let took = begin.elapsed();
-        assert!(took < Duration::from_millis(300), "{took:?}");
         gone.start();
         wait_until("both serve again", || a.is("sync") && b.is("sync"));
     }

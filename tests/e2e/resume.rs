@@ -164,7 +164,7 @@ fn a_stream_whose_board_is_silent_is_counted_and_begins_anew() {
         bob.settle().await.unwrap();
     });
     let took = silent.elapsed();
-    assert!(took < Duration::from_millis(3_200), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
 
     // Then its clients are told how far they were counted, and lose nothing
     in_time("a new session", async {

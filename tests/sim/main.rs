@@ -365,11 +365,6 @@ fn two_boards_see_a_heal_that_pushes_nothing() {
 }
 
 #[test]
-fn two_boards_see_a_guard_that_nobody_checks() {
-    check_is_seen_by_two(Mutation::GuardIgnored);
-}
-
-#[test]
 fn two_boards_see_a_count_that_is_too_high() {
     check_is_seen_by_two(Mutation::CountTooHigh);
 }

@@ -141,7 +141,10 @@ fn a_board_that_is_stopped_in_order_is_not_waited_for() {
         let mut alice = in_time("a login", arrive(&ground, left, "alice"));
 
         // Then the other was told, and acknowledges at once
-        assert!(left.log().contains("the other board ended it: its server stops"));
+        assert!(
+            left.log()
+                .contains("the other board ended it: its server stops")
+        );
         in_time("a message", async {
             alice.send(&message("bob", &format!("alone-{round}")));
             alice.settle().await.unwrap();

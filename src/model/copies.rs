@@ -7,7 +7,8 @@
 //! Copies are found by who sent it, to whom, the id of the stanza and what is in it but `<delay/>`,
 //! whatever the session (rule U12); where there is no id, by that of the op. They stand on two branches; or
 //! the second comes of a session that could not be resumed and began before both were one again (rule U13).
-//! Within one epoch, and of one stream, what is alike was meant so: there are programs that use an id again.
+//! Of one stream, and of any while both boards serve together, what is alike was meant so: there are programs that
+//! use an id again.
 //!
 //! [`RowName::Alias`]: crate::model::row::RowName::Alias
 
@@ -178,7 +179,7 @@ impl Copies {
         for one in known {
             let is_first = match epochs.relation(one, at) {
                 Relation::Beside => rank(one) < rank(at),
-                Relation::Later if self.is_sent_again(one, at, new) => true,
+                Relation::Later if self.is_sent_again(one, at, new, epochs) => true,
                 Relation::Later | Relation::Same | Relation::Earlier => continue,
             };
             let (entry, alias) = if is_first { (one, at) } else { (at, one) };
@@ -204,14 +205,20 @@ impl Copies {
         found
     }
 
-    /// Whether a client repeats in another epoch what stands in the one before: its stream was lost, or one
-    /// node went on with it and did not know how far the other had come.
-    fn is_sent_again(&self, one: Position, at: Position, new: Known) -> bool {
+    /// Whether a client repeats what stands in the log: its stream was lost, or one node went on with it and
+    /// did not know how far the other had come. While the boards are apart it may have been told so by the
+    /// other one, and come back.
+    fn is_sent_again(&self, one: Position, at: Position, new: Known, epochs: &Epochs) -> bool {
         let Some(before) = self.known.get(&one) else {
             return false;
         };
-        let is_again = new.stream != before.stream || new.number == before.number;
-        one.epoch() != at.epoch() && new.stream != 0 && is_again
+        let is_other = new.stream != before.stream;
+        let is_again = if one.epoch() == at.epoch() {
+            is_other && epochs.mode(at.epoch()) == Some(Mode::Solo)
+        } else {
+            is_other || new.number == before.number
+        };
+        new.stream != 0 && is_again
     }
 
     fn remove(&mut self, at: Position) {
@@ -343,6 +350,18 @@ mod tests {
         copies.add(at(2, 1, 1), known(7, 4), &epochs);
         let copy = copies.add(at(3, 0, 2), known(7, 5), &epochs).unwrap();
         assert_eq!((copy.entry, copy.alias), (at(2, 1, 1), at(3, 0, 2)));
+    }
+
+    #[test]
+    fn a_lost_stream_that_is_repeated_where_a_board_is_alone_is_a_copy() {
+        let epochs = epochs();
+        for (epoch, is_copy) in [((2, 1), true), ((3, 0), false)] {
+            let mut copies = Copies::default();
+            let at = |seq| at(epoch.0, epoch.1, seq);
+            copies.add(at(1), known(7, 4), &epochs);
+            let copy = copies.add(at(2), known(7, 5), &epochs);
+            assert_eq!(copy.is_some(), is_copy, "{epoch:?}");
+        }
     }
 
     #[test]

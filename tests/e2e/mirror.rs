@@ -27,7 +27,8 @@ pub(crate) async fn arrive(ground: &Ground, board: &Board, user: &str) -> Client
         .await
         .unwrap();
     client.send("<presence/>");
-    client.settle().await.unwrap();
+    // What waited for it comes from here on; whoever waits for more reads it.
+    client.flush().await.unwrap();
     client
 }
 

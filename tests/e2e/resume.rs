@@ -106,7 +106,9 @@ fn a_stream_goes_on_at_the_other_board(going: Going) {
     in_time("a resumed stream", async {
         let (mut alice, outcome) = resume(&ground, &b, &before).await;
         assert_eq!(outcome, Resumption198::Resumed { h: before.sent });
-        let seen = read_until(&mut alice, "in-the-room").await;
+        let mut seen = read_until(&mut alice, "in-the-room").await;
+        // What went out within the same 20 ms as what was lost may come again, as itself (rule U6).
+        seen.retain(|one| one != "read" && !one.starts_with(ROOM));
         assert_eq!(seen, ["unread", "meanwhile", "in-the-room"]);
         alice.send(&said("still-here"));
         alice.settle().await.unwrap();

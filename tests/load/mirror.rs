@@ -183,9 +183,12 @@ fn meet(
     let near = format!("127.0.0.1:{}", wire.port);
     let line = command(one, &["pair", "invite", "--address", &near])?;
     command(two, &["pair", "join", line.trim(), "--wipe"])?;
-    let b = bench.start(target, two)?;
+    // It refuses clients until it has met the other one.
+    let b = Server::spawn(target, two, bench.core)?;
     let begin = Instant::now();
-    while !command(one, &["pair", "status", "--json"])?.contains("\"state\":\"sync\"") {
+    let is_met = || command(one, &["pair", "status", "--json"]);
+    let is_open = || TcpStream::connect((Ipv4Addr::LOCALHOST, two.ports.tls)).is_ok();
+    while !(is_met()?.contains("\"state\":\"sync\"") && is_open()) {
         if begin.elapsed() > MEET_MAX {
             return unexpected("the boards do not meet");
         }

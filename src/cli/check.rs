@@ -264,8 +264,7 @@ fn boards(settings: &Settings) -> Vec<(&'static str, Vec<IpAddr>)> {
     let everywhere = [SocketAddr::from(([0; 8], 0))];
     let own = routes::reachable(&everywhere).into_iter();
     let own: Vec<IpAddr> = own.map(|one| one.ip()).collect();
-    let known = settings.mirror_peer.iter().chain(&peer.addresses);
-    let peer: Vec<IpAddr> = known.filter_map(Address::ip).collect();
+    let peer = peer.ips(&settings.mirror_peer);
     match membership.node {
         0 => vec![("a", own), ("b", peer)],
         _ => vec![("a", peer), ("b", own)],

@@ -37,7 +37,7 @@ fn check_address(text: &str) -> Result<(), Failure> {
 /// The file for this board.
 pub(super) fn configuration(
     addresses: &[String],
-    membership: Option<&Membership>,
+    (membership, hints): (Option<&Membership>, &[Address]),
     config: Option<&Path>,
 ) -> Result<String, Failure> {
     let [first, second] = addresses else {
@@ -50,7 +50,7 @@ pub(super) fn configuration(
         || Failure::Because("this board has no other board; see meerkat pair invite".to_owned());
     let membership = membership.ok_or_else(none)?;
     let peer = membership.peer.as_ref().ok_or_else(none)?;
-    let peer_ip = peer.addresses.iter().find_map(Address::ip);
+    let peer_ip = peer.ips(hints).first().copied();
     let everywhere = [SocketAddr::from(([0, 0, 0, 0], 0))];
     let own_ip = routes::reachable(&everywhere).first().map(SocketAddr::ip);
     let (Some(own_ip), Some(peer_ip)) = (own_ip, peer_ip) else {
@@ -149,7 +149,7 @@ mod tests {
     fn each_board_is_first_for_its_own_address() {
         let addresses = ["192.168.1.20/24", "192.168.1.21/24"].map(str::to_owned);
         for node in [0, 1] {
-            let text = configuration(&addresses, Some(&member(node)), None).unwrap();
+            let text = configuration(&addresses, (Some(&member(node)), &[]), None).unwrap();
             let own = text
                 .split("vrrp_instance")
                 .nth(usize::from(node) + 1)
@@ -158,6 +158,14 @@ mod tests {
             assert_eq!(text.matches("MASTER").count(), 1);
             assert!(text.contains("192.168.1.11\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_board_that_has_moved_is_where_the_settings_say() {
+        let addresses = ["192.168.1.20", "192.168.1.21"].map(str::to_owned);
+        let moved = [Address::parse("192.168.1.77:5270").unwrap()];
+        let text = configuration(&addresses, (Some(&member(0)), &moved), None).unwrap();
+        assert!(text.contains("192.168.1.77\n"), "{text}");
     }
 
     #[test]
@@ -171,11 +179,11 @@ mod tests {
         ];
         for bad in bad.map(str::to_owned) {
             let addresses = [bad.clone(), "192.168.1.21".to_owned()];
-            let refused = configuration(&addresses, Some(&member(0)), None);
+            let refused = configuration(&addresses, (Some(&member(0)), &[]), None);
             assert!(matches!(refused, Err(Failure::WrongUsage(_))), "{bad}");
         }
         let addresses = ["192.168.1.20".to_owned()];
-        assert!(configuration(&addresses, Some(&member(0)), None).is_err());
+        assert!(configuration(&addresses, (Some(&member(0)), &[]), None).is_err());
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         PairAction::Keepalived => {
             let membership = file::read(&settings.data).map_err(Failure::because)?;
             let config = arguments.config.as_deref();
-            let text = keepalived::configuration(&addresses, membership.as_ref(), config)?;
+            let boards = (membership.as_ref(), settings.mirror_peer.as_slice());
+            let text = keepalived::configuration(&addresses, boards, config)?;
             output::tell(text.trim_end());
             Ok(())
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -64,6 +65,14 @@ pub(crate) struct Peer {
     pub(crate) addresses: Vec<Address>,
     /// It has said that its copy is whole, or was seen on the link.
     pub(crate) has_joined: bool,
+}
+
+impl Peer {
+    /// Where it is as far as that is said by numbers: as the operator says (`mirror.peer`), then as was learnt.
+    pub(crate) fn ips(&self, hints: &[Address]) -> Vec<IpAddr> {
+        let all = hints.iter().chain(&self.addresses);
+        all.filter_map(Address::ip).collect()
+    }
 }
 
 /// Why the file says nothing.

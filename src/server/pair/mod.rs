@@ -210,9 +210,7 @@ impl Pair {
     /// Where the other board is, as far as that is said by numbers.
     pub(crate) fn peer_ips(&self) -> Vec<IpAddr> {
         let peer = self.membership().and_then(|one| one.peer);
-        let addresses = peer.map(|peer| peer.addresses).unwrap_or_default();
-        let all = self.hints.iter().chain(&addresses);
-        all.filter_map(Address::ip).collect()
+        peer.map(|peer| peer.ips(&self.hints)).unwrap_or_default()
     }
 
     /// The first epoch of both boards is durable here: this one is a member like any other from now on.

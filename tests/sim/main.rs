@@ -119,40 +119,37 @@ fn a_follower_keeps_the_same_promises() {
     run_many("a_follower_keeps_the_same_promises", &plan);
 }
 
-#[test]
-fn two_boards_without_trouble_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble::NONE),
+/// Boards that do not die of anything but this.
+fn two_boards(trouble: Trouble) -> Plan {
+    Plan {
+        duo: Some(trouble),
         is_gentle: true,
         ..PLAN
-    };
+    }
+}
+
+#[test]
+fn two_boards_without_trouble_hold_the_same() {
+    let plan = two_boards(Trouble::NONE);
     run_many("two_boards_without_trouble_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_whose_link_breaks_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 300,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 300,
+        ..Trouble::NONE
+    });
     run_many("two_boards_whose_link_breaks_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_that_are_cut_off_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 600,
-            cuts: 300,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 600,
+        cuts: 300,
+        ..Trouble::NONE
+    });
     run_many("two_boards_that_are_cut_off_hold_the_same", &plan);
 }
 
@@ -171,74 +168,54 @@ fn two_boards_that_die_hold_the_same() {
 
 #[test]
 fn two_boards_that_stand_still_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 900,
-            freezes: 250,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 900,
+        freezes: 250,
+        ..Trouble::NONE
+    });
     run_many("two_boards_that_stand_still_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_with_slow_disks_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 600,
-            cuts: 600,
-            stalls: 6,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 600,
+        cuts: 600,
+        stalls: 6,
+        ..Trouble::NONE
+    });
     run_many("two_boards_with_slow_disks_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_that_are_off_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            cuts: 600,
-            outages: 200,
-            blackouts: 400,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        cuts: 600,
+        outages: 200,
+        blackouts: 400,
+        ..Trouble::NONE
+    });
     run_many("two_boards_that_are_off_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_whose_clocks_jump_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 600,
-            cuts: 400,
-            jumps: 100,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 600,
+        cuts: 400,
+        jumps: 100,
+        ..Trouble::NONE
+    });
     run_many("two_boards_whose_clocks_jump_hold_the_same", &plan);
 }
 
 #[test]
 fn two_boards_one_of_which_is_replaced_hold_the_same() {
-    let plan = Plan {
-        duo: Some(Trouble {
-            breaks: 600,
-            replacements: 250,
-            ..Trouble::NONE
-        }),
-        is_gentle: true,
-        ..PLAN
-    };
+    let plan = two_boards(Trouble {
+        breaks: 600,
+        replacements: 250,
+        ..Trouble::NONE
+    });
     run_many("two_boards_one_of_which_is_replaced_hold_the_same", &plan);
 }
 
@@ -346,14 +323,12 @@ fn a_guard_that_nobody_checks_is_seen() {
 /// Two boards that are parted and meet again.
 fn check_is_seen_by_two(mutation: Mutation) {
     let plan = Plan {
-        duo: Some(Trouble {
+        mutation: Some(mutation),
+        ..two_boards(Trouble {
             breaks: 600,
             cuts: 300,
             ..Trouble::NONE
-        }),
-        is_gentle: true,
-        mutation: Some(mutation),
-        ..PLAN
+        })
     };
     check_plan_is_seen(mutation, &plan);
 }

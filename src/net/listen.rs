@@ -6,11 +6,17 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::net::ToSocketAddrs;
 use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Async;
 use async_io::Timer;
+use rustix::io::FdFlags;
+use rustix::io::fcntl_setfd;
+use rustix::net::AddressFamily;
+use rustix::net::SocketType;
+use rustix::net::sockopt;
 use smol::LocalExecutor;
 
 use crate::base::limits::ACCEPT_WAIT_MS_MAX;
@@ -24,6 +30,20 @@ use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
 
+/// Connections that the system keeps until they are taken; more of them are refused.
+///
+/// What Linux allows at most unless told otherwise (`net.core.somaxconn`): clients of a board that died come all at once.
+const BACKLOG: i32 = 4_096;
+
+/// An address that is this program's; whoever connects is refused until [`Reserved::listen`].
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    socket: TcpListener,
+    start: TlsStart,
+    /// As bound, with the port that the system chose.
+    pub(crate) address: SocketAddr,
+}
+
 /// A socket that connections come to.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -33,12 +53,10 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
 }
 
-impl Listener {
-    /// Connections wait in the system's queue from here on.
+impl Reserved {
     pub(crate) fn bind(address: &Address, start: TlsStart) -> io::Result<Self> {
-        let socket = bind(address)?;
+        let socket = reserve(address)?;
         let address = socket.local_addr()?;
-        let socket = Async::new(socket)?;
         Ok(Self {
             socket,
             start,
@@ -46,6 +64,18 @@ impl Listener {
         })
     }
 
+    /// Connections wait in the system's queue from here on.
+    pub(crate) fn listen(self) -> io::Result<Listener> {
+        rustix::net::listen(&self.socket, BACKLOG)?;
+        Ok(Listener {
+            socket: Async::new(self.socket)?,
+            start: self.start,
+            address: self.address,
+        })
+    }
+}
+
+impl Listener {
     /// Takes connections for ever; each runs on the executor.
     #[expect(clippy::infinite_loop, reason = "it ends with the executor")]
     pub(crate) async fn run<H: Hub + 'static>(
@@ -110,14 +140,46 @@ impl Listener {
     }
 }
 
+/// A socket that listens.
 pub(super) fn bind(address: &Address) -> io::Result<TcpListener> {
-    match TcpListener::bind((address.host(), address.port())) {
+    let socket = reserve(address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+fn reserve(address: &Address) -> io::Result<TcpListener> {
+    match reserve_at((address.host(), address.port())) {
         // A kernel without IPv6: everywhere is everywhere.
-        Err(_) if address.host() == "::" && !has_ipv6() => {
-            TcpListener::bind(("0.0.0.0", address.port()))
-        }
-        bound => bound,
+        Err(_) if address.host() == "::" && !has_ipv6() => reserve_at(("0.0.0.0", address.port())),
+        reserved => reserved,
     }
+}
+
+/// The first address of the name that can be had.
+fn reserve_at(name: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in name.to_socket_addrs()? {
+        match bound(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    // A copy that fetches puts this program in the place of itself.
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    // Connections of the run before are not in the way.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    Ok(TcpListener::from(socket))
 }
 
 fn has_ipv6() -> bool {

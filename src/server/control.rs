@@ -152,6 +152,9 @@ impl Site {
         {
             return say(Reply::Failed { reason });
         }
+        if self.wires.is_some() && matches!(request, Request::Status | Request::PairStatus) {
+            self.node.until_open().await;
+        }
         let done = match request {
             Request::UserAdd {
                 name,

@@ -1,11 +1,13 @@
 //! Where connections come in: addresses of the settings, for clients and for the other board.
 
+use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::config::settings::Settings;
 use crate::net::address::Address;
-use crate::net::listen::Listener;
+use crate::net::listen::Reserved;
 use crate::net::peer::accept::PeerDoor;
 use crate::net::peer::accept::PeerListener;
 use crate::net::tls::TlsStart;
@@ -20,19 +22,10 @@ type PairDoor = (Rc<Pair>, Vec<PeerListener>);
 
 /// Where connections come in.
 pub(super) struct Doors {
-    clients: Clients,
+    /// Refused until this board serves, so that clients try the other one.
+    clients: Vec<(&'static str, Reserved)>,
     pair: Option<PairDoor>,
 }
-
-/// The listeners of clients.
-enum Clients {
-    Bound(Vec<Listener>),
-    /// This board does not serve yet: it refuses connections, so that clients try the other one.
-    Closed(Vec<Place>),
-}
-
-/// What a listener is made from: the key, the address, how connections begin.
-type Place = (&'static str, Address, TlsStart);
 
 impl Doors {
     /// Nobody is let in yet. A server in memory has no other board.
@@ -41,22 +34,8 @@ impl Doors {
         home: &Home<'_>,
         node: &Rc<Node>,
     ) -> Result<Self, RunError> {
-        let places = places(settings);
-        let bound = bind_all(&places)?;
-        let clients = if node.serves() {
-            Clients::Bound(bound)
-        } else {
-            let mut places = places;
-            // A port that the system chose stays.
-            for (place, listener) in places.iter_mut().zip(&bound) {
-                if let Ok(address) = Address::parse(&listener.address.to_string()) {
-                    place.1 = address;
-                }
-            }
-            Clients::Closed(places)
-        };
         Ok(Self {
-            clients,
+            clients: reserve_all(settings)?,
             pair: match home {
                 Home::Folder(_) => open_pair(settings, node)?,
                 Home::Memory(_) => None,
@@ -90,12 +69,11 @@ impl Doors {
         wires: &Rc<Wires>,
         node: &Rc<Node>,
     ) -> Result<Vec<(TlsStart, SocketAddr)>, RunError> {
-        let listeners = match self.clients {
-            Clients::Bound(listeners) => listeners,
-            Clients::Closed(places) => bind_all(&places)?,
-        };
         let mut bound = Vec::new();
-        for listener in listeners {
+        for (key, reserved) in self.clients {
+            let address = reserved.address;
+            let listener = reserved.listen();
+            let listener = listener.map_err(|error| listen_error(key, &address, error))?;
             bound.push((listener.start, listener.address));
             let (wires, hub, on) = (Rc::clone(wires), Rc::clone(node), Rc::clone(&node.executor));
             node.executor.spawn(listener.run(wires, hub, on)).detach();
@@ -110,11 +88,7 @@ fn open_pair(settings: &Settings, node: &Rc<Node>) -> Result<Option<PairDoor>, R
         return Ok(None);
     };
     let bind = |address| {
-        PeerListener::bind(address).map_err(|error| RunError::Listen {
-            key: "listen.mirror",
-            address: address.to_string(),
-            error,
-        })
+        PeerListener::bind(address).map_err(|error| listen_error("listen.mirror", address, error))
     };
     let listeners = settings.listen.mirror.iter().map(bind);
     let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
@@ -123,22 +97,24 @@ fn open_pair(settings: &Settings, node: &Rc<Node>) -> Result<Option<PairDoor>, R
     Ok(Some((pair, listeners)))
 }
 
-fn places(settings: &Settings) -> Vec<Place> {
+fn reserve_all(settings: &Settings) -> Result<Vec<(&'static str, Reserved)>, RunError> {
     let listen = &settings.listen;
     let plain = listen.c2s.iter();
-    let plain = plain.map(|at| ("listen.c2s", at.clone(), TlsStart::StartTls));
+    let plain = plain.map(|at| ("listen.c2s", at, TlsStart::StartTls));
     let direct = listen.c2s_tls.iter();
-    let direct = direct.map(|at| ("listen.c2s_tls", at.clone(), TlsStart::Direct));
-    plain.chain(direct).collect()
+    let direct = direct.map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
+    let reserve = |(key, address, start): (_, &Address, _)| {
+        let reserved = Reserved::bind(address, start);
+        let reserved = reserved.map_err(|error| listen_error(key, address, error))?;
+        Ok((key, reserved))
+    };
+    plain.chain(direct).map(reserve).collect()
 }
 
-fn bind_all(places: &[Place]) -> Result<Vec<Listener>, RunError> {
-    let bind = |(key, address, start): &Place| {
-        Listener::bind(address, *start).map_err(|error| RunError::Listen {
-            key,
-            address: address.to_string(),
-            error,
-        })
-    };
-    places.iter().map(bind).collect()
+fn listen_error(key: &'static str, address: &dyn Display, error: io::Error) -> RunError {
+    RunError::Listen {
+        key,
+        address: address.to_string(),
+        error,
+    }
 }

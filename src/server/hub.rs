@@ -80,6 +80,8 @@ pub(crate) struct Node {
     link: RefCell<Option<Rc<Link>>>,
     /// Closed as soon as users are served.
     serving: (Sender<()>, Receiver<()>),
+    /// Closed as soon as clients can connect.
+    open: (Sender<()>, Receiver<()>),
     inbox: RefCell<VecDeque<Input>>,
     inbox_bytes: Cell<usize>,
     disk_done: RefCell<VecDeque<Result<(), Failure>>>,
@@ -118,6 +120,7 @@ impl Node {
             heard: channel::bounded(HEARD_MAX),
             link: RefCell::default(),
             serving: channel::bounded(1),
+            open: channel::bounded(1),
             inbox: RefCell::default(),
             inbox_bytes: Cell::new(0),
             disk_done: RefCell::default(),
@@ -186,6 +189,18 @@ impl Node {
         if !self.serves() {
             // Nobody sends: it ends when the channel is closed.
             self.serving.1.recv().await.ok();
+        }
+    }
+
+    /// Clients can connect.
+    pub(super) fn set_open(&self) {
+        self.open.0.close();
+    }
+
+    /// Who serves opens its doors at once; until then it is not said to serve.
+    pub(super) async fn until_open(&self) {
+        if self.serves() {
+            self.open.1.recv().await.ok();
         }
     }
 

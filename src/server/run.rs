@@ -325,6 +325,7 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
             Ok(bound) => bound,
             Err(error) => return Some(error),
         };
+        node.set_open();
         match Lan::tell(settings, &node, pair, &bound) {
             Ok(telling) => lan.set(telling),
             Err(error) => return Some(RunError::Mdns(error)),

@@ -38,7 +38,7 @@ use crate::net::clock::Clock;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
-use crate::net::listen::Listener;
+use crate::net::listen::Reserved;
 use crate::net::tests::tls::trusting;
 use crate::net::tls::TlsSettings;
 use crate::net::tls::TlsStart;
@@ -173,7 +173,8 @@ pub(super) fn with_server<F: Future<Output = ()>>(
     let wires = Wires::new(Clock::start(), settings, entropy);
     let hub = Rc::new(Script::default());
     let executor = Rc::new(LocalExecutor::new());
-    let listener = Listener::bind(&Address::parse("127.0.0.1:0").unwrap(), start).unwrap();
+    let any = Address::parse("127.0.0.1:0").unwrap();
+    let listener = Reserved::bind(&any, start).unwrap().listen().unwrap();
     let server = Server {
         wires: Rc::clone(&wires),
         hub: Rc::clone(&hub),

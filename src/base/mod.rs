@@ -5,6 +5,7 @@ pub(crate) mod ids;
 pub(crate) mod jid;
 pub(crate) mod limits;
 pub(crate) mod mirror_limits;
+pub(crate) mod mobile_limits;
 mod prep;
 pub(crate) mod random;
 pub(crate) mod secret;

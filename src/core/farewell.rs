@@ -26,9 +26,10 @@ impl Core {
         let mut ended = 0_usize;
         for id in ids {
             self.push_room_farewells(id);
-            let Some(session) = self.sessions.get(&id) else {
+            let Some(session) = self.sessions.get_mut(&id) else {
                 continue;
             };
+            session.queue.press();
             let management = session.management.as_ref();
             let is_resumable = management.is_some_and(|one| one.resume_ms.is_some());
             let Some(link) = session.link.filter(|_| !is_resumable) else {

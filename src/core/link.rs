@@ -196,7 +196,7 @@ impl Core {
 
     pub(super) fn handle_activity(&mut self, link: LinkId, active: bool) {
         if let Some(session) = self.session_of(link) {
-            session.active = active;
+            session.set_active(active);
             let id = session.id;
             self.touched.insert(id);
         }
@@ -309,7 +309,7 @@ impl Core {
             return;
         };
         session.link = Some(link);
-        session.active = true;
+        session.set_active(true);
         session.announced = false;
         session.notes.clear();
         if let Some(management) = &mut session.management {
@@ -348,7 +348,7 @@ impl Core {
         let now = self.now.monotonic;
         let mut over = Vec::new();
         for session in self.sessions.values_mut() {
-            if session.check_ack(now) {
+            if session.check_ack(now) | session.check_held(now) {
                 self.touched.insert(session.id);
             }
             if session.sleeps_until.is_some_and(|until| until <= now) {

@@ -25,6 +25,7 @@ pub(crate) mod link;
 mod merge;
 pub(crate) mod mistake;
 pub(crate) mod order;
+pub(crate) mod patience;
 mod peer;
 pub(crate) mod queue;
 mod recall;

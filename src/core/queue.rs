@@ -13,15 +13,18 @@ use std::sync::Arc;
 
 use crate::base::limits::QUEUE_BYTES_MAX;
 use crate::base::limits::QUEUE_ITEMS_MAX;
+use crate::base::mobile_limits::HELD_BYTES_MAX;
+use crate::base::mobile_limits::HELD_ITEMS_MAX;
+use crate::core::patience;
 use crate::effect::sends::How;
 use crate::effect::sends::Item;
 use crate::model::position::Position;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
+use crate::stanza::outgoing::Outgoing;
 
-/// How far back an unwritten presence of the same sender is looked for, so that replacing it stays
-/// cheap.
-const REPLACE_LOOK_BACK: usize = 64;
+/// How far back in what is not written something out of date is looked for, so that replacing it stays cheap.
+const REPLACE_LOOK_BACK: usize = 256;
 
 /// What a stanza costs beyond its payload.
 const ITEM_OVERHEAD_BYTES: usize = 128;
@@ -59,6 +62,8 @@ pub(crate) struct Queue {
     bytes: usize,
     /// Own bytes at most, beyond which the session ends.
     bytes_max: usize,
+    /// Something unwritten cannot wait until the client is looked at (XEP-0352), and so does nothing with it.
+    is_pressing: bool,
     /// Keep what was written until it is acknowledged.
     pub(crate) managed: bool,
     /// The number of the entry that is being delivered: what comes now comes with it.
@@ -74,13 +79,19 @@ impl Queue {
         }
     }
 
-    /// Appends an item; `false`: the queue is beyond its bounds and its session has to end.
+    /// Appends an item; `false`: the queue is beyond its bounds and its session has to end. `replace`: nobody looks
+    /// at the client, so that of what is said anew the last is enough.
     pub(crate) fn push(&mut self, item: Item, replace: bool) -> bool {
-        if replace {
-            self.replace_presence(&item);
+        if replace && let Item::Stanza { stanza } = &item {
+            self.drop_outdated(stanza);
         }
         self.append(item);
         self.fits()
+    }
+
+    /// What waits goes out now, all of it.
+    pub(crate) fn press(&mut self) {
+        self.is_pressing = self.slots.len() > self.written;
     }
 
     fn append(&mut self, item: Item) {
@@ -100,19 +111,26 @@ impl Queue {
         self.slots.len() <= QUEUE_ITEMS_MAX && self.bytes <= self.bytes_max
     }
 
-    /// XEP-0352 section 5: of several presences of one sender the last is enough.
-    fn replace_presence(&mut self, newer: &Item) {
-        let Some(from) = presence_of(newer) else {
+    /// XEP-0352 section 5: what the newer one says anew. The presence of an occupant stays before what it says.
+    fn drop_outdated(&mut self, newer: &Outgoing) {
+        if matches!(newer.kind, Kind::Iq(_)) {
             return;
-        };
+        }
+        let stops = patience::is_of_occupant(newer);
         let unwritten = self.slots.len().saturating_sub(self.written);
-        let from_end = unwritten.min(REPLACE_LOOK_BACK);
-        let first = self.slots.len().saturating_sub(from_end);
-        let old = self.slots.range(first..).position(
-            |slot| matches!(slot, Slot::Item { item, .. } if presence_of(item) == Some(from)),
-        );
-        if let Some(index) = old {
-            self.take_at(first + index);
+        let looked_at = self.slots.iter().enumerate().rev();
+        let looked_at = looked_at.take(unwritten.min(REPLACE_LOOK_BACK));
+        let mut stanzas = looked_at.map_while(|(index, slot)| match slot {
+            Slot::Item {
+                item: Item::Stanza { stanza },
+                ..
+            } => Some((index, Some(stanza))),
+            Slot::Item { .. } | Slot::Page { .. } => (!stops).then_some((index, None)),
+        });
+        let old =
+            stanzas.find(|(_, stanza)| stanza.is_some_and(|old| patience::supersedes(newer, old)));
+        if let Some((index, _)) = old {
+            self.take_at(index);
         }
     }
 
@@ -132,6 +150,7 @@ impl Queue {
         }
         self.tag = now;
         self.slots.extend(behind.into_iter().skip(1));
+        self.press();
         self.fits()
     }
 
@@ -150,14 +169,18 @@ impl Queue {
         if self.managed {
             self.written = self.written.saturating_add(1);
             self.sent = self.sent.wrapping_add(1);
+            self.is_pressing &= self.slots.len() > self.written;
             return None;
         }
-        self.take_at(self.written)
+        let item = self.take_at(self.written);
+        self.is_pressing &= self.slots.len() > self.written;
+        item
     }
 
     /// The next item stands for nothing any more (its row has expired): it is passed over.
     pub(crate) fn skip(&mut self) {
         self.take_at(self.written);
+        self.is_pressing &= self.slots.len() > self.written;
     }
 
     fn take_at(&mut self, index: usize) -> Option<Item> {
@@ -242,16 +265,18 @@ impl Queue {
         self.written > 0
     }
 
-    /// Whether something should be written now. To a client that said it is inactive (XEP-0352)
-    /// only what matters is, and takes along what waits before it.
+    /// Whether something should be written now. To a client that said it is inactive (XEP-0352) only together with
+    /// what cannot wait, or where too much waits.
     pub(crate) fn wants_write(&self, active: bool) -> bool {
         match self.front() {
             None | Some(Slot::Page { .. }) => false,
-            Some(Slot::Item { .. }) if active => true,
-            Some(Slot::Item { .. }) => self
-                .unwritten()
-                .any(|slot| matches!(slot, Slot::Item { item, .. } if is_important(item))),
+            Some(Slot::Item { .. }) => active || self.is_pressing || self.holds_much(),
         }
+    }
+
+    fn holds_much(&self) -> bool {
+        self.slots.len().saturating_sub(self.written) > HELD_ITEMS_MAX
+            || self.bytes > HELD_BYTES_MAX
     }
 
     /// Ends the queue: everything that no client has taken, in order.
@@ -349,25 +374,4 @@ pub(crate) fn presence_of(item: &Item) -> Option<&str> {
         },
         Item::Kept { .. } | Item::Result { .. } | Item::Bytes { .. } => None,
     }
-}
-
-/// XEP-0352 section 5: presence and bodyless chatter can wait for the client to look again.
-fn is_important(item: &Item) -> bool {
-    match item {
-        Item::Kept { .. } | Item::Result { .. } | Item::Bytes { .. } => true,
-        Item::Stanza { stanza } => match stanza.kind {
-            Kind::Presence(kind) => {
-                !matches!(kind, PresenceType::Available | PresenceType::Unavailable)
-            }
-            Kind::Message(_) => !is_chat_state(&stanza.payload),
-            Kind::Iq(_) => true,
-        },
-    }
-}
-
-/// A message that says only that somebody is typing (XEP-0085).
-fn is_chat_state(payload: &[u8]) -> bool {
-    let mark = b"http://jabber.org/protocol/chatstates";
-    memchr::memmem::find(payload, mark).is_some()
-        && memchr::memmem::find(payload, b"<body").is_none()
 }

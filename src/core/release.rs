@@ -11,6 +11,8 @@ use crate::core::order::Asked;
 use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
+use crate::core::patience;
+use crate::core::patience::Patience;
 use crate::core::session::Session;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
@@ -269,7 +271,10 @@ impl Core {
     /// Sessions that an entry has ended. Who asked for it gets its answer first.
     pub(super) fn end_kicked(&mut self) {
         for (id, why) in std::mem::take(&mut self.kicked) {
-            if let Some(link) = self.sessions.get(&id).and_then(|session| session.link) {
+            if let Some(session) = self.sessions.get_mut(&id)
+                && let Some(link) = session.link
+            {
+                session.queue.press();
                 let mut bytes = Vec::new();
                 self.write(link, &mut bytes, LAST_BYTES);
                 self.outputs.push_back(Output::Last { link, bytes });
@@ -285,8 +290,14 @@ impl Core {
         };
         session.queue.tag = self.peer.tag;
         self.holdings.add(crate::core::queue::added_bytes(&item));
+        let patience = if session.active {
+            Patience::Without
+        } else {
+            patience::of(&self.tail, &self.states.delivered, &session.jid, &item)
+        };
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
+        session.wait_for(patience, self.now.monotonic);
         self.touched.insert(id);
         self.note_report(id);
         if !fits {
@@ -474,6 +485,7 @@ impl Session {
             Some(crate::core::session::Ack::Owed { by, .. }) => Some(by),
             _ => None,
         };
-        ack.into_iter().chain(self.sleeps_until).min()
+        let ends = [ack, self.sleeps_until, self.held_until];
+        ends.into_iter().flatten().min()
     }
 }

@@ -32,12 +32,18 @@ impl Core {
         if session.is_binding {
             return false;
         }
+        let before = out.len();
         out.append(&mut session.notes);
         if let Some(h) = session.take_ack() {
             out.extend_from_slice(format!("<a xmlns='urn:xmpp:sm:3' h='{h}'/>").as_bytes());
         }
+        // Where something goes out anyway, what could wait goes along.
+        if out.len() > before {
+            session.queue.press();
+        }
+        let is_held = !session.queue.wants_write(session.active);
         let mut taken = Vec::new();
-        while out.len() < budget {
+        while !is_held && out.len() < budget {
             match self.write_next(id, out) {
                 Wrote::Item { gone } => taken.extend(gone),
                 Wrote::Nothing => break,
@@ -57,6 +63,9 @@ impl Core {
         {
             management.asked = true;
             out.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
+        }
+        if session.queue.front().is_none() {
+            session.held_until = None;
         }
         session.announced = session.wants_write() && session.fetching.is_empty();
         session.announced

@@ -14,7 +14,9 @@ use crate::base::ids::Ticket;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::base::limits::FETCH_BYTES_MAX;
+use crate::base::mobile_limits::HELD_ROOM_MS;
 use crate::base::time::Monotonic;
+use crate::core::patience::Patience;
 use crate::core::queue::Queue;
 use crate::effect::query::Kept;
 use crate::effect::sends::Item;
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) parked: VecDeque<Parked>,
     /// XEP-0352: the user looks at the client.
     pub(crate) active: bool,
+    /// Where not: what is held back goes out then.
+    pub(crate) held_until: Option<Monotonic>,
     /// Asleep since its stream was cut; ends then.
     pub(crate) sleeps_until: Option<Monotonic>,
     /// Its end is under way: nothing more is taken from it.
@@ -150,6 +154,7 @@ impl Session {
             waiting: BTreeSet::new(),
             parked: VecDeque::new(),
             active: true,
+            held_until: None,
             sleeps_until: None,
             ending: false,
             resuming: None,
@@ -263,6 +268,35 @@ impl Session {
                 }
             };
         }
+    }
+
+    /// Something has come that can wait so long, while nobody looks.
+    pub(crate) fn wait_for(&mut self, patience: Patience, now: Monotonic) {
+        match patience {
+            Patience::Without => self.queue.press(),
+            Patience::Short => {
+                let until = now.plus_ms(HELD_ROOM_MS);
+                self.held_until.get_or_insert(until);
+            }
+            Patience::Long => {}
+        }
+    }
+
+    /// What was held back has waited long enough.
+    pub(crate) fn check_held(&mut self, now: Monotonic) -> bool {
+        let is_over = self.held_until.is_some_and(|until| until <= now);
+        if is_over {
+            self.held_until = None;
+            self.queue.press();
+        }
+        is_over
+    }
+
+    /// Whether the user looks at the client; what waits when it is put away does not wait longer for that.
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.active = active;
+        self.held_until = None;
+        self.queue.press();
     }
 
     /// An answer that has waited long enough goes out with what is committed.

@@ -102,6 +102,8 @@ names! {
 
 // What stands in messages and presence.
 names! {
+    /// XEP-0085: chat states.
+    CHAT_STATES = "http://jabber.org/protocol/chatstates";
     /// XEP-0184: delivery receipts.
     RECEIPTS = "urn:xmpp:receipts";
     /// XEP-0203: delayed delivery.
@@ -154,6 +156,8 @@ names! {
     MUC_ROOM_INFO = "http://jabber.org/protocol/muc#roominfo";
     /// XEP-0410: self-ping, which a server may answer for a room.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
+    /// XEP-0060: what subscribers are told.
+    PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
     /// XEP-0421: occupant ids.
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
 }

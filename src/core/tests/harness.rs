@@ -271,6 +271,14 @@ impl Bench {
         read(&bytes).unwrap()
     }
 
+    /// The link was said to have something to write, since this was asked last.
+    pub(super) fn is_ready(&mut self, link: u64) -> bool {
+        let count = self.outputs.len();
+        self.outputs
+            .retain(|output| !matches!(output, Output::Ready { link: one } if one.0 == link));
+        self.outputs.len() < count
+    }
+
     pub(super) fn bodies(&mut self, link: u64) -> Vec<String> {
         let texts = self.read(link).into_iter().filter_map(|seen| match seen {
             Seen::Message(text) => Some(text.body),

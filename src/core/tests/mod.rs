@@ -2,6 +2,7 @@
 
 mod apart;
 mod binding;
+mod csi;
 mod duo;
 mod engine;
 mod farewell;

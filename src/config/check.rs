@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::base::secret::Secret;
 use crate::config::fault::Fault;
 use crate::config::fault::Origin;
 use crate::config::fault::Problem;
@@ -11,6 +12,7 @@ use crate::config::keys::Fallback;
 use crate::config::keys::KEYS;
 use crate::config::keys::Key;
 use crate::config::keys::Kind;
+use crate::config::services;
 use crate::config::settings::Contact;
 use crate::config::settings::Limits;
 use crate::config::settings::Listen;
@@ -22,10 +24,12 @@ use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::config::settings::Tls;
 use crate::config::value::Value;
+use crate::effect::settings::ExternalServices;
 use crate::net::address::Address;
 
 const MEBIBYTE: u64 = 1 << 20;
 const DAY_SECONDS: u64 = 86_400;
+const HOUR_MS: u64 = 3_600_000;
 
 /// The forms of XEP-0157 section 3 and the keys that fill them.
 const CONTACTS: [(&str, &str); 6] = [
@@ -109,6 +113,7 @@ impl Check<'_> {
                 _ => RoomMakers::Anyone,
             },
             contacts: self.contacts(),
+            services: self.services(),
             limits: self.limits(),
             retention: Retention {
                 archive: self.days("retention.archive_days"),
@@ -183,6 +188,29 @@ impl Check<'_> {
             }
         }
         contacts
+    }
+
+    fn services(&mut self) -> ExternalServices {
+        const URIS: &str = "services.uris";
+        let mut list = Vec::new();
+        for uri in self.texts(URIS) {
+            if let Some(service) = services::parse(&uri) {
+                list.push(service);
+            } else {
+                let remedy =
+                    "write stun:HOST:PORT or turn:HOST:PORT?transport=udp (RFC 7064, RFC 7065)";
+                self.malformed(URIS, &uri, "is no STUN or TURN server", remedy);
+            }
+        }
+        ExternalServices {
+            list,
+            secret: self
+                .text("services.secret")
+                .map(|text| Secret::from(&*text)),
+            credentials_ms: self
+                .integer("services.credentials_hours")
+                .saturating_mul(HOUR_MS),
+        }
     }
 
     fn accounts(&mut self, name: &'static str, domain: &str) -> Vec<String> {
@@ -416,7 +444,7 @@ impl Check<'_> {
 }
 
 /// RFC 1123 section 2.1: labels of letters, digits and hyphens; at most 253 bytes, 63 a label.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Accounts,
     /// A list of URIs.
     Uris,
+    /// Any text.
+    Text,
     Flag,
     Choice(&'static [&'static str]),
     Integer {
@@ -252,6 +254,31 @@ pub(crate) const KEYS: &[Key] = &[
         "Pages that tell whether the server is up.",
     ),
     contact("contact.support", "Addresses for questions."),
+    key(
+        "services.uris",
+        Kind::Uris,
+        OFF,
+        true,
+        "STUN and TURN servers that clients are told of for calls (XEP-0215), for example \
+         [\"stun:stun.example.org\", \"turn:turn.example.org:3478?transport=udp\"].",
+    ),
+    key(
+        "services.secret",
+        Kind::Text,
+        Fallback::Unset {
+            then: "the TURN servers let everybody in",
+            like: "\"as in static-auth-secret of coturn\"",
+        },
+        true,
+        "What the TURN servers share with this one to know whom it vouches for. Let nobody else read this file then.",
+    ),
+    key(
+        "services.credentials_hours",
+        integer(1, 720, "hours"),
+        Fallback::Toml("24"),
+        true,
+        "How long a TURN server lets in whom this one has vouched for.",
+    ),
     limit(
         "limits.connections",
         integer(1, 1_000_000, "connections"),

@@ -10,6 +10,7 @@ pub(crate) mod example;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod keys;
+mod services;
 pub(crate) mod settings;
 mod value;
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::effect::settings::ExternalServices;
 use crate::net::address::Address;
 
 /// One whole, consistent set. The names are those of [`crate::config::keys`].
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) muc_host: String,
     pub(crate) muc_create: RoomMakers,
     pub(crate) contacts: Vec<Contact>,
+    pub(crate) services: ExternalServices,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
     pub(crate) quota: Quota,

@@ -2,6 +2,7 @@
 //!
 //! A line here is a promise: it stands only for what works.
 
+use crate::effect::settings::Settings;
 use crate::stanza::ns;
 
 /// One feature that is announced.
@@ -19,6 +20,8 @@ pub(crate) enum On {
     Both,
     /// The server, while accounts can be made by anybody.
     Registration,
+    /// The server, where there are services outside of XMPP to be told of.
+    Services,
     /// Rooms, which announce it themselves (XEP-0045 section 6.4).
     Rooms,
 }
@@ -44,6 +47,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::BLOCKING, On::Both),
     feature(ns::CARBONS, On::Both),
     feature(CARBONS_RULES, On::Both),
+    feature(ns::EXTERNAL_SERVICES, On::Services),
     feature(ns::MAM, On::Account),
     feature(ns::MAM_EXTENDED, On::Account),
     feature(ns::OCCUPANT_ID, On::Rooms),
@@ -60,12 +64,13 @@ const MSG_OFFLINE: &str = "msgoffline";
 const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
 
 /// The namespaces that `place` announces, sorted as XEP-0115 wants them.
-pub(crate) fn of(place: On, registration: bool) -> impl Iterator<Item = &'static str> {
+pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'static str> {
     FEATURES
         .iter()
         .filter(move |feature| match feature.on {
             On::Both => true,
-            On::Registration => registration && place == On::Server,
+            On::Registration => settings.registration && place == On::Server,
+            On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,
         })
         .map(|feature| feature.namespace)
@@ -85,7 +90,9 @@ mod tests {
 
     #[test]
     fn registration_is_announced_where_it_is_open() {
-        assert!(of(On::Server, true).any(|name| name == ns::REGISTER));
-        assert!(!of(On::Server, false).any(|name| name == ns::REGISTER));
+        let mut settings = Settings::default();
+        assert!(!of(On::Server, &settings).any(|name| name == ns::REGISTER));
+        settings.registration = true;
+        assert!(of(On::Server, &settings).any(|name| name == ns::REGISTER));
     }
 }

@@ -58,14 +58,14 @@ pub(super) fn info(
         }
         Target::Own { account } => {
             view.account(account)?;
-            write_account(node.as_deref(), &mut writer)?;
+            write_account(view.settings, node.as_deref(), &mut writer)?;
         }
         Target::Other { account } => {
             if !is_trusted(view.account(account)?, &request.from.bare()) {
                 // XEP-0030 section 8: the same answer as for nobody.
                 return Err(StanzaError::new(Condition::ServiceUnavailable).into());
             }
-            write_account(node.as_deref(), &mut writer)?;
+            write_account(view.settings, node.as_deref(), &mut writer)?;
         }
     }
     writer.end();
@@ -82,7 +82,7 @@ pub(crate) fn is_trusted(account: &Account, asker: &BareJid) -> bool {
             .is_some_and(|contact| contact.inward == Inward::From)
 }
 
-fn write_account(node: Option<&str>, writer: &mut Writer) -> Result<(), Stop> {
+fn write_account(settings: &Settings, node: Option<&str>, writer: &mut Writer) -> Result<(), Stop> {
     if node.is_some() {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
     }
@@ -91,7 +91,7 @@ fn write_account(node: Option<&str>, writer: &mut Writer) -> Result<(), Stop> {
         .attr("category", "account")
         .attr("type", "registered")
         .end();
-    write_features(On::Account, false, writer);
+    write_features(On::Account, settings, writer);
     Ok(())
 }
 
@@ -102,14 +102,14 @@ fn write_server(settings: &Settings, writer: &mut Writer) {
         .attr("type", "im")
         .attr("name", "meerkat")
         .end();
-    write_features(On::Server, settings.registration, writer);
+    write_features(On::Server, settings, writer);
     if let Some(form) = contact_form(settings) {
         form.write(writer);
     }
 }
 
-fn write_features(on: On, registration: bool, writer: &mut Writer) {
-    for feature in features::of(on, registration) {
+fn write_features(on: On, settings: &Settings, writer: &mut Writer) {
+    for feature in features::of(on, settings) {
         writer.start("feature").attr("var", feature).end();
     }
 }
@@ -135,7 +135,7 @@ fn contact_form(settings: &Settings) -> Option<Form> {
 /// The verification string of what the server announces (XEP-0115 section 5.1).
 pub(crate) fn version(settings: &Settings) -> String {
     let mut text = String::from("server/im//meerkat<");
-    for feature in features::of(On::Server, settings.registration) {
+    for feature in features::of(On::Server, settings) {
         text.push_str(feature);
         text.push('<');
     }

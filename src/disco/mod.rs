@@ -2,6 +2,7 @@
 
 pub(crate) mod features;
 pub(crate) mod info;
+mod services;
 mod small;
 
 use crate::effect::proposal::Proposal;
@@ -30,6 +31,12 @@ pub(crate) fn evaluate_iq(
         ("ping", ns::PING) if is_for_all => Ok(small::ping(request)),
         ("query", ns::VERSION) if *target == Target::Server => Ok(small::version(request)),
         ("time", ns::TIME) if *target == Target::Server => Ok(small::time(view, request)),
+        ("services", ns::EXTERNAL_SERVICES) if *target == Target::Server => {
+            services::list(view, request, query)
+        }
+        ("credentials", ns::EXTERNAL_SERVICES) if *target == Target::Server => {
+            services::credentials(view, request, query)
+        }
         ("query", ns::LAST) => small::last(view, request, target),
         _ => return None,
     })

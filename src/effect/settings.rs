@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
+use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::model::stanza_id::StanzaIds;
 
@@ -26,6 +27,27 @@ pub(crate) struct Settings {
     pub(crate) started: Timestamp,
     /// Whether only admins may create rooms.
     pub(crate) rooms_by_admins_only: bool,
+    pub(crate) services: ExternalServices,
+}
+
+/// What clients are told of that is not XMPP (XEP-0215).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExternalServices {
+    pub(crate) list: Vec<Service>,
+    /// Shared with the relays (TURN); `None`: they let everybody in.
+    pub(crate) secret: Option<Secret>,
+    /// How long a relay lets somebody in.
+    pub(crate) credentials_ms: u64,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Service {
+    /// `stun`, `stuns`, `turn` or `turns`.
+    pub(crate) kind: &'static str,
+    pub(crate) host: Box<str>,
+    pub(crate) port: u16,
+    /// `udp` or `tcp`.
+    pub(crate) transport: &'static str,
 }
 
 /// Bounds on what is stored, each with a default in `base::limits`.

@@ -114,6 +114,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         admins,
         registration: settings.registration == Registration::Open,
         contacts,
+        services: settings.services.clone(),
         limits: Bounds {
             roster_items_max: settings.limits.roster_contacts,
             blocked_max: settings.limits.blocked_addresses,

@@ -94,6 +94,8 @@ names! {
     PING = "urn:xmpp:ping";
     /// XEP-0202: entity time.
     TIME = "urn:xmpp:time";
+    /// XEP-0215: services outside of XMPP.
+    EXTERNAL_SERVICES = "urn:xmpp:extdisco:2";
     /// XEP-0313: message archive management.
     MAM = "urn:xmpp:mam:2";
     /// XEP-0313: its extended feature.

@@ -2,3 +2,4 @@
 
 mod addresses;
 pub(crate) mod house;
+mod services;

@@ -34,6 +34,12 @@ pub(crate) const MIRROR_FREEZE_MS: u64 = 2_000;
 pub(crate) const MIRROR_HELD_BYTES_MAX: usize = 32 << 20;
 const _: () = assert!(MIRROR_WINDOW_BYTES > 2 * MIRROR_FRAME_BYTES_MAX);
 
+/// What clients may write while the other board catches up, in records, beside half of what it is sent.
+///
+/// Some seconds of a busy server, so that nobody waits while the first of it is read. Beyond both clients are held
+/// up whenever the link is full: otherwise what is missing would never become less.
+pub(crate) const MIRROR_AHEAD_RECORDS: u64 = 1_024;
+
 /// What is read of the log in one go for the other board, in bytes.
 pub(crate) const MIRROR_READ_BYTES: usize = 256 << 10;
 

@@ -1,5 +1,6 @@
 //! Catch-up and heal: each sends what the other lacks, in the order of its own log, while both go on.
 
+use crate::base::mirror_limits::MIRROR_AHEAD_RECORDS;
 use crate::base::mirror_limits::MIRROR_READ_BYTES;
 use crate::base::time::Monotonic;
 use crate::core::Now;
@@ -22,6 +23,8 @@ use crate::model::vector::Vector;
 #[derive(Debug)]
 pub(super) struct CatchUp {
     pub(super) since: Monotonic,
+    /// What was durable here then.
+    first: Index,
     pub(super) leads: bool,
     pub(super) peer_serves: bool,
     /// What was durable there, and what is under way since (rule R9: whatever it lacks is sent).
@@ -65,6 +68,13 @@ impl CatchUp {
         })
     }
 
+    /// Clients here write more than half of what the other board is sent: it would never catch up. Up to
+    /// there they are not held up, though the window is full of what it lacks all the time.
+    pub(super) fn is_outrun(&self, durable_upto: Index) -> bool {
+        let written = durable_upto.saturating_sub(self.first);
+        written > self.done / 2 + MIRROR_AHEAD_RECORDS
+    }
+
     /// Both have sent what they had at the beginning.
     pub(super) fn is_level(&self) -> bool {
         self.is_level && self.peer_is_level
@@ -83,6 +93,7 @@ impl Mirror {
         };
         let catch_up = Box::new(CatchUp {
             since: self.now.monotonic,
+            first: self.branches.durable_upto,
             leads,
             peer_serves: hello.serves,
             peer_has: hello.vector.clone(),

@@ -264,7 +264,14 @@ impl Mirror {
 
     /// The core makes more than the other board takes: its clients are not read meanwhile.
     pub(crate) fn is_full(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.outbox.is_full())
+        let Some(link) = &self.link else {
+            return false;
+        };
+        let is_outrun = match &link.phase {
+            Phase::CatchingUp { catch_up } => catch_up.is_outrun(self.branches.durable_upto),
+            Phase::Greeting | Phase::Paired { .. } => true,
+        };
+        is_outrun && link.outbox.is_full()
     }
 
     fn state(&self) -> State {

@@ -13,10 +13,14 @@ use crate::mirror::frame::Record;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::op::Op;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::model::vector::Vector;
 
 /// From here on ops are volatile.
@@ -63,6 +67,15 @@ pub(super) struct Core {
 }
 
 pub(super) fn entry(position: Position, stamp: Hlc, op: u64) -> Arc<[u8]> {
+    entry_with(position, stamp, op, 0)
+}
+
+/// An entry that carries so many bytes.
+pub(super) fn entry_with(position: Position, stamp: Hlc, op: u64, payload: usize) -> Arc<[u8]> {
+    let row = Row::Bytes {
+        bytes: vec![0; payload].into(),
+    };
+    let carried = (payload > 0).then(|| Op::row(RecordKey::Node, RowName::VCard, Some(row)));
     let mut bytes = Vec::new();
     let op_id = OpId {
         source: 0,
@@ -73,7 +86,7 @@ pub(super) fn entry(position: Position, stamp: Hlc, op: u64) -> Arc<[u8]> {
         stamp,
         op_id,
         origin: None,
-        ops: Vec::new(),
+        ops: carried.into_iter().collect(),
     }
     .encode(&mut bytes);
     bytes.into()

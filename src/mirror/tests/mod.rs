@@ -4,6 +4,7 @@ mod away;
 mod board;
 mod end;
 mod frames;
+mod pace;
 mod play;
 mod rules;
 mod seeds;

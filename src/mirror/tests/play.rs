@@ -12,8 +12,9 @@ use crate::mirror::frame::Frame;
 use crate::mirror::frame::Framer;
 use crate::mirror::frame::Record;
 use crate::mirror::tests::board::Board;
+use crate::mirror::tests::board::Running;
 use crate::mirror::tests::board::SOFT;
-use crate::mirror::tests::board::entry;
+use crate::mirror::tests::board::entry_with;
 use crate::mirror::tests::board::op_of;
 use crate::mirror::tests::board::tips;
 use crate::mirror::tests::world::Fact;
@@ -43,9 +44,7 @@ impl World {
         let Some((position, stamp)) = running.core.number(wall, node) else {
             return Vec::new();
         };
-        let mut bytes = entry(position, stamp, op).to_vec();
-        bytes.resize(bytes.len() + self.payload, 0);
-        let bytes: Arc<[u8]> = bytes.into();
+        let bytes = entry_with(position, stamp, op, self.payload);
         let is_durable = op < SOFT;
         let is_paired = running.core.is_paired();
         running.core.known.insert(op);
@@ -91,15 +90,17 @@ impl World {
         } else {
             self.sync_ms
         };
-        let ends_at = self.now + 1 + self.rng.below(latency);
-        let board = &mut self.boards[n];
-        if !board.push(position, record) {
+        let some_ms = 1 + self.rng.below(latency);
+        if !self.boards[n].push(position, record) {
             self.fail("a record was appended twice");
             return;
         }
-        let index = board.log.len();
-        if let Some(running) = &mut board.running {
-            running.syncing.get_or_insert((index, ends_at));
+        let index = self.boards[n].log.len();
+        let is_idle = |running: &Running| running.syncing.is_none();
+        if self.boards[n].running.as_ref().is_some_and(is_idle) {
+            self.begin_sync(n, some_ms);
+        }
+        if let Some(running) = &mut self.boards[n].running {
             running.core.stamp = running.core.stamp.max(stamp);
             running
                 .mirror
@@ -317,7 +318,7 @@ impl World {
             class: Class::Entry,
             bytes,
         };
-        let op = self.op(&record);
+        let op = op_of(&record).unwrap();
         let core = &mut self.boards[n].running.as_mut().unwrap().core;
         if core.leads.is_some() {
             self.fail("a board that numbers is told numbers");
@@ -337,15 +338,6 @@ impl World {
             self.append(n, record);
         }
         self.deliver_soft(n);
-    }
-
-    fn op(&self, record: &Record) -> u64 {
-        let bytes = record.bytes.len() - self.payload;
-        let plain = Record {
-            class: record.class,
-            bytes: record.bytes[..bytes].into(),
-        };
-        op_of(&plain).unwrap()
     }
 
     fn commit(&mut self, n: usize, upto: Position) {
@@ -392,7 +384,7 @@ impl World {
         if epoch.is_some() {
             return;
         }
-        let op = self.op(record);
+        let op = op_of(record).unwrap();
         let core = &mut self.boards[n].running.as_mut().unwrap().core;
         core.known.insert(op);
         core.committed.insert(op);

@@ -33,11 +33,18 @@ pub(super) struct Wires {
     count: u64,
     /// A board that connects gets its answer then.
     pub(super) dialing: [Option<u64>; 2],
+    /// A link that carries so many bytes in a millisecond, and is never disturbed.
+    pub(super) bytes_per_ms: Option<usize>,
+    /// What the link carries is through at this time, and so many bytes of the next millisecond are taken.
+    busy: [(u64, usize); 2],
 }
 
 impl Wires {
     pub(super) fn send(&mut self, rng: &mut Rng, now: u64, from: usize, wire: u64, bytes: Vec<u8>) {
         let to = 1 - from;
+        if let Some(rate) = self.bytes_per_ms {
+            return self.carry(now, to, wire, bytes, rate);
+        }
         let mut parts = vec![bytes];
         if rng.one_in(16) {
             let at = index(rng, parts[0].len());
@@ -47,6 +54,24 @@ impl Wires {
         for part in parts {
             self.push(rng, now, to, wire, Packet::Bytes(part));
         }
+    }
+
+    fn carry(&mut self, now: u64, to: usize, wire: u64, bytes: Vec<u8>, rate: usize) {
+        let (since, taken) = self.busy[to];
+        let (since, taken) = if since < now {
+            (now, 0)
+        } else {
+            (since, taken)
+        };
+        let taken = taken + bytes.len();
+        let through = since + u64::try_from(taken / rate).unwrap();
+        self.busy[to] = (through, taken % rate);
+        let packet = Packet::Bytes(bytes);
+        self.queues[to].push_back(UnderWay {
+            at: through + 1,
+            wire,
+            packet,
+        });
     }
 
     fn push(&mut self, rng: &mut Rng, now: u64, to: usize, wire: u64, packet: Packet) {

@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) broken: Option<String>,
     pub(super) paired: u64,
     pub(super) sync_ms: u64,
+    /// A disk that takes so many bytes in a millisecond, after `sync_ms`, and is never slower.
+    pub(super) disk_bytes_per_ms: Option<usize>,
     pub(super) payload: usize,
     pub(super) is_replaced: bool,
     /// The disk was replaced since the last connection: what it vouched for there went with it.
@@ -100,6 +102,7 @@ impl World {
             broken: None,
             paired: 0,
             sync_ms: 20,
+            disk_bytes_per_ms: None,
             payload: 0,
             is_replaced: false,
             gone: [false; 2],
@@ -231,6 +234,11 @@ impl World {
         self.ops + soft
     }
 
+    pub(super) fn durable_op(&mut self) -> u64 {
+        self.ops += 1;
+        self.ops
+    }
+
     pub(super) fn input(&mut self, n: usize, input: Input) {
         self.inputs(n, vec![input]);
     }
@@ -336,18 +344,33 @@ impl World {
     }
 
     fn sync(&mut self, n: usize) {
-        let ends_at = self.now + 1 + self.rng.below(self.sync_ms);
-        let board = &mut self.boards[n];
-        let Some(running) = &mut board.running else {
+        let some_ms = 1 + self.rng.below(self.sync_ms);
+        let Some(running) = &mut self.boards[n].running else {
             return;
         };
         let Some((upto, _)) = running.syncing.take() else {
             return;
         };
-        board.durable = upto;
-        running.syncing = (board.log.len() > upto).then_some((board.log.len(), ends_at));
+        self.boards[n].durable = upto;
+        if self.boards[n].log.len() > upto {
+            self.begin_sync(n, some_ms);
+        }
         let upto = u64::try_from(upto).unwrap();
         self.input(n, Input::Durable { upto });
+    }
+
+    /// A sync of all that is not durable takes so long, or as long as the disk needs for it.
+    pub(super) fn begin_sync(&mut self, n: usize, some_ms: u64) {
+        let board = &self.boards[n];
+        let ms = self.disk_bytes_per_ms.map_or(some_ms, |rate| {
+            let late = &board.log[board.durable..];
+            let bytes: usize = late.iter().map(|(_, record)| record.bytes.len()).sum();
+            self.sync_ms + u64::try_from(bytes / rate).unwrap()
+        });
+        let syncing = (board.log.len(), self.now + ms);
+        if let Some(running) = &mut self.boards[n].running {
+            running.syncing = Some(syncing);
+        }
     }
 
     /// Both serve and hold the same, and everything that somebody waits for is answered.

@@ -137,6 +137,7 @@ mod tests {
             generation: 1,
             node,
             stage: Stage::Member,
+            level: 1,
             peer: Some(Peer {
                 pin: Pin::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap(),
                 addresses: vec![Address::parse("192.168.1.11:5270").unwrap()],

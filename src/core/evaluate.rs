@@ -5,13 +5,12 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
-use crate::base::limits::JID_BYTES_MAX;
-use crate::base::limits::LOG_RECORD_BYTES_MAX;
 use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
 use crate::core::binding::resource_from;
+use crate::core::bounds::ENTRY_OVERHEAD_BYTES;
 use crate::core::order::Asked;
 use crate::core::order::Bind;
 use crate::core::order::Open;
@@ -22,18 +21,15 @@ use crate::effect::fits::crosses;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::effect::request::Outcome;
 use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::AccountState;
 use crate::model::account::Online;
-use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::Mode;
 use crate::model::entry::Origin;
-use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::Want;
@@ -43,10 +39,6 @@ use crate::model::row::RowName;
 use crate::route;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
-
-/// What an entry costs in the log beyond its ops: header, the client behind it (an address and an
-/// id, `ID_BYTES_MAX`), frame, padding to a sector.
-const ENTRY_OVERHEAD_BYTES: u64 = 8_192;
 
 impl Core {
     /// Gives the input a ticket and evaluates it.
@@ -248,7 +240,7 @@ impl Core {
     }
 
     /// The answer to what cannot be done. An error is never answered with an error.
-    fn refusal(&self, ticket: Ticket, error: &StanzaError) -> Proposal {
+    pub(super) fn refusal(&self, ticket: Ticket, error: &StanzaError) -> Proposal {
         match self.order.open.get(&ticket).map(|open| &open.asked) {
             Some(Asked::Stanza { request }) => match error.answer(&request.stanza, &request.from) {
                 Some(answer) => Proposal::answer(answer),
@@ -280,7 +272,7 @@ impl Core {
         let proposal = if open.is_numbered {
             proposal.without_durable()
         } else {
-            self.within_credit(ticket, proposal)
+            self.within_bounds(ticket, proposal)
         };
         let is_plain = is_plain && !self.crosses(&proposal.ops);
         if is_plain && !source_waits && !read_pending && !is_late {
@@ -336,44 +328,6 @@ impl Core {
         if let Some(open) = self.order.open.get_mut(&ticket) {
             open.proposal = Some(Arc::new(proposal));
         }
-    }
-
-    /// Space is a credit known ahead: without it a durable change is refused here, so that an
-    /// append never fails for want of space.
-    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
-        let own = self.order.open.get(&ticket).is_none_or(|open| {
-            matches!(
-                open.asked,
-                Asked::End { .. } | Asked::Gone { .. } | Asked::Emptied { .. } | Asked::Own { .. }
-            )
-        });
-        if !proposal.ops.iter().any(Op::is_durable) {
-            return proposal;
-        }
-        let cost = cost_bytes(&proposal);
-        if cost > u64::try_from(LOG_RECORD_BYTES_MAX).unwrap_or(u64::MAX) && !own {
-            return self.refusal(ticket, &StanzaError::new(Condition::PolicyViolation));
-        }
-        if self.credit < cost {
-            if own {
-                let ops = proposal.without_durable().ops;
-                return Proposal {
-                    ops,
-                    ..Proposal::default()
-                };
-            }
-            let error = StanzaError::new(Condition::ResourceConstraint);
-            if let Some(open) = self.order.open.get_mut(&ticket)
-                && let Asked::Command { id, .. } = open.asked
-            {
-                let outcome = Outcome::Full;
-                self.outputs.push_back(Output::Answer { id, outcome });
-                // It has its answer; what is left is its place.
-                open.asked = Asked::Own { ops: Vec::new() };
-            }
-            return self.refusal(ticket, &error);
-        }
-        proposal
     }
 
     /// To the sequencer: a number at once if that is here, later if it is elsewhere.
@@ -464,26 +418,6 @@ impl Core {
             iq: request.stanza.set_id().map(Into::into),
         })
     }
-}
-
-/// An upper bound of what the proposal's entry takes in the log.
-pub(super) fn cost_bytes(proposal: &Proposal) -> u64 {
-    let ops = proposal.ops.iter().map(|op| match op {
-        Op::Durable {
-            op: Durable::Message { message, places },
-        } => message
-            .payload
-            .len()
-            .saturating_add(message.id.as_ref().map_or(0, |id| id.len()))
-            .saturating_add(message.lang.as_ref().map_or(0, |lang| lang.len()))
-            .saturating_add((places.len() * 2 + 3).saturating_mul(JID_BYTES_MAX)),
-        Op::Durable { op } => to_bytes(op).len(),
-        Op::Soft { .. } => 0,
-    });
-    let bytes = ops.fold(0_usize, usize::saturating_add);
-    u64::try_from(bytes)
-        .unwrap_or(u64::MAX)
-        .saturating_add(ENTRY_OVERHEAD_BYTES)
 }
 
 /// What authentication needs of an account.

@@ -16,7 +16,7 @@ use crate::base::mirror_limits::PEER_TICKETS_MAX;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Output;
-use crate::core::evaluate::cost_bytes;
+use crate::core::bounds::cost_bytes;
 use crate::core::mistake::Mistake;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;

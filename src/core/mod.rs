@@ -10,6 +10,7 @@
 
 mod binding;
 pub(crate) mod boot;
+mod bounds;
 mod copies;
 pub(crate) mod empty;
 pub(crate) mod ends;
@@ -84,6 +85,7 @@ use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
+use crate::model::level::LEVEL;
 use crate::model::op::Durable;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
@@ -160,6 +162,8 @@ pub(crate) struct Core {
     recalled: std::collections::BTreeSet<SmKey>,
     /// The line is being delivered: nothing may be delivered in between.
     releasing: bool,
+    /// Whoever gets what is written here reads it up to this level.
+    level: u8,
 }
 
 /// A query under way.
@@ -220,6 +224,7 @@ impl Core {
             recalls: BTreeMap::new(),
             recalled: std::collections::BTreeSet::new(),
             releasing: false,
+            level: LEVEL,
             limits: start.limits,
         };
         for (index, entry) in start.tail {

@@ -19,6 +19,7 @@ use crate::mirror::frame::Record;
 use crate::mirror::link::Phase;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 
@@ -323,6 +324,10 @@ impl Mirror {
             ahead_since: None,
         };
         self.dial.pair(self.now.monotonic);
-        self.put(Output::Notice(Notice::Paired { epoch, leads }));
+        self.put(Output::Notice(Notice::Paired {
+            epoch,
+            leads,
+            level: self.peer_level.min(LEVEL),
+        }));
     }
 }

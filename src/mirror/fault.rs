@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::codec::CodecError;
 use crate::model::codec::coded;
+use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 
@@ -175,8 +176,8 @@ impl fmt::Display for Fault {
             }
             Self::PeerVersion { min, max } => write!(
                 f,
-                "the other board speaks versions {min} to {max} of the link: install the same \
-                 version of meerkat on both"
+                "the other board has data of level {min} and reads up to {max}, this one reads up to \
+                 {LEVEL}: install the newer version of meerkat on both"
             ),
             Self::PeerOfOtherPair => f.write_str("the other board belongs to another pair"),
             Self::PeerIsNode { node } => write!(

@@ -21,10 +21,6 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
 
-/// The protocol that this program speaks, and the oldest that it understands.
-pub(crate) const VERSION: u16 = 1;
-pub(crate) const VERSION_MIN: u16 = 1;
-
 const LENGTH_BYTES: usize = 4;
 
 /// A record of the log: the bytes that the log keeps.
@@ -44,7 +40,9 @@ pub(crate) enum Class {
 /// The first that each says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Hello {
+    /// The level of what is stored there: whoever is to get it has to read that.
     pub(crate) version_min: u16,
+    /// The newest level that it reads (`model::level`).
     pub(crate) version: u16,
     pub(crate) pair: u128,
     pub(crate) node: u8,

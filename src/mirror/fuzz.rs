@@ -22,8 +22,6 @@ use crate::mirror::frame::Frame;
 use crate::mirror::frame::Framer;
 use crate::mirror::frame::Hello;
 use crate::mirror::frame::Record;
-use crate::mirror::frame::VERSION;
-use crate::mirror::frame::VERSION_MIN;
 use crate::model::codec::Reader;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -252,8 +250,8 @@ impl Board {
 
     fn hello(&self, small: u8, position: Position) -> Hello {
         Hello {
-            version_min: VERSION_MIN,
-            version: VERSION + u16::from(small & 1),
+            version_min: 1,
+            version: 1 + u16::from(small & 3),
             pair: PAIR,
             node: 1 - self.node,
             salt: 4,

@@ -232,7 +232,12 @@ pub(crate) enum Notice {
     /// What this board lacks cannot be had from the other's log; it gives what it has.
     Lacking,
     /// Both boards serve, and everything acknowledged is on both disks.
-    Paired { epoch: Epoch, leads: bool },
+    Paired {
+        epoch: Epoch,
+        leads: bool,
+        /// The newest level that both read.
+        level: u8,
+    },
 }
 
 /// Where the pair stands.

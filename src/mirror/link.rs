@@ -19,12 +19,11 @@ use crate::mirror::fault::Refusal;
 use crate::mirror::frame::Frame;
 use crate::mirror::frame::Framer;
 use crate::mirror::frame::Hello;
-use crate::mirror::frame::VERSION;
-use crate::mirror::frame::VERSION_MIN;
 use crate::mirror::io::Index;
 use crate::mirror::io::Wire;
 use crate::mirror::window::Inbox;
 use crate::mirror::window::Outbox;
+use crate::model::level::LEVEL;
 use crate::model::position::Position;
 
 /// One connection.
@@ -66,8 +65,8 @@ impl Mirror {
         self.lose(Fault::Replaced);
         self.dial.rest();
         let hello = Arc::new(Hello {
-            version_min: VERSION_MIN,
-            version: VERSION,
+            version_min: self.level.into(),
+            version: LEVEL.into(),
             pair: self.pair,
             node: self.node,
             salt: self.salt,
@@ -189,7 +188,7 @@ impl Mirror {
         if !matches!(link.phase, Phase::Greeting) {
             return Err(Fault::PeerUnexpected { frame: "HELLO" });
         }
-        if hello.version < VERSION_MIN || hello.version_min > VERSION {
+        if hello.version < self.level.into() || hello.version_min > LEVEL.into() {
             let (min, max) = (hello.version_min, hello.version);
             return Err(Fault::PeerVersion { min, max });
         }
@@ -211,6 +210,7 @@ impl Mirror {
         let leads = rank(said) > rank(hello);
         let clock = |hello: &Hello| i64::try_from(hello.clock.unix_ms()).unwrap_or(i64::MAX);
         self.clock_ahead_ms = Some(clock(hello) - clock(said));
+        self.peer_level = u8::try_from(hello.version).unwrap_or(u8::MAX);
         self.meet(hello.salt);
         self.begin_catch_up(leads, hello);
         Ok(())

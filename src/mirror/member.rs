@@ -12,7 +12,6 @@ use crate::core;
 use crate::core::Now;
 use crate::core::engine::Commits;
 use crate::core::engine::Engine;
-use crate::effect::proposal::Proposal;
 use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Request;
@@ -26,16 +25,12 @@ use crate::mirror::Output as Said;
 use crate::mirror::fault::Fault;
 use crate::mirror::frame::Class;
 use crate::mirror::frame::Record;
+use crate::mirror::heard::Asked;
+use crate::mirror::heard::read;
 use crate::mirror::io::Wire;
-use crate::model::codec::CodecError;
-use crate::model::codec::coded;
-use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
-use crate::model::entry::Entry;
-use crate::model::entry::Origin;
-use crate::model::peer::PeerSession;
+use crate::model::level::LEVEL;
 use crate::model::position::Index;
-use crate::model::position::OpId;
 
 /// What the driver has to do.
 #[derive(Debug)]
@@ -62,16 +57,6 @@ pub(crate) enum Output {
     NeedsCopy,
     Notice(Notice),
 }
-
-/// A proposal on its way to who numbers.
-#[derive(Debug)]
-struct Asked {
-    proposal: Proposal,
-    op_id: OpId,
-    origin: Option<Origin>,
-}
-
-coded!(struct Asked { proposal, op_id, origin });
 
 /// One board, alone for ever or one of two.
 pub(crate) struct Member {
@@ -144,6 +129,7 @@ impl Member {
         self.settle(now);
         self.link = None;
         self.asked = self.asked.map(|_| Asker::Nobody);
+        self.engine.core.set_level(LEVEL);
         self.engine.keep_for_nobody();
         self.engine.set_commits(now, Commits::Here);
         self.settle(now);
@@ -228,6 +214,14 @@ impl Member {
     /// The other board takes less than this one makes: clients are not read meanwhile.
     pub(crate) fn is_full(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.mirror.is_full())
+    }
+
+    /// The level of the format that both boards read, as far as this one has written that down.
+    pub(crate) fn set_level(&mut self, level: u8) {
+        self.engine.core.set_level(level);
+        if let Some(link) = &mut self.link {
+            link.mirror.set_level(level);
+        }
     }
 
     pub(crate) fn mirror(&self) -> Option<&Mirror> {
@@ -450,49 +444,4 @@ fn record(copied: Copied) -> (u64, Record) {
     };
     let bytes = copied.bytes.into();
     (copied.position, Record { class, bytes })
-}
-
-/// What the other board's core has said; `None`: this one knows it already.
-fn read(said: Said) -> Result<Option<core::Input>, CodecError> {
-    let input = match said {
-        Said::Merged { record } => match record.class {
-            Class::Entry => core::Input::Merged {
-                entry: Arc::new(Entry::decode(&record.bytes)?),
-            },
-            Class::Epoch => return Ok(None),
-        },
-        Said::Numbered { ticket, bytes, .. } => core::Input::Numbered {
-            entry: Arc::new(Entry::decode_shipped(&bytes)?),
-            ticket,
-        },
-        Said::Rejected { ticket, generation } => core::Input::Rejected { ticket, generation },
-        Said::Proposed {
-            ticket,
-            generation,
-            bytes,
-        } => {
-            let asked: Asked = from_bytes(&bytes)?;
-            core::Input::Proposed {
-                ticket,
-                generation,
-                proposal: Arc::new(asked.proposal),
-                op_id: asked.op_id,
-                origin: asked.origin,
-            }
-        }
-        Said::PeerSessions { pieces } => {
-            let mut sessions = Vec::new();
-            for piece in &pieces {
-                let mut input = crate::model::codec::Reader::new(piece);
-                while !input.is_at_end() {
-                    sessions.push(<PeerSession as crate::model::codec::Code>::decode(
-                        &mut input,
-                    )?);
-                }
-            }
-            core::Input::PeerSessions { sessions }
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(input))
 }

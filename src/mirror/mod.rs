@@ -29,6 +29,7 @@ mod catch_up;
 pub(crate) mod fault;
 pub(crate) mod frame;
 pub(crate) mod fuzz;
+mod heard;
 pub(crate) mod io;
 mod lacking;
 mod link;
@@ -59,6 +60,7 @@ use crate::mirror::io::Index;
 use crate::mirror::link::Link;
 use crate::mirror::link::Phase;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL_FIRST;
 use crate::model::pair::Heal;
 use crate::model::pair::PairState;
 use crate::model::pair::PairStatus;
@@ -123,6 +125,9 @@ pub(crate) struct Mirror {
     is_stopping: bool,
     fault: Option<Fault>,
     clock_ahead_ms: Option<i64>,
+    /// The level of what is stored here, and the newest that the other board reads.
+    level: u8,
+    peer_level: u8,
     now: Now,
     outputs: VecDeque<Output>,
 }
@@ -164,6 +169,8 @@ impl Mirror {
             is_stopping: false,
             fault: None,
             clock_ahead_ms: None,
+            level: LEVEL_FIRST,
+            peer_level: LEVEL_FIRST,
             now: Now {
                 monotonic: now,
                 wall: Timestamp::default(),
@@ -238,6 +245,11 @@ impl Mirror {
     pub(crate) fn handle_fault(&mut self, fault: Fault) {
         self.lose(fault);
         self.flush();
+    }
+
+    /// What is stored here may be of this level from now on.
+    pub(crate) fn set_level(&mut self, level: u8) {
+        self.level = level;
     }
 
     /// Whether users are served: alone, or with the other board.

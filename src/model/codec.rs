@@ -16,6 +16,7 @@ use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::base::time::Timestamp;
+use crate::model::level::level_of_tag;
 
 /// Why bytes are not what they should be: damage, or a version this program does not know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +33,11 @@ pub(crate) enum CodecError {
 pub(crate) trait Code: Sized {
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError>;
+
+    /// The oldest level of the format that has it (`model::level`).
+    fn level(&self) -> u8 {
+        level_of_tag(0)
+    }
 }
 
 /// What is left to read.
@@ -245,6 +251,16 @@ impl<T: Code> Code for Option<T> {
             _ => Err(CodecError::Unknown),
         }
     }
+
+    fn level(&self) -> u8 {
+        newest(self)
+    }
+}
+
+/// The level of the newest of these.
+fn newest<'a, T: Code + 'a>(values: impl IntoIterator<Item = &'a T>) -> u8 {
+    let levels = values.into_iter().map(Code::level);
+    levels.fold(level_of_tag(0), u8::max)
 }
 
 impl<T: Code> Code for Vec<T> {
@@ -263,6 +279,10 @@ impl<T: Code> Code for Vec<T> {
         }
         Ok(values)
     }
+
+    fn level(&self) -> u8 {
+        newest(self)
+    }
 }
 
 impl<A: Code, B: Code> Code for (A, B) {
@@ -273,6 +293,10 @@ impl<A: Code, B: Code> Code for (A, B) {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok((A::decode(input)?, B::decode(input)?))
+    }
+
+    fn level(&self) -> u8 {
+        self.0.level().max(self.1.level())
     }
 }
 
@@ -286,6 +310,10 @@ impl<T: Code + Ord> Code for BTreeSet<T> {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Vec::decode(input)?.into_iter().collect())
+    }
+
+    fn level(&self) -> u8 {
+        newest(self)
     }
 }
 
@@ -307,6 +335,10 @@ impl<K: Code + Ord, V: Code> Code for BTreeMap<K, V> {
         }
         Ok(map)
     }
+
+    fn level(&self) -> u8 {
+        newest(self.keys()).max(newest(self.values()))
+    }
 }
 
 impl<T: Code> Code for Arc<T> {
@@ -316,6 +348,10 @@ impl<T: Code> Code for Arc<T> {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         T::decode(input).map(Self::new)
+    }
+
+    fn level(&self) -> u8 {
+        self.as_ref().level()
     }
 }
 
@@ -361,7 +397,8 @@ impl Code for Timestamp {
 
 /// Byte form of a struct (its fields in order) or of an enum (a tag, then the fields).
 ///
-/// A tag or field order, once released, is never used for anything else.
+/// A tag or field order, once released, is never used for anything else: what is new gets a new tag,
+/// whose number says since when it is understood (`model::level`).
 macro_rules! coded {
     (struct $name:ident { $($field:ident),* $(,)? }) => {
         impl $crate::model::codec::Code for $name {
@@ -373,6 +410,11 @@ macro_rules! coded {
                 input: &mut $crate::model::codec::Reader<'_>,
             ) -> Result<Self, $crate::model::codec::CodecError> {
                 Ok(Self { $($field: $crate::model::codec::Code::decode(input)?),* })
+            }
+
+            fn level(&self) -> u8 {
+                let oldest = $crate::model::level::level_of_tag(0);
+                oldest$(.max($crate::model::codec::Code::level(&self.$field)))*
             }
         }
     };
@@ -395,6 +437,15 @@ macro_rules! coded {
                         $($field: $crate::model::codec::Code::decode(input)?),*
                     })?),)*
                     _ => Err($crate::model::codec::CodecError::Unknown),
+                }
+            }
+
+            fn level(&self) -> u8 {
+                match self {
+                    $(Self::$variant $({ $($field),* })? => {
+                        $crate::model::level::level_of_tag($tag)
+                            $($(.max($crate::model::codec::Code::level($field)))*)?
+                    })*
                 }
             }
         }

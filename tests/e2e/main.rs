@@ -28,3 +28,4 @@ mod mirror;
 mod pair;
 mod process;
 mod resume;
+mod upgrade;

@@ -9,6 +9,7 @@
     reason = "a test reports by panicking, and reads the clock"
 )]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
@@ -64,6 +65,8 @@ pub(crate) struct Board {
     pub(crate) site: Site,
     pub(crate) ports: Ports,
     pub(crate) process: Option<Child>,
+    /// The program, of whichever version.
+    pub(crate) binary: PathBuf,
 }
 
 impl Board {
@@ -99,6 +102,7 @@ require_tls = false
             ports: site.ports,
             site,
             process: None,
+            binary: BINARY.into(),
         }
     }
 
@@ -108,7 +112,8 @@ require_tls = false
 
     /// The program, where the board is.
     fn program(&self) -> Command {
-        let mut words = self.site.prefix.iter().map(String::as_str).chain([BINARY]);
+        let words = self.site.prefix.iter().map(OsStr::new);
+        let mut words = words.chain([self.binary.as_os_str()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
         command

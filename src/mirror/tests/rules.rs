@@ -35,11 +35,11 @@ fn a_greeting_that_does_not_fit_is_refused_by_name() {
     let cases = [
         (
             Hello {
-                version_min: 2,
-                version: 3,
+                version_min: 200,
+                version: 201,
                 ..base()
             },
-            Fault::PeerVersion { min: 2, max: 3 },
+            Fault::PeerVersion { min: 200, max: 201 },
             Refusal::Version,
         ),
         (

@@ -42,11 +42,11 @@ use crate::stanza::MessageType;
 use crate::stanza::PresenceType;
 use crate::stanza::outgoing::Outgoing;
 
-fn full() -> FullJid {
+pub(super) fn full() -> FullJid {
     FullJid::parse("ann@h/a").unwrap()
 }
 
-fn bare() -> BareJid {
+pub(super) fn bare() -> BareJid {
     BareJid::parse("bob@h").unwrap()
 }
 
@@ -232,7 +232,7 @@ fn softs() -> Vec<Soft> {
     softs
 }
 
-fn entry() -> Entry {
+pub(super) fn entry() -> Entry {
     let mut ops: Vec<Op> = softs().into_iter().map(Op::soft).collect();
     ops.push(Op::row(RecordKey::Node, RowName::VCard, None));
     Entry {

@@ -65,7 +65,8 @@ impl Purpose {
     fn protocol(self) -> &'static [u8] {
         match self {
             Self::Link => b"meerkat-link/1",
-            Self::Join => b"meerkat-join/1",
+            // Who joins reads all that there is.
+            Self::Join => b"meerkat-join/2",
             Self::Copy => b"meerkat-copy/1",
         }
     }

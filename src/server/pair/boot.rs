@@ -64,7 +64,9 @@ pub(crate) fn member(
         mistake: None,
     };
     let mirror = Mirror::new(start, settings, now.monotonic);
-    Ok(Member::paired(engine, mirror, now))
+    let mut member = Member::paired(engine, mirror, now);
+    member.set_level(membership.level);
+    Ok(member)
 }
 
 /// A board that serves alone has got another one, which is about to be given a copy: from where the
@@ -96,6 +98,7 @@ pub(crate) fn attach(
     };
     let mirror = Mirror::new(start, settings, now.monotonic);
     member.attach(now, mirror);
+    member.set_level(membership.level);
     drop(member);
     node.wake();
     Ok(())

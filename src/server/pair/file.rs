@@ -16,6 +16,8 @@ use crate::base::mirror_limits::PAIR_FILE_BYTES_MAX;
 use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::random::Entropy as _;
 use crate::model::codec;
+use crate::model::level::LEVEL;
+use crate::model::level::LEVEL_FIRST;
 use crate::model::vector::Vector;
 use crate::net::address::Address;
 use crate::net::entropy::SystemEntropy;
@@ -40,6 +42,8 @@ pub(crate) struct Membership {
     /// its number.
     pub(crate) node: u8,
     pub(crate) stage: Stage,
+    /// What is stored here may be of this level: a board that joins the pair has to read that.
+    pub(crate) level: u8,
     pub(crate) peer: Option<Peer>,
 }
 
@@ -81,6 +85,8 @@ pub(crate) enum FileError {
     Unreadable(PathBuf, io::Error),
     /// Damaged, or of a newer version.
     Unclear(PathBuf),
+    /// What is stored here may be of a level that this program does not read.
+    Newer(PathBuf, u8),
 }
 
 #[derive(Deserialize, Serialize)]
@@ -90,6 +96,8 @@ struct Text {
     generation: u32,
     node: u8,
     stage: String,
+    /// Absent: the first.
+    level: Option<u8>,
     peer: Option<PeerText>,
 }
 
@@ -119,6 +127,7 @@ impl Membership {
             generation: 1,
             node: 0,
             stage: Stage::Member,
+            level: LEVEL,
             peer: None,
         }
     }
@@ -147,7 +156,11 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Membership>, FileError> {
     }
     match fs::read_to_string(&path) {
         Err(error) => Err(FileError::Unreadable(path, error)),
-        Ok(text) => parse(&text).map(Some).ok_or(FileError::Unclear(path)),
+        Ok(text) => match parse(&text) {
+            Some(one) if one.level > LEVEL => Err(FileError::Newer(path, one.level)),
+            Some(one) => Ok(Some(one)),
+            None => Err(FileError::Unclear(path)),
+        },
     }
 }
 
@@ -203,6 +216,7 @@ fn spell(membership: &Membership) -> String {
         generation: membership.generation,
         node: membership.node,
         stage: membership.stage.word().to_owned(),
+        level: Some(membership.level),
         peer,
     })
 }
@@ -232,6 +246,7 @@ fn parse(text: &str) -> Option<Membership> {
         generation: text.generation,
         node: text.node,
         stage,
+        level: text.level.unwrap_or(LEVEL_FIRST),
         peer,
     })
 }
@@ -251,6 +266,12 @@ impl fmt::Display for FileError {
             Self::Unreadable(path, error) => {
                 write!(f, "{}: cannot be read ({error})", path.display())
             }
+            Self::Newer(path, level) => write!(
+                f,
+                "{}: what is stored here is of level {level}, and this meerkat reads up to {LEVEL}; \
+                 install the newer version again",
+                path.display()
+            ),
             Self::Unclear(path) => write!(
                 f,
                 "{}: is damaged or of a newer version; start the version that wrote it, or join anew",
@@ -272,6 +293,7 @@ mod tests {
             generation: 3,
             node: 1,
             stage: Stage::Joiner,
+            level: LEVEL,
             peer: Some(Peer {
                 pin: Pin::of(b"key"),
                 addresses: vec![Address::parse("[2001:db8::1]:5270").unwrap()],

@@ -12,6 +12,7 @@ use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWriteExt as _;
 
 use crate::config::settings::Settings;
+use crate::model::level::LEVEL;
 use crate::net::certificate::CertificateError;
 use crate::net::certificate::Identity;
 use crate::net::peer::Purpose;
@@ -180,6 +181,8 @@ async fn introduce(
                 generation,
                 node,
                 stage: Stage::Copying,
+                // The protocol's name says that this program reads all that there is.
+                level: LEVEL,
                 peer: Some(peer),
             };
             Ok((stream, membership))

@@ -232,6 +232,14 @@ impl Link {
         }
     }
 
+    /// Both boards read this level, and what is written from here on may be of it.
+    fn raise(&self, level: u8) {
+        match self.pair.raise(level) {
+            Ok(level) => self.node.member.borrow_mut().set_level(level),
+            Err(error) => observe::emit(&Event::AdminFailed { error: &error }),
+        }
+    }
+
     fn tell(&self, notice: &Notice) {
         self.pair.handle_notice();
         match notice {
@@ -244,7 +252,8 @@ impl Link {
                 what: &"the other board's log no longer holds what is missing here",
             }),
             Notice::Alone { .. } => observe::emit(&Event::PairAlone),
-            Notice::Paired { leads, .. } => {
+            Notice::Paired { leads, level, .. } => {
+                self.raise(*level);
                 self.told.set(None);
                 observe::emit(&Event::PairComplete { leads: *leads });
                 // What it said at the end of its join may have been lost.

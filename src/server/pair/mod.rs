@@ -40,6 +40,7 @@ use crate::base::mirror_limits::INVITE_MS;
 use crate::base::mirror_limits::PEER_ADDRESSES_MAX;
 use crate::base::secret::Secret;
 use crate::config::settings::Settings;
+use crate::model::level::LEVEL;
 use crate::model::pair::PairState;
 use crate::model::pair::PairStatus;
 use crate::net::address::Address;
@@ -223,6 +224,21 @@ impl Pair {
             peer.has_joined = true;
         }
         self.set_membership(Some(membership))
+    }
+
+    /// Both boards read this level. On the disk before anything of it is; what it is then.
+    fn raise(&self, level: u8) -> Result<u8, PairError> {
+        let Some(membership) = self.membership() else {
+            return Ok(LEVEL);
+        };
+        let level = level.max(membership.level);
+        if level > membership.level {
+            self.set_membership(Some(Membership {
+                level,
+                ..membership
+            }))?;
+        }
+        Ok(level)
     }
 
     /// The other board has everything that is here, and its log no longer what is missing here. From now on

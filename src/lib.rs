@@ -8,11 +8,11 @@
 //! | 1 | `observe`, `xml` | log lines and counters; bytes to elements |
 //! | 2 | `stanza`, `sasl`, `model` | the protocol's vocabulary; what is durable |
 //! | 3 | `effect` | proposals, sends and views: how features speak to the core |
-//! | 4 | `log`, `store`, `c2s` | machines and tables |
+//! | 4 | `log`, `store`, `http`, `c2s` | machines and tables |
 //! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `roster` | features: evaluate and deliver |
 //! | 6 | `route` | who gets a stanza |
 //! | 7 | `core` | evaluate, number, deliver: pure and deterministic |
-//! | 8 | `mirror` | the two boards of a pair: one log, two branches, a merge |
+//! | 8 | `mirror`, `web` | the two boards of a pair: one log, two branches, a merge; what is behind which URL |
 //! | 9 | `net` | sockets, TLS, the clock |
 //! | 10 | `config`, `server` | settings and glue |
 //! | 11 | `cli` | the command line |
@@ -26,6 +26,7 @@ mod config;
 mod core;
 mod disco;
 mod effect;
+mod http;
 mod log;
 mod mirror;
 mod model;
@@ -41,6 +42,7 @@ mod stanza;
 mod store;
 #[doc(hidden)]
 pub mod testing;
+mod web;
 mod xml;
 
 use std::process::ExitCode;

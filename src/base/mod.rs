@@ -10,6 +10,7 @@ mod prep;
 pub(crate) mod random;
 pub(crate) mod secret;
 pub(crate) mod time;
+pub(crate) mod web_limits;
 
 #[cfg(test)]
 mod tests;

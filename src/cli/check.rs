@@ -156,6 +156,7 @@ impl Report {
             self.problem("ports", "no client can connect; set listen.c2s");
         }
         let clients = listen.c2s.iter().chain(&listen.c2s_tls);
+        let clients = clients.chain(&listen.http).chain(&listen.https);
         for address in clients.chain(&listen.mirror) {
             match TcpListener::bind((address.host(), address.port())) {
                 Ok(_) => self.fine("port", &format!("{address} is free")),

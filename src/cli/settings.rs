@@ -9,6 +9,10 @@ use crate::cli::output;
 use crate::config::DEFAULT_FILE;
 use crate::config::file::Raw;
 use crate::config::settings::Settings;
+use crate::net::address::Address;
+
+/// From the usual port of clients to the usual port of BOSH (XEP-0124).
+const DEV_HTTP_PORTS_ON: u16 = 5280 - 5222;
 
 /// What `meerkat dev` sets before `--set` has its say.
 pub(super) const DEV: [(&str, &str); 6] = [
@@ -43,7 +47,19 @@ pub(super) fn reread_dev(set: &[Assignment]) -> Result<Settings, usize> {
     for (key, value) in DEV {
         raw.set_by_command(key, value);
     }
-    finish(raw, set)
+    let mut settings = finish(raw, set)?;
+    if set.iter().all(|one| one.key != "listen.http") {
+        settings.listen.http = settings.listen.c2s.iter().map(beside).take(1).collect();
+    }
+    Ok(settings)
+}
+
+/// Where browsers are served beside 127.0.0.1:5222: at 127.0.0.1:5280.
+fn beside(c2s: &Address) -> Address {
+    c2s.with_port(match c2s.port() {
+        0 => 0,
+        port => port.checked_add(DEV_HTTP_PORTS_ON).unwrap_or(0),
+    })
 }
 
 /// The file that is read: the one that is named, otherwise the usual one if it is there.

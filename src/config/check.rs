@@ -100,6 +100,8 @@ impl Check<'_> {
             listen: Listen {
                 c2s: self.addresses("listen.c2s"),
                 c2s_tls: self.addresses("listen.c2s_tls"),
+                http: self.addresses("listen.http"),
+                https: self.addresses("listen.https"),
                 mirror: self.addresses("listen.mirror"),
             },
             mirror_peer: self.addresses("mirror.peer"),
@@ -107,6 +109,8 @@ impl Check<'_> {
             mdns_name: self.mdns_name(),
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
+            http_url: self.web_url("http.url"),
+            web_root: self.path("web.root"),
             muc_host,
             muc_create: match self.choice("muc.create").as_str() {
                 "admins" => RoomMakers::Admins,
@@ -272,6 +276,23 @@ impl Check<'_> {
             );
         }
         Some(PathBuf::from(text))
+    }
+
+    fn web_url(&mut self, name: &'static str) -> Option<String> {
+        let url = self.text(name)?;
+        let url = url.trim_end_matches('/').to_owned();
+        let rest = url.strip_prefix("https://");
+        let rest = rest
+            .or_else(|| url.strip_prefix("http://"))
+            .unwrap_or_default();
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !is_host(host) || port.parse::<u16>().is_err() || !path.bytes().all(is_plain) {
+            let remedy = "write https://HOST, with :PORT and /PATH behind it if need be";
+            self.malformed(name, &url, "is no address of the web", remedy);
+        }
+        Some(url)
     }
 
     fn days(&mut self, name: &'static str) -> Duration {

@@ -3,57 +3,9 @@
 //! The example file, `meerkat check` and the messages about mistakes are rendered from it. A key that is not
 //! in the table does not exist. Limits that no operator may change live in `base::limits`.
 
-/// One setting.
-#[derive(Debug)]
-pub(crate) struct Key {
-    /// As in the file and after `--set`, with dots between tables.
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) default: Fallback,
-    /// Whether SIGHUP is enough.
-    pub(crate) reloadable: bool,
-    /// What it does and what it costs, in sentences.
-    pub(crate) doc: &'static str,
-}
-
-/// What a value must look like.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    /// A host name in ASCII, lower case.
-    Host,
-    Path,
-    /// A list of `HOST:PORT`.
-    Addresses,
-    /// A list of account names or addresses.
-    Accounts,
-    /// A list of URIs.
-    Uris,
-    /// Any text.
-    Text,
-    Flag,
-    Choice(&'static [&'static str]),
-    Integer {
-        min: u64,
-        max: u64,
-        unit: &'static str,
-    },
-    /// A name that is kept for a part that this version does not have: it can only be off.
-    Absent(&'static str),
-}
-
-/// What holds when nobody sets the key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fallback {
-    /// A value, as TOML.
-    Toml(&'static str),
-    /// No value: what then happens, and a value as TOML to show in the example.
-    Unset {
-        then: &'static str,
-        like: &'static str,
-    },
-    /// The operator has to choose; a value as TOML to show in the example.
-    Required { like: &'static str },
-}
+pub(crate) use crate::config::key::Fallback;
+pub(crate) use crate::config::key::Key;
+pub(crate) use crate::config::key::Kind;
 
 impl Key {
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
@@ -152,8 +104,20 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "Where clients connect with TLS from the first byte (XEP-0368).",
     ),
-    key("listen.http", Kind::Absent("HTTP"), OFF, false, ""),
-    key("listen.https", Kind::Absent("HTTP"), OFF, false, ""),
+    key(
+        "listen.http",
+        Kind::Addresses,
+        OFF,
+        false,
+        "Where browsers and web clients connect in the clear, for a proxy on this machine that encrypts: [\"127.0.0.1:5280\"]. WebSocket, BOSH, host-meta and web.root are there.",
+    ),
+    key(
+        "listen.https",
+        Kind::Addresses,
+        OFF,
+        false,
+        "The same with TLS, for example [\"[::]:443\"] or [\"[::]:5281\"].",
+    ),
     key("listen.s2s", Kind::Absent("federation"), OFF, false, ""),
     key(
         "listen.component",
@@ -222,6 +186,26 @@ pub(crate) const KEYS: &[Key] = &[
         true,
         "Clients must encrypt before they log in. false sends messages in the clear, and with listen.c2s on this machine only \
          passwords, too: for tests.",
+    ),
+    key(
+        "http.url",
+        Kind::Text,
+        Fallback::Unset {
+            then: "links lead to where the request came to",
+            like: "\"https://chat.example.org\"",
+        },
+        true,
+        "How the world reaches listen.http or listen.https. Links in host-meta begin with it, and requests for hosts of other names are refused.",
+    ),
+    key(
+        "web.root",
+        Kind::Path,
+        Fallback::Unset {
+            then: "no files are served",
+            like: "\"/srv/chat\"",
+        },
+        true,
+        "A folder of files that are served at / to everybody: a web client, for example. Names that begin with a dot are not served.",
     ),
     key(
         "muc.host",

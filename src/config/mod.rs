@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod example;
 pub(crate) mod fault;
 pub(crate) mod file;
+mod key;
 pub(crate) mod keys;
 mod services;
 pub(crate) mod settings;

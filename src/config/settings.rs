@@ -25,6 +25,10 @@ pub(crate) struct Settings {
     /// None: a self-signed certificate in the data folder.
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,
+    /// How the world reaches the web door; without a slash at the end.
+    pub(crate) http_url: Option<String>,
+    /// A folder of files for browsers.
+    pub(crate) web_root: Option<PathBuf>,
     pub(crate) muc_host: String,
     pub(crate) muc_create: RoomMakers,
     pub(crate) contacts: Vec<Contact>,
@@ -58,6 +62,8 @@ pub(crate) enum LogLevel {
 pub(crate) struct Listen {
     pub(crate) c2s: Vec<Address>,
     pub(crate) c2s_tls: Vec<Address>,
+    pub(crate) http: Vec<Address>,
+    pub(crate) https: Vec<Address>,
     /// For the other board of a pair.
     pub(crate) mirror: Vec<Address>,
 }

@@ -60,6 +60,11 @@ impl Address {
         self.port
     }
 
+    pub(crate) fn with_port(&self, port: u16) -> Self {
+        let host = self.host.clone();
+        Self { host, port }
+    }
+
     /// The address without a look into the resolver, if it is written in numbers.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()

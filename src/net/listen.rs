@@ -1,6 +1,7 @@
 //! Listeners: from an address in the settings to connections that are driven.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -22,9 +23,9 @@ use smol::LocalExecutor;
 use crate::base::limits::ACCEPT_WAIT_MS_MAX;
 use crate::base::limits::ACCEPT_WAIT_MS_MIN;
 use crate::net::address::Address;
-use crate::net::drive::Connection;
-use crate::net::hub::Hub;
+use crate::net::admit::Seat;
 use crate::net::pipe::Pipe;
+use crate::net::tls::TlsError;
 use crate::net::tls::TlsStart;
 use crate::net::wires::Wires;
 use crate::observe;
@@ -76,13 +77,13 @@ impl Reserved {
 }
 
 impl Listener {
-    /// Takes connections for ever; each runs on the executor.
+    /// Takes connections for ever; each runs on the executor, as `open` makes it.
     #[expect(clippy::infinite_loop, reason = "it ends with the executor")]
-    pub(crate) async fn run<H: Hub + 'static>(
+    pub(crate) async fn run<F: Future<Output = ()> + 'static>(
         self,
         wires: Rc<Wires>,
-        hub: Rc<H>,
         executor: Rc<LocalExecutor<'static>>,
+        open: impl Fn(Pipe, (IpAddr, Seat), TlsStart) -> Result<F, (Seat, TlsError)>,
     ) -> Infallible {
         let mut wait_ms = ACCEPT_WAIT_MS_MIN;
         loop {
@@ -93,7 +94,7 @@ impl Listener {
             match self.socket.accept().await {
                 Ok((socket, from)) => {
                     wait_ms = ACCEPT_WAIT_MS_MIN;
-                    if let Some(connection) = self.admit(&wires, &hub, socket, from.ip()) {
+                    if let Some(connection) = self.admit(&wires, socket, from.ip(), &open) {
                         executor.spawn(connection).detach();
                     }
                 }
@@ -110,13 +111,13 @@ impl Listener {
         }
     }
 
-    fn admit<H: Hub>(
+    fn admit<F>(
         &self,
         wires: &Rc<Wires>,
-        hub: &Rc<H>,
         socket: Async<TcpStream>,
         from: IpAddr,
-    ) -> Option<Connection<H>> {
+        open: &impl Fn(Pipe, (IpAddr, Seat), TlsStart) -> Result<F, (Seat, TlsError)>,
+    ) -> Option<F> {
         let from = from.to_canonical();
         let seat = match wires.admission.borrow_mut().handle_connection(from) {
             Ok(seat) => seat,
@@ -128,7 +129,7 @@ impl Listener {
         observe::emit(&Event::ConnectionAccepted { from });
         // Answers are small and awaited. It fails on a socket that is already dead, which shows soon enough.
         drop(socket.get_ref().set_nodelay(true));
-        match Connection::new(wires, hub, Pipe::new(socket), (from, seat), self.start) {
+        match open(Pipe::new(socket), (from, seat), self.start) {
             Ok(connection) => Some(connection),
             Err((seat, error)) => {
                 let (now, error) = (wires.clock.steady(), &error);

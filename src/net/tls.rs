@@ -19,6 +19,9 @@ use crate::sasl::ChannelBindings;
 /// XEP-0368 section 3: what a client names that wants XMPP from the first byte.
 const ALPN_CLIENT: &[u8] = b"xmpp-client";
 
+/// RFC 7301 section 6: what browsers name; others (HTTP/2) are not spoken.
+const ALPN_HTTP: &[u8] = b"http/1.1";
+
 /// RFC 9266 section 4.2: the label of the exporter, and the length of what it exports.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const EXPORTER_BYTES: usize = 32;
@@ -28,6 +31,7 @@ const EXPORTER_BYTES: usize = 32;
 pub(crate) struct TlsSettings {
     start_tls: Arc<ServerConfig>,
     direct: Arc<ServerConfig>,
+    https: Arc<ServerConfig>,
     pub(crate) identity: Arc<Identity>,
 }
 
@@ -41,6 +45,10 @@ pub(crate) enum TlsStart {
     StartTls,
     /// From the first byte (XEP-0368).
     Direct,
+    /// From the first byte, for HTTP (RFC 9110 section 4.2.2).
+    Https,
+    /// Never: HTTP on this machine, or behind somebody who encrypts.
+    Never,
 }
 
 /// The one place that names the cryptography.
@@ -57,17 +65,21 @@ impl TlsSettings {
         let mut direct = start_tls.clone();
         // A client that names other protocols only is refused; one that names none is served.
         direct.alpn_protocols = vec![ALPN_CLIENT.to_vec()];
+        let mut https = start_tls.clone();
+        https.alpn_protocols = vec![ALPN_HTTP.to_vec()];
         Ok(Self {
             start_tls: Arc::new(start_tls),
             direct: Arc::new(direct),
+            https: Arc::new(https),
             identity: Arc::new(identity),
         })
     }
 
     pub(crate) fn connection(&self, start: TlsStart) -> Result<ServerConnection, rustls::Error> {
         let config = match start {
-            TlsStart::StartTls => &self.start_tls,
+            TlsStart::StartTls | TlsStart::Never => &self.start_tls,
             TlsStart::Direct => &self.direct,
+            TlsStart::Https => &self.https,
         };
         let mut connection = ServerConnection::new(Arc::clone(config))?;
         // The driver gives it no more than that, and nothing while something is left.

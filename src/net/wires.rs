@@ -27,11 +27,13 @@ use crate::net::hub::Mailbox;
 use crate::net::ledger::Ledger;
 use crate::net::pipe::Scratch;
 use crate::net::tls::TlsSettings;
+use crate::web;
 
 /// All that may change while the server runs, as one.
 #[derive(Clone)]
 pub(crate) struct WireSettings {
     pub(crate) stream: Arc<c2s::Settings>,
+    pub(crate) web: Arc<web::Settings>,
     /// None: no connection is ever encrypted.
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) admit: AdmitSettings,

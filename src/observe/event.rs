@@ -70,6 +70,11 @@ pub(crate) enum Event<'a> {
     ConnectionEnded {
         from: IpAddr,
     },
+    /// A web client did not send what could be answered.
+    RequestRefused {
+        from: IpAddr,
+        why: &'a dyn fmt::Debug,
+    },
     /// Somebody called where only the other board should.
     PeerRefused {
         from: IpAddr,
@@ -153,6 +158,7 @@ impl Event<'_> {
             | Self::TlsFailed { .. }
             | Self::SessionStarted { .. }
             | Self::StreamFailed { .. }
+            | Self::RequestRefused { .. }
             | Self::ConnectionEnded { .. } => Level::Debug,
         }
     }
@@ -176,6 +182,7 @@ impl Event<'_> {
             | Self::CertificateMade { .. }
             | Self::ClientCrowds { .. }
             | Self::ConnectionEnded { .. }
+            | Self::RequestRefused { .. }
             | Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }
@@ -278,6 +285,9 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Self::ConnectionEnded { from } => write!(f, "connection ended from={from}"),
+            Self::RequestRefused { from, why } => {
+                write!(f, "request refused from={from} why={why:?}")
+            }
             Self::PeerRefused { .. }
             | Self::JoinStarted { .. }
             | Self::JoinFinished { .. }

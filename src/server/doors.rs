@@ -7,10 +7,12 @@ use std::rc::Rc;
 
 use crate::config::settings::Settings;
 use crate::net::address::Address;
+use crate::net::drive::Connection;
 use crate::net::listen::Reserved;
 use crate::net::peer::accept::PeerDoor;
 use crate::net::peer::accept::PeerListener;
 use crate::net::tls::TlsStart;
+use crate::net::web::Web;
 use crate::net::wires::Wires;
 use crate::server::hub::Node;
 use crate::server::pair::Pair;
@@ -69,14 +71,24 @@ impl Doors {
         wires: &Rc<Wires>,
         node: &Rc<Node>,
     ) -> Result<Vec<(TlsStart, SocketAddr)>, RunError> {
+        let web = Web::new(wires, node);
         let mut bound = Vec::new();
         for (key, reserved) in self.clients {
             let address = reserved.address;
             let listener = reserved.listen();
             let listener = listener.map_err(|error| listen_error(key, &address, error))?;
             bound.push((listener.start, listener.address));
-            let (wires, hub, on) = (Rc::clone(wires), Rc::clone(node), Rc::clone(&node.executor));
-            node.executor.spawn(listener.run(wires, hub, on)).detach();
+            let (of_all, on) = (Rc::clone(wires), Rc::clone(&node.executor));
+            if matches!(listener.start, TlsStart::Https | TlsStart::Never) {
+                let web = Rc::clone(&web);
+                let open = move |pipe, from, start| web.open(pipe, from, start);
+                node.executor.spawn(listener.run(of_all, on, open)).detach();
+            } else {
+                let (wires, hub) = (Rc::clone(wires), Rc::clone(node));
+                let open =
+                    move |pipe, from, start| Connection::new(&wires, &hub, pipe, from, start);
+                node.executor.spawn(listener.run(of_all, on, open)).detach();
+            }
         }
         Ok(bound)
     }
@@ -103,12 +115,17 @@ fn reserve_all(settings: &Settings) -> Result<Vec<(&'static str, Reserved)>, Run
     let plain = plain.map(|at| ("listen.c2s", at, TlsStart::StartTls));
     let direct = listen.c2s_tls.iter();
     let direct = direct.map(|at| ("listen.c2s_tls", at, TlsStart::Direct));
+    let https = listen.https.iter();
+    let https = https.map(|at| ("listen.https", at, TlsStart::Https));
+    let http = listen.http.iter();
+    let http = http.map(|at| ("listen.http", at, TlsStart::Never));
     let reserve = |(key, address, start): (_, &Address, _)| {
         let reserved = Reserved::bind(address, start);
         let reserved = reserved.map_err(|error| listen_error(key, address, error))?;
         Ok((key, reserved))
     };
-    plain.chain(direct).map(reserve).collect()
+    let all = plain.chain(direct).chain(https).chain(http);
+    all.map(reserve).collect()
 }
 
 fn listen_error(key: &'static str, address: &dyn Display, error: io::Error) -> RunError {

@@ -27,6 +27,7 @@ use crate::sasl::Fakes;
 use crate::server::run::Home;
 use crate::server::run::RunError;
 use crate::server::translate::ITERATIONS;
+use crate::web;
 
 pub(super) fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
     let provider = tls::provider();
@@ -83,6 +84,7 @@ pub(super) fn wire_settings(
     };
     Ok(WireSettings {
         stream: Arc::new(stream),
+        web: Arc::new(web_settings(settings)),
         tls: Some(tls),
         admit: AdmitSettings {
             connections_max: limits.connections,
@@ -95,6 +97,14 @@ pub(super) fn wire_settings(
         stanzas_per_second: limits.stanzas_per_second,
         buffer_bytes: usize::try_from(limits.buffer_bytes).unwrap_or(usize::MAX),
     })
+}
+
+fn web_settings(settings: &Settings) -> web::Settings {
+    web::Settings {
+        domain: settings.domain.clone(),
+        url: settings.http_url.clone(),
+        root: settings.web_root.clone(),
+    }
 }
 
 pub(super) fn policies(settings: &Settings) -> Policies {

@@ -36,7 +36,7 @@ const HELP: &str = "cut, heal: the cable between the boards; kill, stop, freeze,
                     status; quit";
 
 /// Chosen for each board.
-const OWN_KEYS: [&str; 3] = ["data", "listen.c2s", "listen.mirror"];
+const OWN_KEYS: [&str; 4] = ["data", "listen.c2s", "listen.http", "listen.mirror"];
 
 /// A folder that is gone with its owner.
 struct Scratch {
@@ -78,8 +78,9 @@ pub(super) fn run(
     let scratch = Scratch::make().map_err(Failure::because)?;
     let is_common = |one: &&Assignment| !OWN_KEYS.contains(&one.key.as_str());
     let set: Vec<Assignment> = set.iter().filter(is_common).cloned().collect();
-    let board = |name, c2s: &str, mirror| {
-        let text = board_settings(c2s, mirror);
+    let board = |name, place: fn(&Address) -> String, mirror| {
+        let http: Vec<String> = settings.listen.http.iter().map(place).collect();
+        let text = board_settings(&place(first), &http, mirror);
         Board::make(name, &scratch.path, &text, &set).map_err(Failure::because)
     };
     // Free a moment ago: who takes it now makes the board say so.
@@ -91,8 +92,8 @@ pub(super) fn run(
         let cable = Cable::lay(&executor, mirror_a).await;
         let mut bench = Bench {
             executor: Rc::clone(&executor),
-            a: board("a", &first.to_string(), mirror_a)?,
-            b: board("b", &next(first), mirror_b)?,
+            a: board("a", Address::to_string, mirror_a)?,
+            b: board("b", next, mirror_b)?,
             cable: cable.map_err(Failure::because)?,
         };
         bench.perform(users).await
@@ -111,7 +112,7 @@ fn next(first: &Address) -> String {
     format!("{host}:{port}")
 }
 
-fn board_settings(c2s: &str, mirror: SocketAddr) -> String {
+fn board_settings(c2s: &str, http: &[String], mirror: SocketAddr) -> String {
     let common = DEV
         .into_iter()
         .filter(|(key, _)| *key != "domain" && !OWN_KEYS.contains(key));
@@ -119,6 +120,7 @@ fn board_settings(c2s: &str, mirror: SocketAddr) -> String {
     let own = [
         "domain = \"localhost\"".to_owned(),
         format!("listen.c2s = [\"{c2s}\"]"),
+        format!("listen.http = {http:?}"),
         format!("listen.mirror = [\"{mirror}\"]"),
     ];
     let lines: Vec<String> = own.into_iter().chain(common).collect();

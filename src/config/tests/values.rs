@@ -38,7 +38,7 @@ fn an_administrator_without_host_belongs_to_the_domain() {
 #[test]
 fn listeners_of_later_versions_can_be_off() {
     let arguments = [
-        ("listen.http", "[]"),
+        ("listen.component", "[]"),
         ("listen.s2s", "[]"),
         ("upload.host", ""),
     ];

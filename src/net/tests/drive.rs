@@ -35,6 +35,7 @@ use crate::net::address::Address;
 use crate::net::admit::AdmitSettings;
 use crate::net::certificate::Identity;
 use crate::net::clock::Clock;
+use crate::net::drive::Connection;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
@@ -43,6 +44,7 @@ use crate::net::tests::tls::trusting;
 use crate::net::tls::TlsSettings;
 use crate::net::tls::TlsStart;
 use crate::net::tls::provider;
+use crate::net::web::Web;
 use crate::net::wires::WireSettings;
 use crate::net::wires::Wires;
 use crate::sasl::Credentials;
@@ -143,6 +145,7 @@ pub(super) fn settings() -> WireSettings {
                 iterations: NonZeroU32::MIN,
             },
         }),
+        web: Arc::default(),
         tls: Some(TlsSettings::new(&provider, identity).unwrap()),
         admit: AdmitSettings {
             connections_max: 10,
@@ -180,8 +183,16 @@ pub(super) fn with_server<F: Future<Output = ()>>(
         hub: Rc::clone(&hub),
         address: listener.address,
     };
-    let accepting = listener.run(Rc::clone(&wires), hub, Rc::clone(&executor));
-    executor.spawn(accepting).detach();
+    let (on, of_all) = (Rc::clone(&executor), Rc::clone(&wires));
+    if matches!(start, TlsStart::Https | TlsStart::Never) {
+        let web = Web::new(&wires, &hub);
+        let open = move |pipe, from, start| web.open(pipe, from, start);
+        executor.spawn(listener.run(of_all, on, open)).detach();
+    } else {
+        let shared = Rc::clone(&wires);
+        let open = move |pipe, from, start| Connection::new(&shared, &hub, pipe, from, start);
+        executor.spawn(listener.run(of_all, on, open)).detach();
+    }
     let waiting = Rc::clone(&wires);
     let waiting = async move { waiting.run_deadlines().await };
     executor.spawn(waiting).detach();
@@ -249,7 +260,9 @@ pub(super) async fn log_in(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     wait_for(socket, "alice@example.org/r").await;
 }
 
-async fn encrypt(socket: Async<TcpStream>) -> futures_rustls::client::TlsStream<Async<TcpStream>> {
+pub(super) async fn encrypt(
+    socket: Async<TcpStream>,
+) -> futures_rustls::client::TlsStream<Async<TcpStream>> {
     let config: ClientConfig = trusting(&[&rustls::version::TLS13], &[]);
     let name = ServerName::try_from("example.org").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
@@ -437,7 +450,7 @@ fn a_flood_is_read_at_the_rate_that_is_allowed() {
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn a_connection_at_rest_is_small() {
-    let connection = size_of::<crate::net::drive::Connection<Script>>();
+    let connection = size_of::<Connection<Script>>();
     let stream = size_of::<c2s::Session>();
     assert!(
         connection <= 512 && stream <= 1_024,

@@ -5,3 +5,4 @@ mod certificate;
 mod crowd;
 mod drive;
 mod tls;
+mod web;

@@ -1,0 +1,11 @@
+//! What is behind which URL, without a socket: routes and the documents that are made here.
+//!
+//! `net::web` reads requests and sends answers; what they mean is decided here.
+
+pub(crate) mod files;
+pub(crate) mod host_meta;
+pub(crate) mod route;
+pub(crate) mod settings;
+
+pub(crate) use route::Route;
+pub(crate) use settings::Settings;

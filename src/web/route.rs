@@ -1,0 +1,27 @@
+//! From a path to what answers there.
+
+use crate::http::Target;
+
+/// Where WebSocket and BOSH are found below the public URL.
+pub(crate) const WEBSOCKET_PATH: &str = "xmpp-websocket";
+pub(crate) const BOSH_PATH: &str = "http-bind";
+
+/// Who answers a request; see `net::web` for how one is added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Route {
+    /// XEP-0156 section 3.
+    HostMeta,
+    HostMetaJson,
+    /// Everything else: the folder `web.root`.
+    Files,
+}
+
+impl Route {
+    pub(crate) fn find(target: &Target) -> Self {
+        match target.parts().as_slice() {
+            [".well-known", "host-meta"] => Self::HostMeta,
+            [".well-known", "host-meta.json"] => Self::HostMetaJson,
+            _ => Self::Files,
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub(crate) mod mirror_limits;
 pub(crate) mod mobile_limits;
 mod prep;
 pub(crate) mod random;
+pub(crate) mod room_limits;
 pub(crate) mod secret;
 pub(crate) mod time;
 pub(crate) mod web_limits;

@@ -128,6 +128,12 @@ pub(crate) fn deliver_row(
                 notify::deliver_config(&hall, config, sends);
             }
         }
+        // XEP-0486 section 3.2.
+        (RowName::VCard, _) => {
+            if let Some(hall) = Hall::of(view, jid) {
+                notify::deliver_codes(&hall, &[104], sends);
+            }
+        }
         _ => {}
     }
 }

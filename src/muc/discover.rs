@@ -21,6 +21,7 @@ use crate::model::room::RoomConfig;
 use crate::muc::subject;
 use crate::muc::user::role_bit;
 use crate::muc::user::sees_addresses;
+use crate::muc::vcard;
 use crate::muc::visit::Visit;
 use crate::muc::visit::address_of;
 use crate::stanza::Condition;
@@ -28,6 +29,7 @@ use crate::stanza::IqType;
 use crate::stanza::Kind;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Field;
+use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
@@ -62,6 +64,7 @@ pub(super) fn evaluate_host(view: &View<'_>, request: &Request) -> Result<Propos
                 ns::MUC_SELF_PING,
                 ns::OCCUPANT_ID,
                 ns::PING,
+                ns::VCARD,
             ] {
                 writer.start("feature").attr("var", feature).end();
             }
@@ -228,6 +231,7 @@ fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
         ns::PING,
         ns::REGISTER,
         ns::SID,
+        ns::VCARD,
         pick(
             config.password.is_some(),
             "muc_passwordprotected",
@@ -271,7 +275,14 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
             config.anyone_invites,
         ));
     let most = PAGE_ITEMS_MAX.to_string();
-    form.with(Field::answer("muc#maxhistoryfetch", &most))
+    let form = form.with(Field::answer("muc#maxhistoryfetch", &most));
+    match vcard::hashes(visit.room) {
+        Some(hashes) => form.with(
+            Field::new("muc#roominfo_avatarhash", FieldKind::TextMulti)
+                .with_values(hashes.split(' ')),
+        ),
+        None => form,
+    }
 }
 
 /// Section 6.5: who is inside, where that is no secret.

@@ -30,6 +30,7 @@ mod show;
 mod speak;
 mod subject;
 mod user;
+mod vcard;
 mod visit;
 mod voice;
 mod whisper;
@@ -98,6 +99,7 @@ fn iq(visit: &Visit<'_>, kind: IqType) -> Result<Proposal, Stop> {
         ("query", ns::REGISTER, _) => register::evaluate(visit, query),
         ("query", ns::DISCO_INFO, IqType::Get) => discover::info(visit, query),
         ("query", ns::DISCO_ITEMS, IqType::Get) => discover::items(visit, query),
+        ("vCard", ns::VCARD, _) => vcard::evaluate(visit, query),
         ("ping", ns::PING, IqType::Get) => {
             visit.living()?;
             Ok(Proposal::answer(visit.done()))

@@ -89,12 +89,16 @@ pub(super) fn deliver_config(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Send
     if private != **old {
         codes.push(104);
     }
-    if codes.is_empty() {
-        return;
+    if !codes.is_empty() {
+        deliver_codes(hall, &codes, sends);
     }
+}
+
+/// Status codes for everybody, from the room itself.
+pub(super) fn deliver_codes(hall: &Hall<'_>, codes: &[u16], sends: &mut Sends) {
     let mut writer = Writer::new();
     writer.start_ns("x", ns::MUC_USER);
-    write_codes(&mut writer, &codes);
+    write_codes(&mut writer, codes);
     let stanza = Arc::new(Outgoing {
         kind: Kind::Message(MessageType::Groupchat),
         from: hall.jid.to_jid(),

@@ -120,6 +120,10 @@ names! {
     SID = "urn:xmpp:sid:0";
     /// XEP-0424: message retraction.
     RETRACT = "urn:xmpp:message-retract:1";
+    /// XEP-0424: archives put tombstones in the place of what was retracted.
+    TOMBSTONE = "urn:xmpp:message-retract:1#tombstone";
+    /// XEP-0425: moderated message retraction.
+    MODERATE = "urn:xmpp:message-moderate:1";
     /// XEP-0444: message reactions.
     REACTIONS = "urn:xmpp:reactions:0";
 }

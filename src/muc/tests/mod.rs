@@ -8,3 +8,4 @@ mod inherit;
 mod meet;
 mod speak;
 mod town;
+mod vcard;

@@ -1,0 +1,12 @@
+//! Bounds on what rooms keep beside their messages.
+
+/// Largest vCard of a room with its picture (XEP-0486), in bytes.
+///
+/// It is in memory with the room. Clients send pictures of some 10 KB. A larger one is refused with
+/// `resource-constraint`.
+pub(crate) const ROOM_VCARD_BYTES_MAX: usize = 32 << 10;
+
+/// Pictures in the vCard of a room: the same one in several formats (XEP-0486 section 5.1).
+///
+/// Each is hashed once, when it is set. More are refused with `not-acceptable`.
+pub(crate) const ROOM_PICTURES_MAX: usize = 4;

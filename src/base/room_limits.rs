@@ -10,3 +10,12 @@ pub(crate) const ROOM_VCARD_BYTES_MAX: usize = 32 << 10;
 ///
 /// Each is hashed once, when it is set. More are refused with `not-acceptable`.
 pub(crate) const ROOM_PICTURES_MAX: usize = 4;
+
+/// Rooms that one search finds (XEP-0433).
+///
+/// Their texts are some 3 KB each at most. Those with the greater addresses are not found.
+pub(crate) const CHANNELS_FOUND_MAX: usize = 1_000;
+
+/// Words that one search looks for, and letters of all of them; more are refused with `bad-request`.
+pub(crate) const SEARCH_WORDS_MAX: usize = 8;
+pub(crate) const SEARCH_BYTES_MAX: usize = 256;

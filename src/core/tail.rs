@@ -319,7 +319,7 @@ impl Tail {
                 changed: Vec::new(),
             },
             Question::ArchiveEnds { .. } => Horizon::none(),
-            Question::Accounts { .. } | Question::Rooms { .. } => Horizon {
+            Question::Accounts { .. } | Question::Rooms { .. } | Question::Channels { .. } => Horizon {
                 elsewhere: Vec::new(),
                 changed: self.changed(),
             },

@@ -14,7 +14,9 @@ use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::position::Position;
 use crate::model::room::Nicks;
+use crate::model::room::RoomConfig;
 use crate::model::row::RecordKey;
+use crate::stanza::rsm::PageRequest;
 
 /// What is asked, and by which request.
 #[derive(Clone, Debug)]
@@ -63,6 +65,38 @@ pub(crate) enum Question {
         /// these are in memory.
         public_only: bool,
     },
+    /// Rooms that are no secret and have certain words (XEP-0433), of those that persist: the others are
+    /// in memory.
+    Channels { search: ChannelSearch },
+}
+
+/// What is looked for in the texts of rooms, and how the answer looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChannelSearch {
+    /// Whether what is looked for may be a room, rather than a channel of another kind.
+    pub(crate) is_for_rooms: bool,
+    /// All of them have to be there, in lower case; none: every room matches.
+    pub(crate) words: Vec<Box<str>>,
+    pub(crate) in_name: bool,
+    pub(crate) in_description: bool,
+    pub(crate) in_address: bool,
+    /// The fullest first, rather than by address.
+    pub(crate) by_occupants: bool,
+    pub(crate) page: PageRequest,
+}
+
+impl ChannelSearch {
+    pub(crate) fn matches(&self, jid: &BareJid, config: &RoomConfig) -> bool {
+        let texts = [
+            (self.in_name, &*config.name),
+            (self.in_description, &*config.description),
+            (self.in_address, jid.as_str()),
+        ];
+        let texts = texts.into_iter().filter(|(is_looked_at, _)| *is_looked_at);
+        let texts: Vec<String> = texts.map(|(_, text)| text.to_lowercase()).collect();
+        let mut words = self.words.iter();
+        self.is_for_rooms && words.all(|word| texts.iter().any(|text| text.contains(&**word)))
+    }
 }
 
 /// An account or room that the tail knows more of than the tables do; `None`: as in the tables.
@@ -214,6 +248,10 @@ pub(crate) enum Found {
     Ends {
         first: Option<(Position, Timestamp)>,
         last: Option<(Position, Timestamp)>,
+    },
+    /// Rooms that match a search, with their configurations.
+    Channels {
+        rooms: Vec<(BareJid, Arc<RoomConfig>)>,
     },
     /// Addresses, and how many there are in all.
     List { jids: Vec<BareJid>, total: u64 },

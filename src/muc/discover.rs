@@ -18,6 +18,7 @@ use crate::model::message::Owner;
 use crate::model::room::Affiliation;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
+use crate::muc::search;
 use crate::muc::subject;
 use crate::muc::user::role_bit;
 use crate::muc::user::sees_addresses;
@@ -58,6 +59,7 @@ pub(super) fn evaluate_host(view: &View<'_>, request: &Request) -> Result<Propos
             writer.start_ns("query", ns::DISCO_INFO);
             identity(&mut writer, "Rooms");
             for feature in [
+                ns::CHANNEL_SEARCH,
                 ns::DISCO_INFO,
                 ns::DISCO_ITEMS,
                 ns::MUC,
@@ -71,6 +73,7 @@ pub(super) fn evaluate_host(view: &View<'_>, request: &Request) -> Result<Propos
             Ok(result(request, writer))
         }
         ("query", ns::DISCO_ITEMS) if is_get => rooms(view, request, query),
+        ("search", ns::CHANNEL_SEARCH) if is_get => search::evaluate(view, request, query),
         ("ping", ns::PING) if is_get => Ok(Proposal::answer(
             request.stanza.result(&request.from, Vec::new()),
         )),

@@ -26,6 +26,7 @@ mod notify;
 mod register;
 mod relay;
 mod role;
+mod search;
 mod show;
 mod speak;
 mod subject;
@@ -48,6 +49,7 @@ pub(crate) use hush::block_ops;
 pub(crate) use leave::evaluate_emptied;
 pub(crate) use leave::farewells;
 pub(crate) use leave::leave_ops;
+pub(crate) use search::answer as answer_search;
 
 use crate::archive;
 use crate::effect::proposal::Proposal;

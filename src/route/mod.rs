@@ -140,5 +140,6 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
         Question::Accounts { .. } => crate::account::answer(query, &found),
         Question::Rooms { .. } => muc::answer_rooms(view, query, found),
+        Question::Channels { search } => muc::answer_search(view, query, (search, found)),
     }
 }

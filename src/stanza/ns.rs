@@ -164,6 +164,12 @@ names! {
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
     /// XEP-0060: what subscribers are told.
     PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
+    /// XEP-0433: looking for rooms.
+    CHANNEL_SEARCH = "urn:xmpp:channel-search:0:search";
+    /// XEP-0433: form type of what is looked for.
+    CHANNEL_SEARCH_PARAMS = "urn:xmpp:channel-search:0:search-params";
+    /// XEP-0433: why a search is refused.
+    CHANNEL_SEARCH_ERROR = "urn:xmpp:channel-search:0:error";
     /// XEP-0421: occupant ids.
     OCCUPANT_ID = "urn:xmpp:occupant-id:0";
 }

@@ -9,11 +9,16 @@ use redb::ReadTransaction;
 use redb::ReadableTableMetadata as _;
 
 use crate::base::jid::BareJid;
+use crate::base::room_limits::CHANNELS_FOUND_MAX;
+use crate::effect::query::ChannelSearch;
 use crate::effect::query::Found;
 use crate::effect::query::Listed;
 use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
 use crate::store::error::StoreError;
 use crate::store::key::bare;
+use crate::store::key::row_key;
 use crate::store::schema;
 use crate::store::schema::ACCOUNT_IS_DISABLED;
 use crate::store::schema::ROOM_IS_FLEETING;
@@ -86,6 +91,43 @@ impl Rooms<'_> {
         }
         list.find(&newer)
     }
+}
+
+/// The rooms that match a search, of those that strangers may see. Looks at all of them; gives at most
+/// [`CHANNELS_FOUND_MAX`].
+pub(super) fn channels(
+    snapshot: &ReadTransaction,
+    search: &ChannelSearch,
+    changed: &[Listed],
+) -> Result<Found, StoreError> {
+    let is_gone = |jid: &BareJid| {
+        let is_it = |one: &&Listed| matches!(&one.record, RecordKey::Room { jid: room } if room == jid);
+        let newer = changed.iter().find(is_it);
+        newer.is_some_and(|one| one.exists == Some(false) || one.public == Some(false))
+    };
+    let rows = snapshot.open_table(schema::ROWS)?;
+    let mut rooms = Vec::new();
+    for row in snapshot.open_table(schema::ROOMS)?.range::<&str>(..)? {
+        let (name, flags) = row?;
+        let jid = bare(name.value())?;
+        if flags.value() & ROOM_IS_PUBLIC == 0 || is_gone(&jid) {
+            continue;
+        }
+        let record = RecordKey::Room { jid: jid.clone() };
+        let key = row_key(&record, &RowName::RoomConfig);
+        let Some(value) = rows.get(key.as_slice())? else {
+            continue;
+        };
+        if let Some(Row::RoomConfig { config }) = schema::read_cell(value.value())?.row
+            && search.matches(&jid, &config)
+        {
+            rooms.push((jid, config));
+            if rooms.len() == CHANNELS_FOUND_MAX {
+                break;
+            }
+        }
+    }
+    Ok(Found::Channels { rooms })
 }
 
 /// All rooms, with whether they persist.

@@ -89,6 +89,7 @@ pub(super) fn ask(
             };
             room.list(snapshot, &horizon.changed)
         }
+        Question::Channels { search } => list::channels(snapshot, search, &horizon.changed),
     }
 }
 

@@ -334,6 +334,7 @@ impl Town {
         let found = match &query.question {
             Question::RoomHistory { page, .. } => self.page(page),
             // Nothing that persists is in town.
+            Question::Channels { .. } => Found::Channels { rooms: Vec::new() },
             _ => Found::List {
                 jids: Vec::new(),
                 total: 0,

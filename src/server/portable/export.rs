@@ -246,7 +246,10 @@ impl UserFile<'_> {
         };
         Ok(match self.store.ask(&question, &Horizon::none())?.0 {
             Found::Page { rows, .. } => Some(rows),
-            Found::NoSuchItem | Found::Ends { .. } | Found::List { .. } => None,
+            Found::NoSuchItem
+            | Found::Ends { .. }
+            | Found::Channels { .. }
+            | Found::List { .. } => None,
         })
     }
 }

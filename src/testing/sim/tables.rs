@@ -278,6 +278,7 @@ impl Tables {
                     last: ends.next_back().or(first),
                 }
             }
+            Question::Channels { .. } => Found::Channels { rooms: Vec::new() },
             Question::Accounts { .. } | Question::Rooms { .. } => Found::List {
                 jids: Vec::new(),
                 total: 0,

@@ -4,6 +4,7 @@ pub(crate) mod forward;
 pub(crate) mod policy;
 pub(crate) mod preferences;
 pub(crate) mod query;
+pub(crate) mod retract;
 
 use crate::archive::query::Archive;
 use crate::effect::proposal::Proposal;

@@ -15,33 +15,42 @@ use crate::stanza::MessageType;
 use crate::stanza::Stanza;
 use crate::stanza::ns;
 
-/// Whether the message is kept: chat and normal ones with something to read, unless the sender says
-/// otherwise (XEP-0334).
-pub(crate) fn is_kept(stanza: &Stanza) -> bool {
-    let Kind::Message(MessageType::Chat | MessageType::Normal) = stanza.kind else {
-        return false;
-    };
-    has_content(stanza)
+/// What a message is to an archive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Content {
+    /// Nothing to read, or not to be kept (XEP-0334).
+    Passing,
+    Kept,
+    /// It is kept, and takes another one back (XEP-0424).
+    Retraction,
+}
+
+/// Chat and normal messages with something to read are kept, unless the sender says otherwise.
+pub(crate) fn content_of_chat(stanza: &Stanza) -> Content {
+    match stanza.kind {
+        Kind::Message(MessageType::Chat | MessageType::Normal) => content(stanza),
+        _ => Content::Passing,
+    }
 }
 
 /// Whether there is something to read in the message, and nothing says that it is not to be kept.
-pub(crate) fn has_content(stanza: &Stanza) -> bool {
+pub(crate) fn content(stanza: &Stanza) -> Content {
     let root = stanza.element.root();
-    let mut has_content = false;
+    let mut content = Content::Passing;
     for child in root.children() {
         match (child.name(), child.ns()) {
-            ("no-store" | "no-permanent-store", ns::HINTS) => return false,
+            ("no-store" | "no-permanent-store", ns::HINTS) => return Content::Passing,
+            ("retract", ns::RETRACT) => content = Content::Retraction,
             ("body", ns::CLIENT) | ("store", ns::HINTS)
             // Receipts, markers, encrypted content: what a second device needs to see too.
             | ("received", ns::RECEIPTS)
             | ("displayed", ns::MARKERS)
             | ("encrypted", _)
-            | ("retract", ns::RETRACT)
-            | ("reactions", ns::REACTIONS) => has_content = true,
+            | ("reactions", ns::REACTIONS) if content == Content::Passing => content = Content::Kept,
             _ => {}
         }
     }
-    has_content
+    content
 }
 
 /// The children to keep: without ids that pretend to be ours (XEP-0359 section 6).

@@ -19,3 +19,8 @@ pub(crate) const CHANNELS_FOUND_MAX: usize = 1_000;
 /// Words that one search looks for, and letters of all of them; more are refused with `bad-request`.
 pub(crate) const SEARCH_WORDS_MAX: usize = 8;
 pub(crate) const SEARCH_BYTES_MAX: usize = 256;
+
+/// Messages of an archive that are looked at for the one that its sender takes back (XEP-0424).
+///
+/// Some 40 us where none is of that conversation. What is further back stays; clients know of the retraction.
+pub(crate) const RETRACTED_LOOKED_AT_MAX: usize = 1_000;

@@ -104,6 +104,7 @@ impl Core {
             is_alone: !self.order.is_paired,
             is_parted: self.is_parted(),
             now: self.now.wall,
+            newest_epoch: self.states.epochs.newest().map_or(0, |epoch| epoch.counter),
             random: open.random,
             derived: open.derived.clone(),
             is_unusable: open.is_unusable,
@@ -392,9 +393,8 @@ impl Core {
         entry.encode(&mut bytes);
         let cost = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.credit != u64::MAX {
-            self.credit = self
-                .credit
-                .saturating_sub(cost.saturating_add(ENTRY_OVERHEAD_BYTES));
+            let cost = cost.saturating_add(ENTRY_OVERHEAD_BYTES);
+            self.credit = self.credit.saturating_sub(cost);
         }
         let index = self.tail.number(Some(entry.position));
         self.outputs.push_back(Output::Append {

@@ -98,6 +98,7 @@ pub(super) fn entry_bytes(entry: &Entry) -> usize {
         .durable_ops()
         .map(|op| match op {
             Durable::Message { message, .. } => message.payload.len(),
+            Durable::Retract { retraction, .. } => retraction.tombstone.len(),
             Durable::Row { .. } | Durable::Expire { .. } | Durable::Sweep { .. } => 64,
             Durable::Forget { names, .. } => names.len().saturating_mul(64),
         })

@@ -87,7 +87,7 @@ impl Core {
             Some(key) => match self.tail.message(key) {
                 Some((at, message)) => Some((at, Arc::clone(message))),
                 None => match session.fetched.get(&key) {
-                    Some(Some(kept)) => Some((kept.at, Arc::clone(&kept.message))),
+                    Some(Some(kept)) => Some((kept.at, self.tail.as_left(key, &kept.message))),
                     Some(None) if !session.fetching.is_empty() => return Wrote::Nothing,
                     // It has expired since: there is nothing to send.
                     Some(None) => {

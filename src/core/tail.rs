@@ -13,14 +13,14 @@ use crate::base::ids::Incarnation;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::core::holdings::entry_bytes;
+use crate::core::listed;
+use crate::core::retracted::Retracted;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
-use crate::effect::query::Listed;
 use crate::effect::query::Question;
 use crate::effect::query::fit_history;
-use crate::model::account::AccountState;
 use crate::model::copies::copies_of;
 use crate::model::entry::Entry;
 use crate::model::message::Message;
@@ -30,9 +30,8 @@ use crate::model::op::Op;
 use crate::model::op::numbered;
 use crate::model::position::Index;
 use crate::model::position::Position;
+use crate::model::retraction::Retraction;
 use crate::model::row::RecordKey;
-use crate::model::row::Row as StateRow;
-use crate::model::row::RowName;
 
 /// Between two checkpoints, also where memory asks for one: after one that failed for want of
 /// space, trying again at once would only keep the disk busy.
@@ -56,6 +55,8 @@ pub(crate) struct Tail {
     archives: BTreeSet<(Incarnation, Position)>,
     /// Messages that are known as copies since this place in the log.
     aliases: BTreeMap<Position, Index>,
+    /// What was taken back since.
+    retracted: Retracted,
     bytes: usize,
     /// A checkpoint is under way up to here.
     writing: Option<Index>,
@@ -104,6 +105,7 @@ impl Tail {
             rows: BTreeMap::new(),
             archives: BTreeSet::new(),
             aliases: BTreeMap::new(),
+            retracted: Retracted::default(),
             bytes: 0,
             writing: None,
             applied: Index::default(),
@@ -163,11 +165,43 @@ impl Tail {
                 self.archives.extend(archives.map(|own| (own, position)));
                 self.rows.insert(position, row);
             }
+            if let Op::Durable {
+                op: Durable::Retract { retraction, places },
+            } = op
+            {
+                self.bury(retraction, places);
+                self.retracted.add(index, retraction);
+            }
         }
         for copy in copies_of(&entry) {
             self.aliases.entry(copy.alias).or_insert(index);
         }
         self.entries.insert(index, entry);
+    }
+
+    /// A message that is here becomes a tombstone.
+    fn bury(&mut self, retraction: &Retraction, places: &[Place]) {
+        let named = retraction.position().or_else(|| {
+            let own = places.iter().flat_map(|place| {
+                let archive = place.incarnation;
+                let range = (archive, Position::ZERO)..=(archive, Position::MAX);
+                self.archives.range(range).map(|(_, position)| *position)
+            });
+            own.filter(|at| {
+                let row = self.rows.get(at);
+                row.is_some_and(|row| retraction.covers(*at, &row.message))
+            })
+            .max()
+        });
+        let row = named.and_then(|named| self.rows.get_mut(&named));
+        if let Some(row) = row.filter(|row| retraction.is_allowed(&row.message)) {
+            row.message = Arc::new(retraction.bury_again(&row.message));
+        }
+    }
+
+    /// A message of the tables as it is from now on: they may not know yet that it was taken back.
+    pub(crate) fn as_left(&self, position: Position, message: &Arc<Message>) -> Arc<Message> {
+        self.retracted.as_left(position, message)
     }
 
     /// A kept message, if it is still in memory.
@@ -291,6 +325,7 @@ impl Tail {
             if *front.key() > upto {
                 return;
             }
+            self.retracted.remove(*front.key());
             let entry = front.remove();
             self.bytes = self.bytes.saturating_sub(entry_bytes(&entry));
             for copy in copies_of(&entry) {
@@ -319,10 +354,12 @@ impl Tail {
                 changed: Vec::new(),
             },
             Question::ArchiveEnds { .. } => Horizon::none(),
-            Question::Accounts { .. } | Question::Rooms { .. } | Question::Channels { .. } => Horizon {
-                elsewhere: Vec::new(),
-                changed: self.changed(),
-            },
+            Question::Accounts { .. } | Question::Rooms { .. } | Question::Channels { .. } => {
+                Horizon {
+                    elsewhere: Vec::new(),
+                    changed: listed::changed(self.entries()),
+                }
+            }
         }
     }
 
@@ -330,42 +367,6 @@ impl Tail {
         let places = self.rows.get(&position).into_iter();
         let mut places = places.flat_map(|row| row.places.iter());
         places.any(|place| place.archived && place.incarnation == archive)
-    }
-
-    /// Accounts and rooms that began, ended or changed their place in lists.
-    fn changed(&self) -> Vec<Listed> {
-        let mut changed: BTreeMap<&RecordKey, Listed> = BTreeMap::new();
-        for op in self.entries().flat_map(|entry| entry.durable_ops()) {
-            let Durable::Row { record, name, row } = op else {
-                continue;
-            };
-            let mut disabled = None;
-            let (exists, public) = match (name, row) {
-                (RowName::Account, Some(StateRow::Account { row })) => {
-                    disabled = Some(row.state == AccountState::Disabled);
-                    (Some(row.state != AccountState::Deleted), None)
-                }
-                // A room that begins is hidden until it is configured.
-                (RowName::Room, Some(StateRow::Room { row })) if row.destroyed => {
-                    (Some(false), Some(false))
-                }
-                (RowName::Room, Some(StateRow::Room { .. })) => (Some(true), None),
-                (RowName::RoomConfig, Some(StateRow::RoomConfig { config })) => {
-                    (None, Some(config.is_listed()))
-                }
-                _ => continue,
-            };
-            let listed = changed.entry(record).or_insert_with(|| Listed {
-                record: record.clone(),
-                exists: None,
-                public: None,
-                disabled: None,
-            });
-            listed.exists = exists.or(listed.exists);
-            listed.public = public.or(listed.public);
-            listed.disabled = disabled.or(listed.disabled);
-        }
-        changed.into_values().collect()
     }
 
     /// Unites what the tables found with what stands in the tail above `from`, up to which the
@@ -454,6 +455,7 @@ impl Tail {
         let is_hidden = |at: Position| self.is_alias(at, upto) && !page.ids.contains(&at);
         let edge = page.edge(&rows).filter(|_| !complete);
         let found = rows.len();
+        self.retracted.bury(&mut rows);
         rows.retain(|row| !is_hidden(row.position));
         let fewer = u64::try_from(found.saturating_sub(rows.len())).unwrap_or(0);
         let mut more = 0_u64;

@@ -50,6 +50,8 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::EXTERNAL_SERVICES, On::Services),
     feature(ns::MAM, On::Account),
     feature(ns::MAM_EXTENDED, On::Account),
+    feature(ns::RETRACT, On::Account),
+    feature(ns::TOMBSTONE, On::Account),
     feature(ns::OCCUPANT_ID, On::Rooms),
     feature(ns::PING, On::Both),
     feature(ns::SID, On::Account),

@@ -238,6 +238,8 @@ impl State {
                     }
                 }
             }
+            // Which messages there are in archives is for the tables to know.
+            Durable::Retract { .. } => {}
             Durable::Expire { owner, upto } => self.apply_expire(owner, *upto),
             Durable::Forget { record, names } => {
                 for name in names {
@@ -434,7 +436,7 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             Durable::Row { record, .. }
             | Durable::Sweep { record }
             | Durable::Forget { record, .. } => keys.push(record.clone()),
-            Durable::Message { places, .. } => {
+            Durable::Message { places, .. } | Durable::Retract { places, .. } => {
                 keys.extend(places.iter().map(|place| record_of(&place.owner)));
             }
             Durable::Expire { owner, .. } => keys.push(record_of(owner)),

@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     /// There is another node, which cannot be asked whether a name is free.
     pub(crate) is_parted: bool,
     pub(crate) now: Timestamp,
+    /// The counter of the newest epoch: no id of ours is newer.
+    pub(crate) newest_epoch: u32,
     /// Drawn for this input alone: the source of every id and secret it makes.
     pub(crate) random: [u8; 32],
     /// The keys of the password that a [`Need::Derive`] of this input named.

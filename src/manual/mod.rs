@@ -58,4 +58,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0009-ranges.md")]
     pub(crate) mod ranges {}
+
+    #[doc = include_str!("decisions/0016-rooms.md")]
+    pub(crate) mod rooms {}
 }

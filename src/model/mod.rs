@@ -21,6 +21,7 @@ pub(crate) mod pair;
 pub(crate) mod peer;
 pub(crate) mod position;
 pub(crate) mod record;
+pub(crate) mod retraction;
 pub(crate) mod room;
 pub(crate) mod row;
 pub(crate) mod stanza;

@@ -21,6 +21,7 @@ use crate::model::peer::Report;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 use crate::model::position::subs;
+use crate::model::retraction::Retraction;
 use crate::model::room::RoomChange;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -61,6 +62,11 @@ pub(crate) enum Durable {
         record: RecordKey,
         names: Vec<RowName>,
     },
+    /// A message of these archives is taken back.
+    Retract {
+        retraction: Arc<Retraction>,
+        places: Vec<Place>,
+    },
 }
 
 coded!(enum Durable {
@@ -69,6 +75,7 @@ coded!(enum Durable {
     3 => Expire { owner, upto },
     4 => Sweep { record },
     5 => Forget { record, names },
+    40 => Retract { retraction, places },
 });
 
 /// What lives in memory only and belongs to the node that has the socket.

@@ -222,7 +222,14 @@ fn name_of<'a>(config: &'a RoomConfig, jid: &'a BareJid) -> &'a str {
 
 fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
     let pick = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
-    let archive = config.archived.then_some([ns::MAM, ns::MAM_EXTENDED]);
+    let archive = [
+        ns::MAM,
+        ns::MAM_EXTENDED,
+        ns::MODERATE,
+        ns::RETRACT,
+        ns::TOMBSTONE,
+    ];
+    let archive = config.archived.then_some(archive);
     [
         ns::DISCO_INFO,
         ns::DISCO_ITEMS,

@@ -89,16 +89,16 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
     };
     let rows = match found {
         Found::Page { rows, .. } => rows,
-        Found::NoSuchItem
-        | Found::Ends { .. }
-        | Found::Channels { .. }
-        | Found::List { .. } => Vec::new(),
+        Found::NoSuchItem | Found::Ends { .. } | Found::Channels { .. } | Found::List { .. } => {
+            Vec::new()
+        }
     };
     let mut items: Vec<Item> = newest_within(&rows, *bytes_max)
         .iter()
         .filter(|kept| {
             let nick = kept.message.from.resource();
-            nick.is_none_or(|nick| !silenced.contains(nick))
+            // XEP-0424 section 5: what was taken back is not said again.
+            !kept.message.is_tombstone() && nick.is_none_or(|nick| !silenced.contains(nick))
         })
         .map(|kept| Item::Kept {
             position: kept.position,

@@ -22,6 +22,7 @@ mod history;
 mod hush;
 mod invite;
 mod leave;
+mod moderate;
 mod notify;
 mod register;
 mod relay;
@@ -101,6 +102,7 @@ fn iq(visit: &Visit<'_>, kind: IqType) -> Result<Proposal, Stop> {
         ("query", ns::REGISTER, _) => register::evaluate(visit, query),
         ("query", ns::DISCO_INFO, IqType::Get) => discover::info(visit, query),
         ("query", ns::DISCO_ITEMS, IqType::Get) => discover::items(visit, query),
+        ("moderate", ns::MODERATE, IqType::Set) => moderate::evaluate(visit, query),
         ("vCard", ns::VCARD, _) => vcard::evaluate(visit, query),
         ("ping", ns::PING, IqType::Get) => {
             visit.living()?;

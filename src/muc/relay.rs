@@ -22,6 +22,7 @@ use crate::model::row::RowName;
 use crate::muc::deliver::Hall;
 use crate::muc::visit::Visit;
 use crate::muc::visit::address_of;
+use crate::muc::visit::hex;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
@@ -159,14 +160,8 @@ fn vcard(visit: &Visit<'_>, to: &Occupant) -> Result<Proposal, Stop> {
 }
 
 fn tag(row: &RoomRow, device: &FullJid) -> String {
-    use std::fmt::Write as _;
     let key = hmac::Key::new(hmac::HMAC_SHA256, &row.secret);
     // What the occupant ids are made of has no slash in it.
     let tag = hmac::sign(&key, device.as_str().as_bytes());
-    let mut text = String::with_capacity(TAG_DIGITS);
-    for byte in tag.as_ref().iter().take(TAG_DIGITS / 2) {
-        // Writing to a string does not fail.
-        let _ok = write!(text, "{byte:02x}");
-    }
-    text
+    hex(tag.as_ref().get(..TAG_DIGITS / 2).unwrap_or_default())
 }

@@ -107,7 +107,11 @@ fn parse(form: &Form) -> Result<ChannelSearch, StanzaError> {
         .collect();
     match (text, is_all) {
         (Some(_), true) => {
-            return refuse(Condition::BadRequest, ErrorType::Modify, "conflicting-fields");
+            return refuse(
+                Condition::BadRequest,
+                ErrorType::Modify,
+                "conflicting-fields",
+            );
         }
         (None, false) => {
             let why = "no-search-conditions";
@@ -131,7 +135,8 @@ fn parse(form: &Form) -> Result<ChannelSearch, StanzaError> {
             return refuse(Condition::FeatureNotImplemented, ErrorType::Modify, why);
         }
     };
-    let is_other = form.field("types").is_some() && form.values("types").all(|kind| kind != SERVICE);
+    let is_other =
+        form.field("types").is_some() && form.values("types").all(|kind| kind != SERVICE);
     let switch = |name: &str| form.boolean(name).map(|is| is.unwrap_or(true));
     Ok(ChannelSearch {
         is_for_rooms: !is_other,
@@ -163,7 +168,14 @@ pub(crate) fn answer(
     let mut all: BTreeMap<BareJid, Channel> = BTreeMap::new();
     for (jid, config) in rooms {
         let occupants = 0;
-        all.insert(jid.clone(), Channel { jid, config, occupants });
+        all.insert(
+            jid.clone(),
+            Channel {
+                jid,
+                config,
+                occupants,
+            },
+        );
     }
     for (jid, room) in view.resident_rooms() {
         let is_open = room.living().is_some_and(|row| !row.locked);
@@ -187,13 +199,12 @@ pub(crate) fn answer(
         // Equals stay in the order of their addresses.
         all.sort_by_key(|channel| std::cmp::Reverse(channel.occupants));
     }
-    let (kind, payload) = match page(&all, &search.page) {
-        Some(page) => (IqType::Result, result(page, all.len())),
-        None => {
-            // XEP-0059 section 2.1: the page begins at what is not there.
-            let error = StanzaError::new(Condition::ItemNotFound);
-            (IqType::Error, error.to_payload())
-        }
+    let (kind, payload) = if let Some(page) = page(&all, &search.page) {
+        (IqType::Result, result(page, all.len()))
+    } else {
+        // XEP-0059 section 2.1: the page begins at what is not there.
+        let error = StanzaError::new(Condition::ItemNotFound);
+        (IqType::Error, error.to_payload())
     };
     let stanza = Outgoing {
         kind: Kind::Iq(kind),
@@ -255,7 +266,10 @@ fn write_channel(channel: &Channel, writer: &mut Writer) {
         &config.name
     };
     writer.leaf("name", name);
-    for (element, text) in [("description", &config.description), ("language", &config.lang)] {
+    for (element, text) in [
+        ("description", &config.description),
+        ("language", &config.lang),
+    ] {
         if !text.is_empty() {
             writer.leaf(element, text);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::archive;
+use crate::archive::policy::Content;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::message::Message;
@@ -10,9 +11,11 @@ use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::message::Role;
 use crate::model::op::Durable;
+use crate::model::retraction::Named;
 use crate::model::room::Hearers;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRole;
+use crate::model::room::RoomRow;
 use crate::muc::history::as_said;
 use crate::muc::subject;
 use crate::muc::user::id_element;
@@ -45,14 +48,31 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         // A visitor has no voice.
         return Err(StanzaError::new(Condition::Forbidden).into());
     }
-    if !config.archived || !archive::policy::has_content(stanza) {
+    let content = archive::policy::content(stanza);
+    if !config.archived || content == Content::Passing {
         let say = RoomChange::Say {
             stanza: Arc::new(as_said(&message)),
             to: Hearers::All,
         };
         return Ok(visit.propose().op(visit.change(say)));
     }
-    let place = Place {
+    let place = place(visit, &row, &message);
+    let retraction = (content == Content::Retraction)
+        .then(|| own_retraction(visit, &inside.occupant.id, &place))
+        .flatten();
+    let proposal = visit.propose().durable(Durable::Message {
+        message: Arc::new(message),
+        places: vec![place],
+    });
+    Ok(match retraction {
+        Some(retraction) => proposal.durable(retraction),
+        None => proposal,
+    })
+}
+
+/// Where what is said in a room is kept.
+pub(super) fn place(visit: &Visit<'_>, row: &RoomRow, message: &Message) -> Place {
+    Place {
         owner: Owner::Room {
             jid: visit.jid.clone(),
         },
@@ -60,9 +80,17 @@ pub(super) fn evaluate(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         with: message.from.clone(),
         role: Role::Said,
         archived: true,
+    }
+}
+
+/// An occupant takes back what it has said, under whatever nickname (XEP-0424 section 5).
+fn own_retraction(visit: &Visit<'_>, occupant_id: &str, place: &Place) -> Option<Durable> {
+    let target = archive::retract::target(visit.request)?;
+    let named = Named::Said {
+        at: archive::retract::position(visit.view, &target, &visit.jid)?,
+        mark: id_element(occupant_id).into(),
     };
-    Ok(visit.propose().durable(Durable::Message {
-        message: Arc::new(message),
-        places: vec![place],
-    }))
+    let by = visit.request.stanza.id.as_deref();
+    let tombstone = archive::retract::tombstone(visit.view, by, b"");
+    Some(archive::retract::op(named, tombstone, vec![place.clone()]))
 }

@@ -14,6 +14,7 @@ use crate::model::room::Room;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::visit::Visit;
+use crate::muc::visit::hex;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
@@ -34,7 +35,10 @@ pub(super) fn evaluate(visit: &Visit<'_>, card: Node<'_>) -> Result<Proposal, St
     visit.must_own()?;
     let is_empty = card.children().next().is_none();
     let bytes = (!is_empty).then(|| card.outer().into_owned());
-    if bytes.as_ref().is_some_and(|bytes| bytes.len() > ROOM_VCARD_BYTES_MAX) {
+    if bytes
+        .as_ref()
+        .is_some_and(|bytes| bytes.len() > ROOM_VCARD_BYTES_MAX)
+    {
         let text = format!("a card of a room has at most {ROOM_VCARD_BYTES_MAX} bytes");
         return Err(StanzaError::new(Condition::ResourceConstraint)
             .with_text(text)
@@ -101,8 +105,4 @@ fn hashes_of(card: Node<'_>) -> Result<Vec<String>, StanzaError> {
         hashes.push(hex(hash.as_ref()));
     }
     Ok(hashes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -237,18 +237,21 @@ pub(super) fn address_of(room: &BareJid, nick: &str) -> Jid {
 /// What stays the same of a user in this room, whatever the nickname, and is of no use in another
 /// (XEP-0421 section 4). Whoever has the name later is somebody else.
 pub(super) fn occupant_id(row: &RoomRow, user: &BareJid, account: Option<Incarnation>) -> String {
-    use std::fmt::Write as _;
     let key = hmac::Key::new(hmac::HMAC_SHA256, &row.secret);
     let account = account.unwrap_or_default();
     let mut text = account.0.to_be_bytes().to_vec();
     text.extend_from_slice(user.as_str().as_bytes());
     let tag = hmac::sign(&key, &text);
-    let mut id = String::with_capacity(40);
-    for byte in tag.as_ref().iter().take(20) {
+    hex(tag.as_ref().get(..20).unwrap_or_default())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
-        let _ok = write!(id, "{byte:02x}");
-    }
-    id
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The role that comes with entering (XEP-0045 section 5.1.2).

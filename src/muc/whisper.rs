@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::archive;
+use crate::archive::policy::Content;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::effect::proposal::Proposal;
@@ -64,7 +65,8 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str, kind: MessageType) -> Resu
         payload: payload.into(),
         sender: Some(visit.request.from.clone()),
     };
-    if !archive::policy::is_kept(stanza) {
+    let content = archive::policy::content_of_chat(stanza);
+    if content == Content::Passing {
         let say = RoomChange::Say {
             stanza: Arc::new(as_said(&message)),
             to: Hearers::Occupant {
@@ -77,10 +79,16 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str, kind: MessageType) -> Resu
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
     let places = places(visit, &message, (&to.user, account))?;
-    Ok(visit.propose().durable(Durable::Message {
+    let retraction = (content == Content::Retraction)
+        .then(|| archive::retract::of_sent(visit.view, visit.request, &message.to, &places));
+    let proposal = visit.propose().durable(Durable::Message {
         message: Arc::new(message),
         places,
-    }))
+    });
+    Ok(match retraction.flatten() {
+        Some(retraction) => proposal.durable(retraction),
+        None => proposal,
+    })
 }
 
 /// A private message belongs to two users, like any other; each has it under the other's nickname.

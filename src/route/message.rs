@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::archive;
+use crate::archive::policy::Content;
 use crate::base::jid::BareJid;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -56,7 +57,8 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         MessageType::Headline if !exact && !to.is_bare() => return Err(Stop::Ignore),
         _ => {}
     }
-    if !archive::policy::is_kept(stanza) {
+    let content = archive::policy::content_of_chat(stanza);
+    if content == Content::Passing {
         let stanza = Arc::new(outgoing(request, to.clone()));
         return Ok(Proposal::nothing().soft(Soft::Route { stanza, to }));
     }
@@ -65,7 +67,12 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     }
     let message = Arc::new(kept(view, request, kind, to));
     let places = places(&message, (&own, sender), (&recipient, account));
+    let retraction = (content == Content::Retraction)
+        .then(|| archive::retract::of_sent(view, request, &recipient.to_jid(), &places));
     let mut proposal = Proposal::nothing().durable(Durable::Message { message, places });
+    if let Some(retraction) = retraction.flatten() {
+        proposal = proposal.durable(retraction);
+    }
     for (record, name) in policy_rows(&own, &recipient) {
         proposal = proposal.guarded(view.guard(record, name));
     }

@@ -109,7 +109,11 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             muc::deliver_row(view, (record, name, row.as_ref()), sends);
         }
         Op::Durable {
-            op: Durable::Expire { .. } | Durable::Sweep { .. } | Durable::Forget { .. },
+            op:
+                Durable::Expire { .. }
+                | Durable::Sweep { .. }
+                | Durable::Forget { .. }
+                | Durable::Retract { .. },
         } => {}
         Op::Soft { op } => match op {
             Soft::Route { stanza, to } => local::deliver_stanza(view, stanza, to, sends),

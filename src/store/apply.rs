@@ -108,6 +108,9 @@ impl<'a, 't> Apply<'a, 't> {
         match op {
             Durable::Row { record, name, row } => self.apply_row(at, record, name, row.as_ref()),
             Durable::Message { message, places } => self.apply_message(at, message, places),
+            Durable::Retract { retraction, places } => {
+                self.apply_retraction(at.position, retraction, places)
+            }
             Durable::Expire { owner, upto } => self.apply_expire(owner, *upto),
             Durable::Sweep { record } => self.apply_sweep(at, record),
             Durable::Forget { record, names } => self.apply_forget(at, record, names),
@@ -289,6 +292,7 @@ impl<'a, 't> Apply<'a, 't> {
             _ => false,
         };
         for archive in self.changes.incarnations(record)? {
+            self.changes.share_tombstone(archive, copy)?;
             self.changes.set_alias(archive, copy.alias)?;
             self.changes.set_untaken(archive, copy.alias, None);
             let untaken = self.changes.untaken(archive)?;

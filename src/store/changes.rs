@@ -93,7 +93,7 @@ pub(super) struct Changes<'t> {
     pub(super) marks: Rows,
     pub(super) work: Rows,
     epochs: BTreeMap<Epoch, Stretch>,
-    messages: BTreeMap<Position, Option<NewMessage>>,
+    pub(super) messages: BTreeMap<Position, Option<NewMessage>>,
     pub(super) places: BTreeMap<PlaceKey, Option<PlaceValue>>,
     untaken: BTreeMap<PlaceKey, Option<bool>>,
     archives: BTreeMap<u64, Archive>,

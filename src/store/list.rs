@@ -101,7 +101,8 @@ pub(super) fn channels(
     changed: &[Listed],
 ) -> Result<Found, StoreError> {
     let is_gone = |jid: &BareJid| {
-        let is_it = |one: &&Listed| matches!(&one.record, RecordKey::Room { jid: room } if room == jid);
+        let is_it =
+            |one: &&Listed| matches!(&one.record, RecordKey::Room { jid: room } if room == jid);
         let newer = changed.iter().find(is_it);
         newer.is_some_and(|one| one.exists == Some(false) || one.public == Some(false))
     };

@@ -20,6 +20,7 @@ mod list;
 mod load;
 mod query;
 pub(crate) mod retention;
+mod retract;
 mod schema;
 #[cfg(test)]
 mod tests;

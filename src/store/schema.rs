@@ -202,6 +202,8 @@ pub(super) struct PlaceValue {
     pub(super) archived: bool,
     /// A copy of a message that the archive has: it is there for who names it.
     pub(super) is_alias: bool,
+    /// What it said was taken back.
+    pub(super) is_retracted: bool,
     pub(super) at: Timestamp,
     pub(super) with: WithHash,
     pub(super) bytes: u32,
@@ -227,23 +229,29 @@ impl WithHash {
 /// Sizes of messages are kept in three bytes.
 const PLACE_BYTES_MAX: u32 = 0xff_ffff;
 
+/// What a message counts for in its archives.
+pub(super) fn size(message: &Message) -> u32 {
+    let text = message.from.as_str().len() + message.to.as_str().len();
+    let bytes = message
+        .payload
+        .len()
+        .saturating_add(text)
+        .saturating_add(64);
+    u32::try_from(bytes)
+        .unwrap_or(u32::MAX)
+        .min(PLACE_BYTES_MAX)
+}
+
 impl PlaceValue {
     pub(super) fn new(place: &Place, stamp: Hlc, message: &Message) -> Self {
-        let text = message.from.as_str().len() + message.to.as_str().len();
-        let bytes = message
-            .payload
-            .len()
-            .saturating_add(text)
-            .saturating_add(64);
         Self {
             role: place.role,
             archived: place.archived,
             is_alias: false,
+            is_retracted: false,
             at: Timestamp::from_unix_ms(stamp.unix_ms()),
             with: WithHash::new(&place.with),
-            bytes: u32::try_from(bytes)
-                .unwrap_or(u32::MAX)
-                .min(PLACE_BYTES_MAX),
+            bytes: size(message),
         }
     }
 
@@ -253,7 +261,10 @@ impl PlaceValue {
             Role::Sent => 1,
             Role::Said => 2,
         };
-        let flags = role | u8::from(self.archived) << 2 | u8::from(self.is_alias) << 3;
+        let flags = role
+            | u8::from(self.archived) << 2
+            | u8::from(self.is_alias) << 3
+            | u8::from(self.is_retracted) << 4;
         let bits = u128::from(flags) << 120
             | u128::from(self.at.unix_ms() & 0xffff_ffff_ffff) << 72
             | u128::from(self.with.bare) << 40
@@ -275,6 +286,7 @@ impl PlaceValue {
             },
             archived: flags & 4 != 0,
             is_alias: flags & 8 != 0,
+            is_retracted: flags & 16 != 0,
             at: Timestamp::from_unix_ms(part(72, 0xffff_ffff_ffff)),
             with: WithHash {
                 bare: u32::try_from(part(40, 0xffff_ffff)).unwrap_or(0),
@@ -372,6 +384,7 @@ mod tests {
             role: Role::Sent,
             archived: true,
             is_alias: true,
+            is_retracted: true,
             at: Timestamp::from_unix_ms(1_700_000_000_123),
             with: WithHash {
                 bare: 0xdead_beef,

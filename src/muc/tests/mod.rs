@@ -6,6 +6,7 @@ mod govern;
 mod hush;
 mod inherit;
 mod meet;
+mod moderate;
 mod search;
 mod speak;
 mod town;

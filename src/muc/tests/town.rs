@@ -69,6 +69,7 @@ impl Town {
         let settings = Settings {
             domain: "test".into(),
             rooms_host: Some("rooms.test".into()),
+            ids: StanzaIds::new([1; 16]),
             ..Settings::default()
         };
         let mut town = Self {
@@ -268,6 +269,7 @@ impl Town {
         random[24..].copy_from_slice(&self.seq.to_be_bytes());
         let facts = Facts {
             now: self.now,
+            newest_epoch: 1,
             random,
             ..Facts::default()
         };
@@ -319,6 +321,16 @@ impl Town {
             {
                 let row = (self.now, Arc::clone(message), places.clone());
                 self.kept.insert(at.position, row);
+            }
+            if let Op::Durable {
+                op: Durable::Retract { retraction, .. },
+            } = op
+            {
+                let mut kept = self.kept.iter_mut().rev();
+                let found = kept.find(|(at, (_, message, _))| retraction.covers(**at, message));
+                if let Some((_, (_, message, _))) = found {
+                    *message = Arc::new(retraction.bury_again(message));
+                }
             }
             let mut sends = Sends::default();
             let view = View::new(&self.state, &self.settings, &facts);

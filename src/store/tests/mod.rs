@@ -10,4 +10,5 @@ mod digest;
 mod oracle;
 mod query;
 mod retention;
+mod retract;
 mod script;

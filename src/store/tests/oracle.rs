@@ -27,6 +27,7 @@ use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::position::subs;
+use crate::model::retraction::Retraction;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -96,6 +97,7 @@ impl Oracle {
                 self.messages
                     .insert(position, (entry.stamp, Arc::clone(message)));
             }
+            Durable::Retract { retraction, places } => self.retract(retraction, places),
             Durable::Expire { owner, upto } => {
                 if let Some(own) = self.incarnation(&record_of(owner)) {
                     self.clear(own, *upto);
@@ -124,6 +126,24 @@ impl Oracle {
         }
         let kept: BTreeSet<Position> = self.places.keys().map(|(_, position)| *position).collect();
         self.messages.retain(|position, _| kept.contains(position));
+    }
+
+    fn retract(&mut self, retraction: &Retraction, places: &[Place]) {
+        let is_it = |at: Position, message: &Message| {
+            let mut places = places.iter();
+            places.any(|place| self.places.contains_key(&(place.incarnation, at)))
+                && retraction.covers(at, message)
+        };
+        let mut kept = self.messages.iter().rev();
+        let found = kept.find(|(at, (_, message))| is_it(**at, message));
+        if let Some(at) = found.map(|(at, _)| *at) {
+            let message = &mut self.messages.get_mut(&at).unwrap().1;
+            *message = Arc::new(retraction.bury_again(message));
+        }
+    }
+
+    pub(super) fn message(&self, at: Position) -> Arc<Message> {
+        Arc::clone(&self.messages[&at].1)
     }
 
     fn take(&mut self, own: Incarnation, frontier: &Frontier) {
@@ -288,6 +308,12 @@ impl Oracle {
                     self.places
                         .insert((place.incarnation, position), place.clone());
                 }
+            }
+            if let Op::Durable {
+                op: Durable::Retract { retraction, places },
+            } = op
+            {
+                self.retract(retraction, places);
             }
         }
     }

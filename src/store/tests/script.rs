@@ -27,6 +27,8 @@ use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::retraction::Named;
+use crate::model::retraction::Retraction;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
@@ -176,6 +178,7 @@ impl Script {
             7 | 8 => self.take(),
             9 => self.expire(),
             10 | 11 => self.say(),
+            12 => self.retract(),
             _ => self.send(),
         };
         if !ops.is_empty() {
@@ -386,7 +389,7 @@ impl Script {
             kind,
             from,
             to,
-            id: None,
+            id: Some(self.rng.next().to_string().into()),
             lang: None,
             payload: format!("<body>{text}</body>").into_bytes().into(),
             sender: None,
@@ -436,5 +439,41 @@ impl Script {
             archived: true,
         }];
         vec![Durable::Message { message, places }]
+    }
+
+    /// Something that is there is taken back: by its place, or by its id.
+    fn retract(&mut self) -> Vec<Durable> {
+        let record = if self.rng.one_in(3) {
+            room(self.rng.next())
+        } else {
+            account(self.rng.next())
+        };
+        let kept = self.oracle.archive(&owner(&record));
+        let number = self.rng.below(u64::try_from(kept.len()).unwrap() + 1);
+        let Some((at, place)) = kept.get(usize::try_from(number).unwrap()) else {
+            return Vec::new();
+        };
+        let (at, place) = (*at, (*place).clone());
+        let message = self.oracle.message(at);
+        let named = if place.role == Role::Sent {
+            Named::Sent {
+                from: name(&record).clone(),
+                to: message.to.clone(),
+                id: message.id.clone().unwrap(),
+            }
+        } else {
+            Named::At { at }
+        };
+        let stamp = self.rng.below(1_000);
+        let begin = "<retracted xmlns='urn:xmpp:message-retract:1'";
+        let tombstone = format!("{begin} stamp='{stamp:03}'/>").into_bytes();
+        let retraction = Retraction {
+            named,
+            tombstone: tombstone.into(),
+        };
+        vec![Durable::Retract {
+            retraction: Arc::new(retraction),
+            places: vec![place],
+        }]
     }
 }

@@ -23,6 +23,7 @@ use crate::model::copies::Known;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
+use crate::model::epochs::Relation;
 use crate::model::frontier::Frontier;
 use crate::model::merge::merge;
 use crate::model::message::Message;
@@ -34,6 +35,7 @@ use crate::model::op::numbered;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
+use crate::model::retraction::Retraction;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -133,6 +135,7 @@ impl Tables {
                 };
                 self.messages.insert(at, stored);
             }
+            Durable::Retract { retraction, .. } => self.apply_retraction(at, &retraction),
             Durable::Expire { owner, upto } => {
                 for (_, stored) in self.messages.range_mut(..=upto) {
                     stored.places.retain(|place| place.owner != owner);
@@ -152,6 +155,16 @@ impl Tables {
                     stored.places.retain(|place| !is_here(place));
                 }
             }
+        }
+    }
+
+    fn apply_retraction(&mut self, at: Position, retraction: &Retraction) {
+        let is_it = |(position, stored): &(&Position, &mut Stored)| {
+            self.tree.relation(**position, at) == Relation::Later
+                && retraction.covers(**position, &stored.message)
+        };
+        if let Some((_, stored)) = self.messages.iter_mut().rev().find(is_it) {
+            stored.message = Arc::new(retraction.bury_again(&stored.message));
         }
     }
 

@@ -1,0 +1,49 @@
+//! What of the lists of accounts and rooms the tail knows better than the tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::effect::query::Listed;
+use crate::model::account::AccountState;
+use crate::model::entry::Entry;
+use crate::model::op::Durable;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+
+/// Accounts and rooms that began, ended or changed their place in lists.
+pub(super) fn changed<'a, I>(entries: I) -> Vec<Listed>
+where
+    I: Iterator<Item = &'a Arc<Entry>>,
+{
+    let mut changed: BTreeMap<&RecordKey, Listed> = BTreeMap::new();
+    for op in entries.flat_map(|entry| entry.durable_ops()) {
+        let Durable::Row { record, name, row } = op else {
+            continue;
+        };
+        let mut disabled = None;
+        let (exists, public) = match (name, row) {
+            (RowName::Account, Some(Row::Account { row })) => {
+                disabled = Some(row.state == AccountState::Disabled);
+                (Some(row.state != AccountState::Deleted), None)
+            }
+            // A room that begins is hidden until it is configured.
+            (RowName::Room, Some(Row::Room { row })) if row.destroyed => (Some(false), Some(false)),
+            (RowName::Room, Some(Row::Room { .. })) => (Some(true), None),
+            (RowName::RoomConfig, Some(Row::RoomConfig { config })) => {
+                (None, Some(config.is_listed()))
+            }
+            _ => continue,
+        };
+        let listed = changed.entry(record).or_insert_with(|| Listed {
+            record: record.clone(),
+            exists: None,
+            public: None,
+            disabled: None,
+        });
+        listed.exists = exists.or(listed.exists);
+        listed.public = public.or(listed.public);
+        listed.disabled = disabled.or(listed.disabled);
+    }
+    changed.into_values().collect()
+}

@@ -18,3 +18,31 @@ pub(crate) const HELD_ROOM_MS: u64 = 30_000;
 ///
 /// A longer one is not held.
 pub(crate) const MENTION_BYTES_MAX: usize = 4_096;
+
+/// Services that are told what waits for one account (XEP-0357).
+///
+/// One for each client, and some left over from earlier installations. Beyond it the oldest is dropped.
+pub(crate) const PUSH_SERVICES_MAX: usize = 16;
+
+/// Longest address of a push service and name of a node there, together, and longest form that goes along, in bytes.
+///
+/// Names of devices have some hundreds. What is longer is refused with `not-acceptable`.
+pub(crate) const PUSH_NAME_BYTES_MAX: usize = 1_024;
+pub(crate) const PUSH_OPTIONS_BYTES_MAX: usize = 4_096;
+
+/// Shortest time between two notifications for one client, in milliseconds.
+///
+/// The first goes out at once; what comes until then is in the number that the next one tells.
+pub(crate) const PUSH_PAUSE_MS: u64 = 10_000;
+
+/// How long a client may leave messages uncounted before its service is told, in milliseconds: one that its user
+/// looks at, and one that said it is inactive.
+pub(crate) const PUSH_SILENT_MS: u64 = 30_000;
+pub(crate) const PUSH_POCKET_MS: u64 = 5_000;
+
+/// Clients of which notifications are counted at one time.
+///
+/// Some 300 bytes each, and at worst an address and the longest name. Beyond it those are forgotten that were told and
+/// have not come back, and then there are no more until some are done.
+pub(crate) const PUSHES_MAX: usize = 256;
+pub(crate) const PUSH_BYTES: usize = crate::base::limits::JID_BYTES_MAX + PUSH_NAME_BYTES_MAX;

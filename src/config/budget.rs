@@ -12,6 +12,8 @@ use crate::base::limits::TLS_RECORD_BYTES;
 use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
 use crate::base::mirror_limits::JOIN_PIECES_MAX;
 use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
+use crate::base::mobile_limits::PUSH_BYTES;
+use crate::base::mobile_limits::PUSHES_MAX;
 use crate::config::settings::Settings;
 
 /// Parts of the sum, in the order in which they are shown.
@@ -60,6 +62,11 @@ impl Budget {
                     "a copy for the other board",
                     u64::from(is_mirrored),
                     wide((JOIN_PIECES_MAX + 2) * JOIN_PIECE_BYTES_MAX),
+                ),
+                part(
+                    "push notifications under way",
+                    wide(PUSHES_MAX),
+                    wide(PUSH_BYTES),
                 ),
                 part("reads of the tables", wide(TABLE_READS_MAX), page),
             ],

@@ -46,6 +46,8 @@ impl Core {
         let mut session = Session::new(id, jid.clone(), link, queue);
         session.is_binding = bind.catches_up;
         self.sessions.insert(id, session);
+        self.find_pushes(id);
+        self.wake_no_more(id);
         self.links.insert(link, id);
         if bind.catches_up {
             self.catch_up(id, &jid);

@@ -45,6 +45,7 @@ impl Core {
         match resume_ms {
             Some(resume_ms) if !orderly && !session.ending => {
                 session.sleeps_until = Some(now.plus_ms(resume_ms));
+                self.wake_now(id);
             }
             _ => self.begin_end(id),
         }

@@ -175,6 +175,7 @@ impl Core {
             Asked::Token { wish, .. } => crate::account::token::evaluate(view, wish),
             Asked::Answered { .. } => Ok(Proposal::nothing()),
             Asked::Emptied { rooms } => crate::muc::evaluate_emptied(view, rooms),
+            Asked::Notify { user, name, count } => route::own::notify(view, user, name, *count),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()

@@ -143,6 +143,7 @@ impl Core {
         self.holdings.add(bytes);
         self.keys.insert(stream.0, id);
         self.sessions.insert(id, session);
+        self.find_pushes(id);
     }
 
     /// What came for a session of the other node.

@@ -169,6 +169,7 @@ impl Core {
         match session.queue.acknowledge(h) {
             Some(items) => {
                 self.taken_by(id, &items);
+                self.wake_no_more(id);
                 self.note_report(id);
             }
             None => self.end_session(id, EndReason::HandledTooMuch { h, sent }),
@@ -323,6 +324,7 @@ impl Core {
             h: session.received.handled,
         };
         self.links.insert(link, id);
+        self.wake_no_more(id);
         self.outputs.push_back(resumed);
         self.touched.insert(id);
         self.taken_by(id, &items);
@@ -360,6 +362,7 @@ impl Core {
         }
         self.end_zombies();
         self.end_late_recalls();
+        self.send_pushes();
         self.save_frontiers(false);
     }
 

@@ -29,6 +29,7 @@ pub(crate) mod mistake;
 pub(crate) mod order;
 pub(crate) mod patience;
 mod peer;
+pub(crate) mod pushes;
 pub(crate) mod queue;
 mod recall;
 pub(crate) mod release;
@@ -73,6 +74,7 @@ use crate::core::lead::Proposed;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
+use crate::core::pushes::Pushes;
 use crate::core::recall::Recall;
 use crate::core::residence::Residence;
 use crate::core::session::LinkId;
@@ -138,6 +140,7 @@ pub(crate) struct Core {
     residence: Residence,
     tail: Tail,
     taken: Taken,
+    pushes: Pushes,
     holdings: Holdings,
     sessions: BTreeMap<SessionId, Session>,
     links: BTreeMap<LinkId, SessionId>,
@@ -208,6 +211,7 @@ impl Core {
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic, start.last),
             taken: Taken::default(),
+            pushes: Pushes::default(),
             holdings: Holdings::default(),
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -372,6 +376,7 @@ impl Core {
         let sessions = self.sessions.values().filter_map(Session::timeout);
         let own = [
             self.taken.timeout(),
+            self.pushes.timeout(),
             self.zombies_timeout(),
             self.recalls_timeout(),
             self.report_timeout(),

@@ -27,6 +27,7 @@ use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::row::RecordKey;
+use crate::model::row::RowName;
 use crate::stanza::Condition;
 
 /// An input under way.
@@ -102,6 +103,12 @@ pub(crate) enum Asked {
     /// The core's own: ready ops.
     Own {
         ops: Vec<Op>,
+    },
+    /// The core's own: a push service is told (XEP-0357).
+    Notify {
+        user: BareJid,
+        name: RowName,
+        count: u32,
     },
 }
 

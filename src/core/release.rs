@@ -13,7 +13,7 @@ use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::patience;
 use crate::core::patience::Patience;
-use crate::core::session::Session;
+use crate::core::pushes;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
@@ -209,6 +209,7 @@ impl Core {
             self.states.fold(at, op);
             self.follow_bind(op);
             self.follow_alias(op);
+            self.follow_push(op);
             self.dispatch(sends);
         }
     }
@@ -263,6 +264,9 @@ impl Core {
         for session in sends.replays {
             self.replay(session);
         }
+        for (user, name) in sends.pushes {
+            self.pushes.note(user, name, (self.now.monotonic, 0));
+        }
         for (session, why) in sends.ended {
             self.kicked.push((session, why.into()));
         }
@@ -295,10 +299,15 @@ impl Core {
         } else {
             patience::of(&self.tail, &self.states.delivered, &session.jid, &item)
         };
+        let wakes = !session.pushes.is_empty()
+            && pushes::is_worth_it(&self.tail, &self.states.delivered, &session.jid, &item);
         let replace = !session.active || session.link.is_none();
         let fits = session.queue.push(item, replace);
         session.wait_for(patience, self.now.monotonic);
         self.touched.insert(id);
+        if wakes {
+            self.wake_later(id);
+        }
         self.note_report(id);
         if !fits {
             self.end_session(id, crate::core::EndReason::PolicyViolation);
@@ -399,6 +408,7 @@ impl Core {
             | Asked::Gone { .. }
             | Asked::Answered { .. }
             | Asked::Emptied { .. }
+            | Asked::Notify { .. }
             | Asked::Own { .. } => {}
         }
     }
@@ -475,17 +485,5 @@ impl Core {
                 self.end_session(asking.session, crate::core::EndReason::PolicyViolation);
             }
         }
-    }
-}
-
-impl Session {
-    /// When this session wants to be looked at.
-    pub(super) fn timeout(&self) -> Option<crate::base::time::Monotonic> {
-        let ack = match self.management.as_ref().map(|management| management.ack) {
-            Some(crate::core::session::Ack::Owed { by, .. }) => Some(by),
-            _ => None,
-        };
-        let ends = [ack, self.sleeps_until, self.held_until];
-        ends.into_iter().flatten().min()
     }
 }

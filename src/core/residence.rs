@@ -207,6 +207,9 @@ impl Core {
                 Asked::Gone { jid, .. } => {
                     found.insert(jid.bare());
                 }
+                Asked::Notify { user, .. } => {
+                    found.insert(user.clone());
+                }
                 Asked::Emptied { rooms } => found.extend(rooms.iter().cloned()),
                 Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
             }

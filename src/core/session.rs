@@ -23,6 +23,7 @@ use crate::effect::sends::Item;
 use crate::model::message::Message;
 use crate::model::peer::Report;
 use crate::model::position::Position;
+use crate::model::row::RowName;
 use crate::stanza::Stanza;
 
 /// One connection as the driver numbers it; a session may have several, one after the other.
@@ -70,6 +71,8 @@ pub(crate) struct Session {
     pub(crate) asked: Vec<(Box<str>, Jid)>,
     /// It was the other node's, which has died.
     pub(crate) inherited: Option<Inherited>,
+    /// Services that are told when its client does not take what comes (XEP-0357); usually none.
+    pub(crate) pushes: Vec<RowName>,
 }
 
 /// A session of a node that died.
@@ -165,6 +168,7 @@ impl Session {
             reported: Report::default(),
             asked: Vec::new(),
             inherited: None,
+            pushes: Vec::new(),
         }
     }
 
@@ -331,6 +335,16 @@ impl Session {
             Ack::Later { upto: count }
         };
         Some(sure)
+    }
+
+    /// When this session wants to be looked at.
+    pub(crate) fn timeout(&self) -> Option<Monotonic> {
+        let ack = match self.management.as_ref().map(|management| management.ack) {
+            Some(Ack::Owed { by, .. }) => Some(by),
+            _ => None,
+        };
+        let ends = [ack, self.sleeps_until, self.held_until];
+        ends.into_iter().flatten().min()
     }
 
     /// Whether something can be written to the stream now.

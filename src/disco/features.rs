@@ -54,6 +54,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::TOMBSTONE, On::Account),
     feature(ns::OCCUPANT_ID, On::Rooms),
     feature(ns::PING, On::Both),
+    feature(ns::PUSH, On::Account),
     feature(ns::SID, On::Account),
     feature(ns::TIME, On::Server),
     feature(ns::VCARD, On::Both),

@@ -7,6 +7,7 @@ use crate::base::jid::BareJid;
 pub(crate) use crate::model::message::How;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
+use crate::model::row::RowName;
 use crate::stanza::outgoing::Outgoing;
 
 /// Something for a session's queue.
@@ -43,6 +44,8 @@ pub(crate) struct Sends {
     pub(crate) ended: Vec<(SessionId, KickReason)>,
     /// Sessions that get what their account's devices have not taken yet (XEP-0160).
     pub(crate) replays: Vec<SessionId>,
+    /// Services to be told that something waits for an account (XEP-0357).
+    pub(crate) pushes: Vec<(BareJid, RowName)>,
 }
 
 impl Sends {

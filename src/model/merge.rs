@@ -223,6 +223,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Text { .. }
             | RowName::Lost { .. }
             | RowName::Alias { .. }
+            | RowName::Push { .. }
             | RowName::Swept
     )
 }

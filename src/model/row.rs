@@ -25,6 +25,7 @@ use crate::model::copies::Copy;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::push::PushRow;
 use crate::model::room::AffiliationRow;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
@@ -91,6 +92,8 @@ pub(crate) enum RowName {
     /// A message of the record's archive that is a copy of another one, whose position this row holds: its
     /// id resolves, and no page has it.
     Alias { at: Position },
+    /// A service that is told when something waits for the user (XEP-0357).
+    Push { service: Box<str>, node: Box<str> },
 }
 
 coded!(enum RowName {
@@ -115,6 +118,7 @@ coded!(enum RowName {
     19 => Lost { at },
     20 => Swept,
     21 => Alias { at },
+    50 => Push { service, node },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -152,6 +156,7 @@ impl RowName {
             | Self::Text { .. }
             | Self::Lost { .. }
             | Self::Alias { .. }
+            | Self::Push { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -201,6 +206,9 @@ pub(crate) enum Row {
     Bytes {
         bytes: Arc<[u8]>,
     },
+    Push {
+        push: Arc<PushRow>,
+    },
 }
 
 coded!(enum Row {
@@ -218,6 +226,7 @@ coded!(enum Row {
     12 => Subject { subject },
     13 => Affiliation { row },
     14 => Bytes { bytes },
+    50 => Push { push },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and
@@ -287,7 +296,10 @@ impl Rows {
     }
 
     /// Rows from `from` on, removed ones included, in order of their names.
-    pub(crate) fn from(&self, from: &RowName) -> impl Iterator<Item = (&RowName, &Cell)> {
+    pub(crate) fn from<'a>(
+        &'a self,
+        from: &RowName,
+    ) -> impl Iterator<Item = (&'a RowName, &'a Cell)> + use<'a> {
         self.cells.range(from.clone()..)
     }
 

@@ -12,6 +12,7 @@ use crate::effect::request::Request;
 use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::model::op::Soft;
+use crate::push;
 use crate::roster;
 use crate::route::message::outgoing;
 use crate::stanza::Condition;
@@ -38,8 +39,13 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         },
     };
     if matches!(kind, IqType::Result | IqType::Error) {
-        // An answer to something that the server never asked.
-        return Err(Stop::Ignore);
+        // The server asks nothing in the name of an account, but that somebody is told.
+        return match &target {
+            Target::Own { account } | Target::Other { account } => {
+                push::evaluate_error(view, request, account)
+            }
+            Target::Server => Err(Stop::Ignore),
+        };
     }
     if let Target::Other { account } = &target {
         check_silence(view, request, account)?;
@@ -49,6 +55,7 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     }
     roster::evaluate_iq(view, request, &target)
         .or_else(|| account::evaluate_iq(view, request, &target))
+        .or_else(|| push::evaluate_iq(view, request, &target))
         .or_else(|| archive::evaluate_iq(view, request, &target))
         .or_else(|| disco::evaluate_iq(view, request, &target))
         .unwrap_or_else(|| Err(StanzaError::new(Condition::ServiceUnavailable).into()))

@@ -12,6 +12,7 @@ use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::Online;
 use crate::model::message::Message;
+use crate::push;
 use crate::route::bounce;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
@@ -25,6 +26,7 @@ pub(crate) fn deliver_message(view: &View<'_>, at: At, message: &Message, sends:
     // The payload is looked through for a device that wants copies, not for each message.
     let is_copied = LazyCell::new(|| copies_allowed(message.kind, &message.payload));
     if let Some(account) = view.resident_account(&message.to.to_bare()) {
+        push::deliver_message(view, message, account, sends);
         let direct = recipients(account, &message.to);
         for online in &direct {
             sends.kept(online.session, position, How::Direct);

@@ -4,6 +4,7 @@ pub(crate) mod bounce;
 pub(crate) mod iq;
 pub(crate) mod local;
 pub(crate) mod message;
+pub(crate) mod own;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -48,6 +48,8 @@ names! {
     SM = "urn:xmpp:sm:3";
     /// XEP-0280: message carbons.
     CARBONS = "urn:xmpp:carbons:2";
+    /// XEP-0357: push notifications.
+    PUSH = "urn:xmpp:push:0";
     /// XEP-0352: client state indication.
     CSI = "urn:xmpp:csi:0";
     /// XEP-0386: Bind 2.
@@ -114,6 +116,8 @@ names! {
     DIRECT_INVITATION = "jabber:x:conference";
     /// XEP-0333: displayed markers.
     MARKERS = "urn:xmpp:chat-markers:0";
+    /// XEP-0380: how a message is encrypted.
+    ENCRYPTION = "urn:xmpp:eme:0";
     /// XEP-0334: message processing hints.
     HINTS = "urn:xmpp:hints";
     /// XEP-0359: unique and stable stanza ids.
@@ -162,6 +166,8 @@ names! {
     MUC_ROOM_INFO = "http://jabber.org/protocol/muc#roominfo";
     /// XEP-0410: self-ping, which a server may answer for a room.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
+    /// XEP-0060: requests.
+    PUBSUB = "http://jabber.org/protocol/pubsub";
     /// XEP-0060: what subscribers are told.
     PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
     /// XEP-0433: looking for rooms.

@@ -25,6 +25,7 @@ pub(super) type PlaceKey = [u8; 24];
 /// The tags of [`RowName::Lost`] and [`RowName::Alias`].
 const LOST: u8 = 19;
 const ALIAS: u8 = 21;
+const PUSH: u8 = 50;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
 
@@ -94,6 +95,14 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
             return;
         }
         RowName::Swept => (20, ""),
+        RowName::Push { service, node } => {
+            key.push(PUSH);
+            // No address has a zero byte in it.
+            for part in [service.as_bytes(), &[0], node.as_bytes()] {
+                key.extend_from_slice(part);
+            }
+            return;
+        }
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
@@ -161,6 +170,13 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         17 => RowName::Text { name: rest.into() },
         18 => RowName::Created { room: bare(rest)? },
         20 => RowName::Swept,
+        &PUSH => {
+            let (service, node) = rest.split_once('\0').ok_or(UNREADABLE)?;
+            RowName::Push {
+                service: service.into(),
+                node: node.into(),
+            }
+        }
         _ => return Err(UNREADABLE),
     };
     Ok(name)
@@ -222,6 +238,10 @@ mod tests {
             },
             RowName::Alias {
                 at: Position::from_u128(7 << 99),
+            },
+            RowName::Push {
+                service: "push.b/x".into(),
+                node: "n\0m".into(),
             },
         ];
         let record = account("a@b");

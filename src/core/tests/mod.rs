@@ -10,6 +10,7 @@ mod follower;
 mod harness;
 mod holdings;
 mod pair;
+mod pushes;
 mod resume;
 mod rooms;
 mod soak;

@@ -172,6 +172,14 @@ impl House {
         }
     }
 
+    /// A service of an account is told (XEP-0357).
+    pub(crate) fn notify(&mut self, user: &BareJid, name: &RowName, count: u32) {
+        let proposal = self
+            .until_loaded(|view| route::own::notify(view, user, name, count))
+            .unwrap();
+        self.commit(&proposal.ops);
+    }
+
     /// The session is over, whatever the reason.
     pub(crate) fn end(&mut self, user: &str) {
         self.now = self.now.plus_ms(1_000);

@@ -2,4 +2,5 @@
 
 mod addresses;
 pub(crate) mod house;
+mod pushes;
 mod services;

@@ -56,14 +56,21 @@ use self::open::Stranger;
 use self::state::Phase;
 use self::state::State;
 use self::timer::Timer;
+use self::wire::Framing;
 use self::wire::Wire;
 use crate::base::jid::BareJid;
+use crate::base::limits::STRANGER_STANZA_BYTES_MAX;
 use crate::base::limits::STRANGER_STREAM_BYTES_MAX;
 use crate::base::time::Monotonic;
 use crate::sasl::Fakes;
 use crate::sasl::ScramKeys;
+use crate::stanza::ns;
+use crate::xml::Element;
+use crate::xml::Frame;
 use crate::xml::Framer;
 use crate::xml::FramerLimits;
+use crate::xml::StreamHeader;
+use crate::xml::XmlError;
 
 /// What all sessions of a listener have in common.
 pub(crate) struct Settings {
@@ -143,8 +150,7 @@ impl Session {
     pub(crate) fn handle_bytes(&mut self, now: Monotonic, input: &mut &[u8]) {
         self.wire.now = now;
         if !input.is_empty() {
-            self.wire.heard = now;
-            self.wire.is_asked = false;
+            self.handle_life(now);
         }
         while !self.state.is_waiting() {
             let before = input.len();
@@ -167,6 +173,55 @@ impl Session {
         if let State::StartTls(_) | State::Closed = self.state {
             *input = &[];
         }
+    }
+
+    /// The client's elements come one by one, in messages of their own (RFC 7395); said before the first.
+    pub(crate) fn in_messages(mut self) -> Self {
+        self.wire.framing = Framing::Messages;
+        self
+    }
+
+    /// Takes one message: an element, or what stands for the start or the end of a stream.
+    ///
+    /// Not while [`Session::is_waiting`].
+    pub(crate) fn handle_message(&mut self, now: Monotonic, message: &[u8]) {
+        self.handle_life(now);
+        let bytes_max = if self.has_session() {
+            self.wire.settings.stanza_bytes_max
+        } else {
+            self.stranger_bytes = self.stranger_bytes.saturating_add(message.len());
+            STRANGER_STANZA_BYTES_MAX
+        };
+        if self.stranger_bytes > STRANGER_STREAM_BYTES_MAX {
+            let bytes_max = STRANGER_STREAM_BYTES_MAX;
+            return self.advance(|_, _| Err(Failure::PeerTalks { bytes_max }));
+        }
+        if message.len() > bytes_max {
+            let error = XmlError::TooLarge { bytes_max };
+            return self.advance(|_, _| Err(error.into()));
+        }
+        // Section 3.5 has pings of its own for this; some send it all the same.
+        if message.trim_ascii().is_empty() {
+            return;
+        }
+        let frame = Element::parse(message).map(|element| {
+            let root = element.root();
+            if root.is("open", ns::FRAMING) {
+                Frame::Open(StreamHeader::framed(element))
+            } else if root.is("close", ns::FRAMING) {
+                Frame::Close
+            } else {
+                Frame::Element(element)
+            }
+        });
+        self.advance(|state, wire| state.handle_frame(frame?, wire));
+    }
+
+    /// The client is there, though it has nothing to say.
+    pub(crate) fn handle_life(&mut self, now: Monotonic) {
+        self.wire.now = now;
+        self.wire.heard = now;
+        self.wire.is_asked = false;
     }
 
     /// The TLS handshake is done.

@@ -39,7 +39,7 @@ pub(crate) struct Offer {
 impl Negotiate {
     /// Answers a stream header: features that depend on what was negotiated so far.
     pub(crate) fn begin(stranger: Stranger, from: Option<BareJid>, wire: &mut Wire) -> State {
-        let features = write_features(&wire.settings, &stranger);
+        let features = write_features(wire, &stranger);
         wire.write(&features);
         State::Negotiate(Box::new(Self { stranger, from }))
     }
@@ -68,7 +68,7 @@ impl Negotiate {
     }
 
     fn start_tls(self, wire: &mut Wire) -> Result<State, Failure> {
-        if self.stranger.tls.is_some() || !wire.settings.offers_tls {
+        if self.stranger.tls.is_some() || !wire.offers_tls() {
             // RFC 6120 section 5.4.2.2: this, and the end of the stream.
             let mut writer = Writer::new();
             writer.empty_ns("failure", ns::TLS);
@@ -107,11 +107,12 @@ impl Offer {
     }
 }
 
-fn write_features(settings: &Settings, stranger: &Stranger) -> Vec<u8> {
+fn write_features(wire: &Wire, stranger: &Stranger) -> Vec<u8> {
+    let settings = &wire.settings;
     let offer = Offer::new(settings, stranger);
     let mut writer = Writer::new();
     writer.start("stream:features");
-    if settings.offers_tls && stranger.tls.is_none() {
+    if wire.offers_tls() && stranger.tls.is_none() {
         writer.start_ns("starttls", ns::TLS);
         if settings.requires_tls {
             writer.start("required").end();

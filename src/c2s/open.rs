@@ -9,6 +9,7 @@ use crate::c2s::TlsFacts;
 use crate::c2s::bind::Bind;
 use crate::c2s::negotiate::Negotiate;
 use crate::c2s::state::State;
+use crate::c2s::wire::Framing;
 use crate::c2s::wire::Wire;
 use crate::sasl::ChannelBindings;
 use crate::stanza::ns;
@@ -58,6 +59,7 @@ impl Open {
         // Our header goes out whatever follows; errors live inside a stream (section 4.9.1.2).
         let to = from.as_ref().ok().and_then(Option::as_ref);
         wire.write_header(to.map(BareJid::as_str));
+        check_root(header, wire.framing)?;
         check_header(header, &wire.settings.domain)?;
         wire.lang = parse_lang(header);
         Ok(match self.stage {
@@ -67,15 +69,25 @@ impl Open {
     }
 }
 
+/// RFC 6120 section 4.8.1, RFC 7395 section 3.3.2.
+fn check_root(header: &StreamHeader, framing: Framing) -> Result<(), Failure> {
+    let root = header.root();
+    let (name, namespace) = match framing {
+        Framing::Stream => ("stream", ns::STREAM),
+        Framing::Messages => ("open", ns::FRAMING),
+    };
+    if root.ns() != namespace || header.default_namespace() != ns::CLIENT {
+        return Err(Failure::PeerNamespace);
+    }
+    if root.name() != name {
+        return Err(Failure::PeerFormat);
+    }
+    Ok(())
+}
+
 /// RFC 6120 sections 4.7.5, 4.8 and 4.9.3, in the order in which they make each other pointless.
 fn check_header(header: &StreamHeader, domain: &BareJid) -> Result<(), Failure> {
     let root = header.root();
-    if root.ns() != ns::STREAM || header.default_namespace() != ns::CLIENT {
-        return Err(Failure::PeerNamespace);
-    }
-    if root.name() != "stream" {
-        return Err(Failure::PeerFormat);
-    }
     let to = root.attr("to").ok_or(Failure::PeerAddress)?;
     if BareJid::parse(&to).as_ref() != Ok(domain) {
         return Err(Failure::PeerHost);

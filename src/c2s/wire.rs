@@ -20,9 +20,19 @@ use crate::xml::Writer;
 /// Random bytes in a nonce or a stream's id: enough that none is ever drawn twice.
 const NONCE_BYTES: usize = 18;
 
+/// What stands around the elements of a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Framing {
+    /// One document for each stream (RFC 6120 section 4.2).
+    Stream,
+    /// Each element is a document of its own (RFC 7395 section 3.3). TLS is below, or not at all.
+    Messages,
+}
+
 /// The side of a session that its states write to.
 pub(crate) struct Wire {
     pub(crate) settings: Arc<Settings>,
+    pub(crate) framing: Framing,
     pub(crate) timers: Timers,
     /// The time of the input that is being handled.
     pub(crate) now: Monotonic,
@@ -43,6 +53,7 @@ impl Wire {
     pub(crate) fn new(settings: Arc<Settings>, seed: [u8; 32], now: Monotonic) -> Self {
         Self {
             settings,
+            framing: Framing::Stream,
             timers: Timers::default(),
             now,
             heard: now,
@@ -76,6 +87,11 @@ impl Wire {
         output
     }
 
+    /// STARTTLS belongs to streams over TCP.
+    pub(crate) fn offers_tls(&self) -> bool {
+        self.framing == Framing::Stream && self.settings.offers_tls
+    }
+
     /// The client starts over: a new stream on the same connection (RFC 6120 section 4.3.3).
     pub(crate) fn restart(&mut self) {
         self.is_header_due = true;
@@ -86,16 +102,23 @@ impl Wire {
         self.is_header_due = false;
         let id = self.draw_nonce();
         let mut writer = Writer::new();
+        match self.framing {
+            Framing::Stream => writer
+                .start("stream:stream")
+                .attr("xmlns", ns::CLIENT)
+                .attr("xmlns:stream", ns::STREAM),
+            Framing::Messages => writer.start_ns("open", ns::FRAMING),
+        };
         writer
-            .start("stream:stream")
-            .attr("xmlns", ns::CLIENT)
-            .attr("xmlns:stream", ns::STREAM)
             .attr("id", &id)
             .attr("from", self.settings.domain.as_str())
             .attr_opt("to", to)
             .attr("version", "1.0")
-            .attr("xml:lang", "en")
-            .text("");
+            .attr("xml:lang", "en");
+        if self.framing == Framing::Messages {
+            return self.write(&writer.finish());
+        }
+        writer.text("");
         self.write(b"<?xml version='1.0'?>");
         // The root stays open: what would close it is cut off.
         let header = writer.finish();
@@ -132,11 +155,17 @@ impl Wire {
     }
 
     fn close(&mut self, ending: Ending) -> State {
-        self.write(STREAM_END);
+        match self.framing {
+            Framing::Stream => self.write(STREAM_END),
+            Framing::Messages => self.write(MESSAGES_END),
+        }
         self.timers.stop_all();
         self.push(Output::Close(ending));
         State::Closed
     }
 }
+
+/// RFC 7395 section 3.6.
+const MESSAGES_END: &[u8] = b"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
 
 const STREAM_END: &[u8] = b"</stream:stream>";

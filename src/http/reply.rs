@@ -25,6 +25,7 @@ impl Status {
     pub(crate) const RANGE_NOT_SATISFIABLE: Self = Self(416, "Range Not Satisfiable");
     pub(crate) const EXPECTATION_FAILED: Self = Self(417, "Expectation Failed");
     pub(crate) const MISDIRECTED: Self = Self(421, "Misdirected Request");
+    pub(crate) const UPGRADE_REQUIRED: Self = Self(426, "Upgrade Required");
     pub(crate) const TOO_MANY_REQUESTS: Self = Self(429, "Too Many Requests");
     pub(crate) const FIELDS_TOO_LARGE: Self = Self(431, "Request Header Fields Too Large");
     pub(crate) const INTERNAL_ERROR: Self = Self(500, "Internal Server Error");

@@ -41,6 +41,7 @@ pub(crate) struct Request {
     pub(crate) expects_continue: bool,
     /// The connection can be used again afterwards (RFC 9112 section 9.3).
     pub(crate) keeps_open: bool,
+    is_newest: bool,
     fields: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -72,6 +73,7 @@ impl Request {
             length: Length::None,
             expects_continue: false,
             keeps_open: is_newest,
+            is_newest,
             fields,
         };
         (request.host, request.authority) = request.read_host(named, is_newest)?;
@@ -79,6 +81,11 @@ impl Request {
         request.keeps_open &= !request.has_token("connection", "close");
         request.expects_continue = request.read_expectation(is_newest)?;
         Ok(request)
+    }
+
+    /// HTTP/1.1, and not one before it.
+    pub(crate) fn is_newest(&self) -> bool {
+        self.is_newest
     }
 
     /// The value of a field that stands there once, or the first one of several.

@@ -22,6 +22,8 @@ names! {
     STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams";
     /// Conditions in stanza errors (RFC 6120 section 8.3.2).
     STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas";
+    /// Streams in messages of their own (RFC 7395 section 3.3).
+    FRAMING = "urn:ietf:params:xml:ns:xmpp-framing";
     /// STARTTLS (RFC 6120 section 5).
     TLS = "urn:ietf:params:xml:ns:xmpp-tls";
     /// SASL (RFC 6120 section 6).

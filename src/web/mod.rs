@@ -6,6 +6,10 @@ pub(crate) mod files;
 pub(crate) mod host_meta;
 pub(crate) mod route;
 pub(crate) mod settings;
+pub(crate) mod split;
+#[cfg(test)]
+mod tests;
+pub(crate) mod websocket;
 
 pub(crate) use route::Route;
 pub(crate) use settings::Settings;

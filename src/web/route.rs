@@ -12,6 +12,8 @@ pub(crate) enum Route {
     /// XEP-0156 section 3.
     HostMeta,
     HostMetaJson,
+    /// RFC 7395.
+    WebSocket,
     /// Everything else: the folder `web.root`.
     Files,
 }
@@ -21,6 +23,7 @@ impl Route {
         match target.parts().as_slice() {
             [".well-known", "host-meta"] => Self::HostMeta,
             [".well-known", "host-meta.json"] => Self::HostMetaJson,
+            [WEBSOCKET_PATH] => Self::WebSocket,
             _ => Self::Files,
         }
     }

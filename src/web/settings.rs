@@ -31,6 +31,13 @@ impl Settings {
         is_address || host == "localhost" || is_own(&self.domain) || is_own(host_of(url))
     }
 
+    /// The world comes by TLS; who is on this machine comes through the proxy that it ends at.
+    pub(crate) fn is_secure_proxy(&self) -> bool {
+        self.url
+            .as_ref()
+            .is_some_and(|url| url.starts_with("https://"))
+    }
+
     /// The public URL, or the one that this request came by.
     pub(crate) fn base_url(&self, is_secure: bool, authority: &str) -> String {
         let scheme = if is_secure { "https" } else { "http" };

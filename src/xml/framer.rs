@@ -9,6 +9,7 @@ use crate::base::limits::STRANGER_STANZA_BYTES_MAX;
 use crate::base::limits::XML_DECLARATION_BYTES_MAX;
 use crate::base::limits::XML_DEPTH_MAX;
 use crate::xml::Element;
+use crate::xml::HOME_NAMESPACE;
 use crate::xml::Node;
 use crate::xml::XmlError;
 use crate::xml::chars;
@@ -58,6 +59,14 @@ pub(crate) struct StreamHeader {
 }
 
 impl StreamHeader {
+    /// An element that stands for the start tag of a stream of `jabber:client` (RFC 7395 section 3.3.2).
+    pub(crate) fn framed(tag: Element) -> Self {
+        Self {
+            tag,
+            default_namespace: HOME_NAMESPACE.into(),
+        }
+    }
+
     /// The root without its content: name, namespace and attributes.
     pub(crate) fn root(&self) -> Node<'_> {
         self.tag.root()

@@ -9,6 +9,8 @@
 //! nothing for too long is let go; with stream management its session stays. What all connections keep
 //! together is bounded as well ([`Ledger`](crate::net::ledger::Ledger)).
 
+mod framed;
+mod handshake;
 mod room;
 mod stream;
 
@@ -17,7 +19,6 @@ use std::mem;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
@@ -27,10 +28,10 @@ use crate::base::time::Monotonic;
 use crate::c2s;
 use crate::c2s::LookUp;
 use crate::c2s::Output;
-use crate::c2s::TlsFacts;
 use crate::core::session::LinkId;
 use crate::net::admit::Seat;
 use crate::net::allowance::Allowance;
+use crate::net::drive::framed::Framed;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
@@ -43,8 +44,6 @@ use crate::net::tls::TlsStart;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event as Told;
-use crate::observe::metric;
-use crate::observe::metric::Metric;
 
 /// A connection that was let in. The future ends with the connection.
 pub(crate) struct Connection<H: Hub> {
@@ -56,6 +55,8 @@ pub(crate) struct Connection<H: Hub> {
     seat: Option<Seat>,
     pipe: Pipe,
     stream: Box<c2s::Session>,
+    /// If the stream comes in messages.
+    framed: Option<Box<Framed>>,
     phase: Phase,
     /// Clear bytes that the stream does not take yet, since it waits for an answer.
     kept: Vec<u8>,
@@ -137,10 +138,23 @@ impl<H: Hub> Connection<H> {
                 direct: Some(now),
             };
         }
+        let stream = c2s::Session::new(settings.stream, wires.seed(), None, now);
+        let mut connection = Self::over(wires, hub, pipe, (from, seat), stream);
+        connection.phase = phase;
+        Ok(connection)
+    }
+
+    /// The stream begins with the next byte.
+    fn over(
+        wires: &Rc<Wires>,
+        hub: &Rc<H>,
+        pipe: Pipe,
+        (from, seat): (IpAddr, Seat),
+        stream: c2s::Session,
+    ) -> Self {
         let (link, mailbox) = wires.open_link();
         hub.handle_open(link, &mailbox);
-        let stream = c2s::Session::new(settings.stream, wires.seed(), None, now);
-        Ok(Self {
+        Self {
             link,
             from,
             hub: Rc::clone(hub),
@@ -149,7 +163,8 @@ impl<H: Hub> Connection<H> {
             seat: Some(seat),
             pipe,
             stream: Box::new(stream),
-            phase,
+            framed: None,
+            phase: Phase::Stream,
             kept: Vec::new(),
             held: None,
             bytes_allowed: Allowance::default(),
@@ -158,7 +173,7 @@ impl<H: Hub> Connection<H> {
             crowded: None,
             stalled: None,
             deadline: None,
-        })
+        }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, End> {
@@ -278,32 +293,15 @@ impl<H: Hub> Connection<H> {
         }
     }
 
-    fn check_handshake(&mut self, now: Monotonic, out: &mut Vec<u8>) {
-        let (Phase::Handshake { settings, direct }, Some(tls)) = (&self.phase, self.pipe.tls())
-        else {
-            return;
-        };
-        metric::count(Metric::TlsHandshakes);
-        let facts = TlsFacts {
-            bindings: settings.bindings(tls),
-        };
-        if let Some(since) = *direct {
-            // The stream that stood in for it has only watched the time.
-            let settings = Arc::clone(&self.wires.settings.borrow().stream);
-            let seed = self.wires.seed();
-            *self.stream = c2s::Session::new(settings, seed, Some(facts), since);
-        } else {
-            self.stream.handle_tls(facts);
-        }
-        self.phase = Phase::Stream;
-        self.settle(now, out);
-    }
-
     fn feed(&mut self, now: Monotonic, bytes: &[u8], out: &mut Vec<u8>) {
         let mut rest = bytes;
         while !rest.is_empty() && self.may_feed() {
             let before = rest.len();
-            self.stream.handle_bytes(now, &mut rest);
+            if self.framed.is_some() {
+                self.feed_message(now, &mut rest);
+            } else {
+                self.stream.handle_bytes(now, &mut rest);
+            }
             self.settle(now, out);
             if rest.len() == before {
                 break;
@@ -350,6 +348,9 @@ impl<H: Hub> Connection<H> {
                 && self.hub.write(link, OUTPUT_BYTES_MAX, out)
             {
                 self.mailbox.tell_output();
+            }
+            if let Some(framed) = &mut self.framed {
+                framed.wrap(out);
             }
             let written = self.pipe.poll_write(cx, out);
             out.clear();

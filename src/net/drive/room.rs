@@ -14,7 +14,8 @@ use crate::observe::event::Event as Told;
 impl<H: Hub> Connection<H> {
     /// Tells what this connection keeps beyond what it has at rest.
     pub(super) fn note_kept(&mut self) {
-        let input = self.stream.kept_bytes() + self.kept.capacity();
+        let framed = self.framed.as_ref().map_or(0, |framed| framed.kept_bytes());
+        let input = self.stream.kept_bytes() + self.kept.capacity() + framed;
         let bytes = input.saturating_add(self.pipe.unsent_bytes());
         if bytes != mem::replace(&mut self.noted_bytes, bytes) {
             self.wires.note_kept(self.link, bytes);

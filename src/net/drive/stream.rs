@@ -1,6 +1,5 @@
 //! Between a stream and the hub: what the stream asks, and what it is answered.
 
-use crate::base::limits::CLOSE_WAIT_MS;
 use crate::base::time::Monotonic;
 use crate::c2s::Account;
 use crate::c2s::Ending;
@@ -66,15 +65,12 @@ impl<H: Hub> Connection<H> {
                         let from = self.from;
                         observe::emit(&Told::StreamFailed { from, why: &why });
                     }
-                    let until = now.plus_ms(CLOSE_WAIT_MS);
-                    self.phase = Phase::Closing {
-                        until,
-                        is_shut: false,
-                    };
-                    let is_orderly = matches!(ending, Ending::Finished);
-                    self.hub.handle_closed(self.link, is_orderly);
+                    self.begin_close(now, matches!(ending, Ending::Finished));
                 }
                 other => {
+                    if let (Output::Silent, Some(framed)) = (&other, &mut self.framed) {
+                        framed.ping();
+                    }
                     let rate = self.wires.settings.borrow().stanzas_per_second;
                     self.stanzas_allowed.take(1, rate, now);
                     self.hub.handle_output(self.link, other);

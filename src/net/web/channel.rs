@@ -193,6 +193,17 @@ impl Channel {
         .await;
     }
 
+    /// The connection goes on in another protocol: what that begins with, if this is not at its end.
+    pub(super) fn into_parts(mut self) -> Option<(Pipe, Seat, Vec<u8>)> {
+        let rest = self.machine.take_rest();
+        Some((self.pipe.take()?, self.seat.take()?, rest))
+    }
+
+    /// The session of TLS, if there is one.
+    pub(super) fn tls(&self) -> Option<&rustls::ServerConnection> {
+        self.pipe.as_ref().and_then(Pipe::tls)
+    }
+
     fn note_kept(&mut self) {
         let unsent = self.pipe.as_ref().map_or(0, Pipe::unsent_bytes);
         let bytes = self.machine.kept_bytes().saturating_add(unsent);

@@ -8,6 +8,8 @@
 //! async fn handle<H: Hub>(web: &Web<H>, request: &Request, body: &mut Body<'_>) -> Result<Answer, Fail>
 //! ```
 //!
+//! A WebSocket is the exception: after its handshake the connection leaves for [`drive`](crate::net::drive).
+//!
 //! To add one: a variant in `Route`, its path in `Route::find`, and an arm in [`serve::answer`]. The rules:
 //!
 //! - A body has no bytes until the handler allows some: `body.allow(bytes_max)?`, which refuses a larger one
@@ -25,6 +27,7 @@ mod body;
 mod channel;
 mod files;
 mod serve;
+mod upgrade;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -43,7 +46,6 @@ pub(crate) use self::body::Fail;
 /// What all web connections share.
 pub(crate) struct Web<H: Hub> {
     pub(super) wires: Rc<Wires>,
-    #[expect(dead_code, reason = "for handlers that speak with the server")]
     pub(super) hub: Rc<H>,
 }
 
@@ -62,14 +64,13 @@ impl<H: Hub + 'static> Web<H> {
         (from, seat): (IpAddr, Seat),
         start: TlsStart,
     ) -> Result<impl Future<Output = ()> + use<H>, (Seat, rustls::Error)> {
-        if start == TlsStart::Https
-            && let Some(tls) = self.wires.tls()
-        {
+        let settings = self.wires.tls().filter(|_| start == TlsStart::Https);
+        if let Some(tls) = &settings {
             match tls.connection(start) {
                 Ok(connection) => pipe.start_tls(connection),
                 Err(error) => return Err((seat, error)),
             }
         }
-        Ok(serve::serve(Rc::clone(self), pipe, (from, seat), start))
+        Ok(serve::serve(Rc::clone(self), pipe, (from, seat), settings))
     }
 }

@@ -19,7 +19,7 @@ use crate::net::allowance::Allowance;
 use crate::net::clock::Clock;
 use crate::net::hub::Hub;
 use crate::net::pipe::Pipe;
-use crate::net::tls::TlsStart;
+use crate::net::tls::TlsSettings;
 use crate::net::web::Answer;
 use crate::net::web::Body;
 use crate::net::web::Fail;
@@ -27,6 +27,7 @@ use crate::net::web::Web;
 use crate::net::web::body::Part;
 use crate::net::web::channel::Channel;
 use crate::net::web::files;
+use crate::net::web::upgrade;
 use crate::observe;
 use crate::observe::event::Event as Told;
 use crate::web::Route;
@@ -36,7 +37,7 @@ pub(super) async fn serve<H: Hub + 'static>(
     web: Rc<Web<H>>,
     pipe: Pipe,
     (from, seat): (IpAddr, Seat),
-    start: TlsStart,
+    tls: Option<TlsSettings>,
 ) {
     let mut channel = Channel::new(&web.wires, pipe, (from, seat));
     let mut requests_allowed = Allowance::default();
@@ -61,7 +62,10 @@ pub(super) async fn serve<H: Hub + 'static>(
             }
             return;
         }
-        match handle(&web, &mut channel, &request, start).await {
+        if Route::find(&request.target) == Route::WebSocket {
+            return upgrade::handle(&web, channel, &request, tls.as_ref()).await;
+        }
+        match handle(&web, &mut channel, &request, tls.is_some()).await {
             Ok(true) => channel.machine.handle_answered(),
             Ok(false) => return channel.close().await,
             Err(Fail::Fault(fault)) => return refuse(&mut channel, fault).await,
@@ -101,10 +105,10 @@ async fn handle<H: Hub + 'static>(
     web: &Rc<Web<H>>,
     channel: &mut Channel,
     request: &Request,
-    start: TlsStart,
+    is_secure: bool,
 ) -> Result<bool, Fail> {
     let mut body = Body::new(channel, request.expects_continue);
-    let answer = answer(web, request, &mut body, start).await?;
+    let answer = answer(web, request, &mut body, is_secure).await?;
     let is_usable = request.keeps_open && body.drain(HTTP_UNREAD_BYTES_MAX).await;
     send(body.channel(), request, answer, is_usable).await?;
     Ok(is_usable)
@@ -115,24 +119,25 @@ async fn answer<H: Hub + 'static>(
     web: &Rc<Web<H>>,
     request: &Request,
     _body: &mut Body<'_>,
-    start: TlsStart,
+    is_secure: bool,
 ) -> Result<Answer, Fail> {
     let settings = std::sync::Arc::clone(&web.wires.settings.borrow().web);
     if !settings.serves_host(&request.host) {
         return Ok(Status::MISDIRECTED.into());
     }
     let route = Route::find(&request.target);
-    let base = || settings.base_url(start == TlsStart::Https, &request.authority);
+    let base = || settings.base_url(is_secure, &request.authority);
     match (route, request.method) {
         (Route::HostMeta, Method::Get | Method::Head) => Ok(host_meta::xml(&base()).into()),
         (Route::HostMetaJson, Method::Get | Method::Head) => Ok(host_meta::json(&base()).into()),
         (Route::Files, Method::Get | Method::Head) => files::answer(&settings, request).await,
+        (Route::WebSocket, _) => Ok(Status::UPGRADE_REQUIRED.into()),
         (_, Method::Options) => Ok(Reply::options("GET, HEAD, OPTIONS", "Content-Type").into()),
         _ => Ok(Reply::not_allowed("GET, HEAD, OPTIONS").into()),
     }
 }
 
-async fn send(
+pub(super) async fn send(
     channel: &mut Channel,
     request: &Request,
     answer: Answer,
@@ -185,7 +190,7 @@ async fn send_file(channel: &mut Channel, part: Part) -> Result<(), Fail> {
 }
 
 /// The last answer of a connection that nothing can be read from any more.
-async fn refuse(channel: &mut Channel, fault: Fault) {
+pub(super) async fn refuse(channel: &mut Channel, fault: Fault) {
     let (from, why) = (channel.from, &fault);
     observe::emit(&Told::RequestRefused { from, why });
     let reply = Reply::of(fault.status());

@@ -1,0 +1,3 @@
+//! The protocols of the web door, without sockets.
+
+mod websocket;

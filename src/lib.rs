@@ -9,7 +9,7 @@
 //! | 2 | `stanza`, `sasl`, `model` | the protocol's vocabulary; what is durable |
 //! | 3 | `effect` | proposals, sends and views: how features speak to the core |
 //! | 4 | `log`, `store`, `http`, `c2s` | machines and tables |
-//! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `push`, `roster` | features: evaluate and deliver |
+//! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `pubsub`, `push`, `roster` | features: evaluate and deliver |
 //! | 6 | `route` | who gets a stanza |
 //! | 7 | `core` | evaluate, number, deliver: pure and deterministic |
 //! | 8 | `mirror`, `web` | the two boards of a pair: one log, two branches, a merge; what is behind which URL |
@@ -34,6 +34,7 @@ mod muc;
 mod net;
 mod observe;
 mod presence;
+mod pubsub;
 mod push;
 mod roster;
 mod route;

@@ -7,6 +7,7 @@ pub(crate) mod limits;
 pub(crate) mod mirror_limits;
 pub(crate) mod mobile_limits;
 mod prep;
+pub(crate) mod pubsub_limits;
 pub(crate) mod random;
 pub(crate) mod room_limits;
 pub(crate) mod secret;

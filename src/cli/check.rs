@@ -248,8 +248,8 @@ impl Report {
             }
         }
         self.detail(&format!(
-            "{} needs none: clients reach it through {domain}",
-            settings.muc_host
+            "{} and {} need none: clients reach them through {domain}",
+            settings.muc_host, settings.pubsub_host
         ));
     }
 }

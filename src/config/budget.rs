@@ -46,7 +46,11 @@ impl Budget {
             parts: vec![
                 part("the program", 1, PROGRAM_BYTES),
                 part("log entries since the checkpoint", 2, limits.tail_bytes),
-                part("cache of accounts and rooms", 1, limits.record_cache_bytes),
+                part(
+                    "cache of accounts, rooms and nodes",
+                    1,
+                    limits.record_cache_bytes,
+                ),
                 part("cache of the tables", 1, limits.store_cache_bytes),
                 part("connections at rest", connections, CONNECTION_BYTES),
                 part("unfinished TLS records", connections, TLS_RECORD_BYTES),

@@ -24,6 +24,8 @@ use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::config::settings::Tls;
 use crate::config::value::Value;
+use crate::config::words::is_host;
+use crate::config::words::is_uri;
 use crate::effect::settings::ExternalServices;
 use crate::net::address::Address;
 
@@ -76,13 +78,9 @@ impl Check<'_> {
             self.absent(key);
         }
         let domain = self.host("domain").unwrap_or_default();
-        let muc_host = self
-            .host("muc.host")
-            .unwrap_or_else(|| format!("rooms.{domain}"));
-        if muc_host == domain && !domain.is_empty() {
-            let remedy = "rooms need a host of their own, for example \"rooms.\" and the domain";
-            self.conflict("muc.host", "domain", remedy);
-        }
+        let muc_host = self.service_host("muc.host", "rooms", &[("domain", &domain)]);
+        let taken = [("domain", domain.as_str()), ("muc.host", &muc_host)];
+        let pubsub_host = self.service_host("pubsub.host", "pubsub", &taken);
         Settings {
             admins: self.accounts("admins", &domain),
             domain,
@@ -112,6 +110,7 @@ impl Check<'_> {
             http_url: self.web_url("http.url"),
             web_root: self.path("web.root"),
             muc_host,
+            pubsub_host,
             muc_create: match self.choice("muc.create").as_str() {
                 "admins" => RoomMakers::Admins,
                 _ => RoomMakers::Anyone,
@@ -263,6 +262,24 @@ impl Check<'_> {
             self.malformed(name, &host, "is no host name", remedy);
         }
         Some(host)
+    }
+
+    /// A host below the domain, the first of those that it must not be.
+    fn service_host(
+        &mut self,
+        name: &'static str,
+        label: &str,
+        taken: &[(&'static str, &str)],
+    ) -> String {
+        let domain = taken.first().map_or("", |(_, domain)| domain);
+        let host = self.host(name);
+        let host = host.unwrap_or_else(|| format!("{label}.{domain}"));
+        for (other, _) in taken.iter().filter(|(_, one)| *one == host) {
+            let remedy =
+                "every service needs a host of its own, for example \"rooms.\" and the domain";
+            self.conflict(name, other, remedy);
+        }
+        host
     }
 
     fn path(&mut self, name: &'static str) -> Option<PathBuf> {
@@ -462,31 +479,4 @@ impl Check<'_> {
             problem,
         });
     }
-}
-
-/// RFC 1123 section 2.1: labels of letters, digits and hyphens; at most 253 bytes, 63 a label.
-pub(super) fn is_host(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
-/// A scheme (RFC 3986 section 3.1) and something behind it.
-fn is_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return false;
-    };
-    let is_graphic = |byte: u8| byte.is_ascii_graphic();
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        && !rest.is_empty()
-        && rest.bytes().all(is_graphic)
 }

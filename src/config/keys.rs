@@ -225,7 +225,17 @@ pub(crate) const KEYS: &[Key] = &[
         "Who may make rooms. With \"admins\" everybody else gets not-allowed; rooms that are there stay.",
     ),
     key("upload.host", Kind::Absent("file upload"), UNSET, false, ""),
-    key("pubsub.host", Kind::Absent("PubSub"), UNSET, false, ""),
+    key(
+        "pubsub.host",
+        Kind::Host,
+        Fallback::Unset {
+            then: "\"pubsub.\" and the domain",
+            like: "\"pubsub.chat.example.org\"",
+        },
+        false,
+        "The host of publish-subscribe nodes that are nobody's. It is part of their address, so changing it later hides the \
+         nodes there are.",
+    ),
     contact(
         "contact.abuse",
         "Addresses for complaints, as URIs (\"mailto:..\", \"xmpp:..\"), shown to everybody (XEP-0157).",

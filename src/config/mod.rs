@@ -14,6 +14,7 @@ pub(crate) mod keys;
 mod services;
 pub(crate) mod settings;
 mod value;
+mod words;
 
 #[cfg(test)]
 mod tests;

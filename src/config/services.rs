@@ -37,7 +37,7 @@ pub(super) fn parse(uri: &str) -> Option<Service> {
         None if behind.is_empty() => default,
         None => return None,
     };
-    let is_host = host.contains(':') || super::check::is_host(host);
+    let is_host = host.contains(':') || super::words::is_host(host);
     (is_host && port != 0).then(|| Service {
         kind,
         host: host.into(),

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     /// A folder of files for browsers.
     pub(crate) web_root: Option<PathBuf>,
     pub(crate) muc_host: String,
+    pub(crate) pubsub_host: String,
     pub(crate) muc_create: RoomMakers,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) services: ExternalServices,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
 use crate::core::Core;
+use crate::core::Lookup;
 use crate::core::Output;
 use crate::core::order::Bind;
 use crate::core::queue::Queue;
@@ -13,6 +14,8 @@ use crate::core::session::Session;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::sends::Item;
+use crate::model::account::Account;
+use crate::model::account::AccountState;
 use crate::model::message::Owner;
 use crate::model::op::Op;
 use crate::model::op::Soft;
@@ -116,4 +119,17 @@ pub(super) fn resource_from(random: [u8; 32]) -> Box<str> {
         text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
     }
     text.into()
+}
+
+/// What authentication needs of an account.
+pub(super) fn look_up(account: Option<&Account>, device: Option<&str>) -> Lookup {
+    let state = account.and_then(Account::row).map(|row| row.state);
+    Lookup {
+        token: account
+            .zip(device)
+            .and_then(|(account, device)| account.token(device).cloned()),
+        usable: state == Some(AccountState::Enabled),
+        disabled: state == Some(AccountState::Disabled),
+        keys: account.and_then(|account| account.credentials().cloned()),
+    }
 }

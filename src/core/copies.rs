@@ -5,7 +5,7 @@
 
 use crate::core::Core;
 use crate::core::order::Asked;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::copies::CopyKey;
 use crate::model::copies::Known;
 use crate::model::copies::copies_max;

@@ -7,7 +7,6 @@ use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::mirror_limits::REJECTIONS_MAX;
 use crate::core::Core;
-use crate::core::Lookup;
 use crate::core::Output;
 use crate::core::binding::resource_from;
 use crate::core::bounds::ENTRY_OVERHEAD_BYTES;
@@ -21,10 +20,9 @@ use crate::effect::fits::crosses;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::effect::state::records_of;
+use crate::effect::records::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
-use crate::model::account::Account;
 use crate::model::account::AccountState;
 use crate::model::account::Online;
 use crate::model::entry::Entry;
@@ -176,6 +174,7 @@ impl Core {
             Asked::Answered { .. } => Ok(Proposal::nothing()),
             Asked::Emptied { rooms } => crate::muc::evaluate_emptied(view, rooms),
             Asked::Notify { user, name, count } => route::own::notify(view, user, name, *count),
+            Asked::Last { wish } => crate::pubsub::evaluate_last(view, wish),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()
@@ -418,18 +417,5 @@ impl Core {
             h,
             iq: request.stanza.set_id().map(Into::into),
         })
-    }
-}
-
-/// What authentication needs of an account.
-pub(super) fn look_up(account: Option<&Account>, device: Option<&str>) -> Lookup {
-    let state = account.and_then(Account::row).map(|row| row.state);
-    Lookup {
-        token: account
-            .zip(device)
-            .and_then(|(account, device)| account.token(device).cloned()),
-        usable: state == Some(AccountState::Enabled),
-        disabled: state == Some(AccountState::Disabled),
-        keys: account.and_then(|account| account.credentials().cloned()),
     }
 }

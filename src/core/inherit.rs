@@ -17,8 +17,8 @@ use crate::core::session::Session;
 use crate::core::session::reached;
 use crate::core::shadow;
 use crate::core::shadow::Shadow;
+use crate::effect::records::records_of;
 use crate::effect::sends::Item;
-use crate::effect::state::records_of;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
 use crate::model::op::Op;
@@ -190,7 +190,8 @@ impl Core {
                 .into_iter()
                 .find_map(|key| match key {
                     RecordKey::Room { jid } => Some(jid),
-                    RecordKey::Account { .. } | RecordKey::Node => None,
+                    RecordKey::Leaf { leaf } if leaf.is_of_service() => Some(leaf.owner),
+                    RecordKey::Leaf { .. } | RecordKey::Account { .. } | RecordKey::Node => None,
                 });
             if let Some(by) = room.or(own) {
                 self.shade_answer(session, (id, by.to_jid()), IqType::Result, Vec::new());

@@ -26,7 +26,7 @@ use crate::core::states::is_provisional;
 use crate::effect::fits::fits;
 use crate::effect::fits::records_read;
 use crate::effect::proposal::Proposal;
-use crate::effect::state::records_of;
+use crate::effect::records::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;

@@ -28,6 +28,8 @@ pub(crate) struct CoreLimits {
     pub(crate) checkpoint_ms: u64,
     /// Records kept in memory beyond the pinned ones.
     pub(crate) resident_max: usize,
+    /// What nodes of publish-subscribe take in memory beyond the pinned ones.
+    pub(crate) node_cache_bytes: usize,
     /// Largest stanza of a client.
     pub(crate) stanza_bytes: usize,
     /// What all sessions may keep that their clients have not taken.
@@ -48,6 +50,7 @@ impl Default for CoreLimits {
             tail_bytes: 8 << 20,
             checkpoint_ms: 60_000,
             resident_max: 4_096,
+            node_cache_bytes: 2 << 20,
             stanza_bytes: STANZA_BYTES_MAX,
             queue_bytes: 48 << 20,
             resume_ms_max: 300_000,

@@ -12,11 +12,11 @@ use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Place;
 
+use crate::effect::records::records_of;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::state::State;
-use crate::effect::state::records_of;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;

@@ -20,6 +20,7 @@ mod farewell;
 pub(crate) mod holdings;
 mod inherit;
 pub(crate) mod io;
+mod last;
 pub(crate) mod lead;
 pub(crate) mod limits;
 pub(crate) mod link;
@@ -160,6 +161,7 @@ pub(crate) struct Core {
     ends: Vec<SessionId>,
     /// Rooms that may be over.
     empty_rooms: std::collections::BTreeSet<BareJid>,
+    lasts: last::LastQueue,
     /// Streams that closed while they waited for a session.
     closed_early: std::collections::BTreeSet<LinkId>,
     /// Streams that are ended at the other node, and those that it wants ended here.
@@ -226,6 +228,7 @@ impl Core {
             kicked: Vec::new(),
             ends: Vec::new(),
             empty_rooms: rooms.fleeting(),
+            lasts: last::LastQueue::new(),
             closed_early: std::collections::BTreeSet::new(),
             recalls: BTreeMap::new(),
             recalled: std::collections::BTreeSet::new(),
@@ -394,6 +397,7 @@ impl Core {
             self.begin_end(id);
         }
         self.end_empty();
+        self.ask_last();
         self.report();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)

@@ -19,6 +19,7 @@ use crate::effect::proposal::Proposal;
 use crate::effect::request::Command;
 use crate::effect::request::Request;
 use crate::effect::request::TokenWish;
+use crate::effect::sends::LastItems;
 use crate::model::account::Credentials;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
@@ -99,6 +100,10 @@ pub(crate) enum Asked {
     /// The core's own: rooms that may be over.
     Emptied {
         rooms: Vec<BareJid>,
+    },
+    /// The core's own: the last items of one owner's nodes.
+    Last {
+        wish: LastItems,
     },
     /// The core's own: ready ops.
     Own {

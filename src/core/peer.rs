@@ -12,7 +12,7 @@ use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::order::Asked;
 use crate::core::order::Place;
-use crate::effect::state::records_of;
+use crate::effect::records::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::Online;
@@ -97,6 +97,7 @@ impl Core {
         self.peer.zombies_until = None;
         self.begin_reports();
         self.recall_again();
+        self.tell_interests();
         let listed: BTreeSet<SessionId> = sessions.iter().map(|one| one.session).collect();
         for (session, jid) in self.foreign_sessions() {
             if !listed.contains(&session) {

@@ -17,11 +17,11 @@ use crate::core::pushes;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
+use crate::effect::records::records_of;
 use crate::effect::request::Outcome;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
-use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::entry::Entry;
@@ -267,6 +267,9 @@ impl Core {
         for (user, name) in sends.pushes {
             self.pushes.note(user, name, (self.now.monotonic, 0));
         }
+        for wish in sends.lasts {
+            self.want_last(wish);
+        }
         for (session, why) in sends.ended {
             self.kicked.push((session, why.into()));
         }
@@ -385,7 +388,7 @@ impl Core {
                     .accounts
                     .get(account)
                     .map(AsRef::as_ref);
-                let found = crate::core::evaluate::look_up(account, device.as_deref());
+                let found = crate::core::binding::look_up(account, device.as_deref());
                 self.outputs
                     .push_back(Output::Credentials { link: *link, found });
             }
@@ -409,6 +412,7 @@ impl Core {
             | Asked::Answered { .. }
             | Asked::Emptied { .. }
             | Asked::Notify { .. }
+            | Asked::Last { .. }
             | Asked::Own { .. } => {}
         }
     }

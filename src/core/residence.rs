@@ -58,6 +58,9 @@ impl Core {
                 (RecordKey::Room { jid }, Record::Room { room }) => {
                     delivered.rooms.insert(jid.to_compact(), Arc::new(room));
                 }
+                (RecordKey::Leaf { leaf }, Record::Leaf { rows }) => {
+                    delivered.leaves.insert(leaf.clone(), Arc::new(rows));
+                }
                 _ => return,
             }
             self.bring_up_to_date(key);
@@ -72,6 +75,9 @@ impl Core {
             .insert(key.clone(), self.residence.clock);
         for ticket in self.residence.loading.remove(key).unwrap_or_default() {
             self.unpark(ticket);
+        }
+        if matches!(key, RecordKey::Leaf { .. }) {
+            self.evict_leaves();
         }
         self.release();
         self.number_proposed();
@@ -135,6 +141,33 @@ impl Core {
         }
     }
 
+    /// Lets the longest unused nodes go when all take too much. Looked at after each is loaded.
+    fn evict_leaves(&mut self) {
+        let leaves = &self.states.delivered.leaves;
+        let mut left: usize = leaves.values().map(|rows| rows.bytes()).sum();
+        if left <= self.limits.node_cache_bytes {
+            return;
+        }
+        let asked = self.asked_records();
+        let mut unpinned: Vec<(u64, RecordKey, usize)> = Vec::new();
+        for (leaf, rows) in leaves {
+            let key = RecordKey::Leaf { leaf: leaf.clone() };
+            if !self.is_needed(&key) && !asked.contains(&leaf.owner) {
+                let used = self.residence.used.get(&key).copied().unwrap_or(0);
+                unpinned.push((used, key, rows.bytes()));
+            }
+        }
+        unpinned.sort_unstable();
+        for (_, key, bytes) in unpinned {
+            if left <= self.limits.node_cache_bytes / 2 {
+                return;
+            }
+            left = left.saturating_sub(bytes);
+            self.states.delivered.forget(&key);
+            self.residence.used.remove(&key);
+        }
+    }
+
     /// Lets the longest unused records go when there are too many.
     pub(super) fn evict(&mut self) {
         let here = self.states.delivered.accounts.len() + self.states.delivered.rooms.len();
@@ -183,6 +216,9 @@ impl Core {
                 RecordKey::Account { jid } | RecordKey::Room { jid } => {
                     found.insert(jid);
                 }
+                RecordKey::Leaf { leaf } => {
+                    found.insert(leaf.owner);
+                }
                 RecordKey::Node => {}
             }
         }
@@ -211,6 +247,7 @@ impl Core {
                     found.insert(user.clone());
                 }
                 Asked::Emptied { rooms } => found.extend(rooms.iter().cloned()),
+                Asked::Last { wish } => found.extend(wish.owners.iter().cloned()),
                 Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
             }
         }

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::effect::records::records_of;
 use crate::effect::state::At;
 use crate::effect::state::State;
-use crate::effect::state::records_of;
 use crate::model::epochs::Epochs;
 use crate::model::op::Durable;
 use crate::model::op::Op;

@@ -24,6 +24,8 @@ pub(crate) enum On {
     Services,
     /// Rooms, which announce it themselves (XEP-0045 section 6.4).
     Rooms,
+    /// Whoever has nodes (XEP-0060 section 10): accounts, and the service for publish-subscribe.
+    Nodes,
 }
 
 const fn feature(namespace: &'static str, on: On) -> Feature {
@@ -38,6 +40,130 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::DISCO_ITEMS, On::Both),
     feature(ns::MUC, On::Rooms),
     feature(ns::MUC_SELF_PING, On::Rooms),
+    feature(ns::PUBSUB, On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#access-authorize",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#access-open", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#access-presence",
+        On::Account,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#access-roster",
+        On::Account,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#access-whitelist",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#auto-create", On::Account),
+    feature(
+        "http://jabber.org/protocol/pubsub#auto-subscribe",
+        On::Account,
+    ),
+    feature("http://jabber.org/protocol/pubsub#config-node", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#config-node-max",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#create-and-configure",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#create-nodes", On::Nodes),
+    feature("http://jabber.org/protocol/pubsub#delete-items", On::Nodes),
+    feature("http://jabber.org/protocol/pubsub#delete-nodes", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#filtered-notifications",
+        On::Account,
+    ),
+    feature("http://jabber.org/protocol/pubsub#instant-nodes", On::Nodes),
+    feature("http://jabber.org/protocol/pubsub#item-ids", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#last-published",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#leased-subscription",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#manage-subscriptions",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#member-affiliation",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#meta-data", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#modify-affiliations",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#multi-items", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#outcast-affiliation",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#persistent-items",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#presence-notifications",
+        On::Account,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#presence-subscribe",
+        On::Account,
+    ),
+    feature("http://jabber.org/protocol/pubsub#publish", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#publish-only-affiliation",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#publish-options",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#publisher-affiliation",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#purge-nodes", On::Nodes),
+    feature("http://jabber.org/protocol/pubsub#retract-items", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#retrieve-affiliations",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#retrieve-default",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#retrieve-default-sub",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#retrieve-items",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
+        On::Nodes,
+    ),
+    feature("http://jabber.org/protocol/pubsub#rsm", On::Nodes),
+    feature("http://jabber.org/protocol/pubsub#subscribe", On::Nodes),
+    feature(
+        "http://jabber.org/protocol/pubsub#subscription-notifications",
+        On::Nodes,
+    ),
+    feature(
+        "http://jabber.org/protocol/pubsub#subscription-options",
+        On::Nodes,
+    ),
     feature(ns::LAST, On::Both),
     feature(ns::PRIVATE, On::Both),
     feature(ns::REGISTER, On::Registration),
@@ -71,7 +197,8 @@ pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'stati
     FEATURES
         .iter()
         .filter(move |feature| match feature.on {
-            On::Both => true,
+            On::Both => place != On::Nodes,
+            On::Nodes => matches!(place, On::Account | On::Nodes),
             On::Registration => settings.registration && place == On::Server,
             On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,

@@ -16,6 +16,8 @@ use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::contact::Inward;
+use crate::model::pubsub;
+use crate::model::pubsub::Access;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Field;
@@ -90,6 +92,12 @@ fn write_account(settings: &Settings, node: Option<&str>, writer: &mut Writer) -
         .start("identity")
         .attr("category", "account")
         .attr("type", "registered")
+        .end();
+    // XEP-0163 section 6.1.
+    writer
+        .start("identity")
+        .attr("category", "pubsub")
+        .attr("type", "pep")
         .end();
     write_features(On::Account, settings, writer);
     Ok(())
@@ -197,6 +205,13 @@ pub(super) fn items(
                     .attr("name", "Chat rooms")
                     .end();
             }
+            if let Some(nodes) = &view.settings.pubsub_host {
+                writer
+                    .start("item")
+                    .attr("jid", nodes)
+                    .attr("name", "Publish-subscribe")
+                    .end();
+            }
         }
         Target::Own { account } | Target::Other { account } => {
             let record = view.account(account)?;
@@ -205,6 +220,14 @@ pub(super) fn items(
             if node.is_none() && (is_own || is_trusted(record, &request.from.bare())) {
                 for (online, _) in record.available() {
                     writer.start("item").attr("jid", online.jid.as_str()).end();
+                }
+                // XEP-0060 section 5.2: what everybody may see who sees presence.
+                let shown = pubsub::nodes(&record.rows).filter(|(_, row)| {
+                    is_own || matches!(row.config.access, Access::Open | Access::Presence)
+                });
+                for (name, _) in shown {
+                    let item = writer.start("item").attr("jid", account.as_str());
+                    item.attr("node", name).end();
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::effect::proposal::Proposal;
-use crate::effect::state::records_of;
+use crate::effect::records::records_of;
 use crate::effect::view::View;
 use crate::model::message::Message;
 use crate::model::op::Durable;
@@ -72,7 +72,9 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
                 |op| matches!(op, Op::Soft { op: Soft::Unbind { session, .. } } if *session == old),
             )
         }),
-        Soft::Presence { jid, .. } | Soft::Directed { jid, .. } => session_at(jid).is_some(),
+        Soft::Presence { jid, .. } | Soft::Directed { jid, .. } | Soft::Interests { jid, .. } => {
+            session_at(jid).is_some()
+        }
         Soft::Wants { jid, .. } => {
             let binds = ops.iter().any(
                 |op| matches!(op, Op::Soft { op: Soft::Bind { jid: bound, .. } } if bound == jid),
@@ -92,6 +94,8 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
         | Soft::Reported { .. }
         | Soft::Route { .. }
         | Soft::Kick { .. }
+        | Soft::Caps { .. }
+        | Soft::Node { .. }
         | Soft::Announce { .. } => true,
     }
 }

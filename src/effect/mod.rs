@@ -6,9 +6,11 @@
 //! state as it was before the op and returns [`sends::Sends`] to the sessions of its own node.
 //! Neither sends, stores, waits, or looks at a clock.
 
+pub(crate) mod caps;
 pub(crate) mod fits;
 pub(crate) mod proposal;
 pub(crate) mod query;
+pub(crate) mod records;
 pub(crate) mod request;
 pub(crate) mod sends;
 pub(crate) mod settings;

@@ -1,9 +1,11 @@
 //! What delivery gives back: items for the sessions of this node.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
+use crate::base::jid::FullJid;
 pub(crate) use crate::model::message::How;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
@@ -46,6 +48,18 @@ pub(crate) struct Sends {
     pub(crate) replays: Vec<SessionId>,
     /// Services to be told that something waits for an account (XEP-0357).
     pub(crate) pushes: Vec<(BareJid, RowName)>,
+    /// Sessions that get the last items of nodes (XEP-0163 section 4.3.4).
+    pub(crate) lasts: Vec<LastItems>,
+}
+
+/// Who gets the last items of whose nodes; each owner is looked at by itself, because it may have to be loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct LastItems {
+    pub(crate) reader: FullJid,
+    pub(crate) session: SessionId,
+    pub(crate) owners: Vec<BareJid>,
+    /// Of these nodes.
+    pub(crate) nodes: Arc<BTreeSet<Box<str>>>,
 }
 
 impl Sends {

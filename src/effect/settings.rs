@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) domain: Arc<str>,
     /// Where rooms live; `None`: no rooms.
     pub(crate) rooms_host: Option<Arc<str>>,
+    /// Where nodes of publish-subscribe live that are nobody's; `None`: there are none.
+    pub(crate) pubsub_host: Option<Arc<str>>,
     pub(crate) admins: BTreeSet<BareJid>,
     /// Whether anybody may make an account (XEP-0077).
     pub(crate) registration: bool,

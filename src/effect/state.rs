@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
+use crate::effect::caps::Caps;
+use crate::effect::records::record_of;
 use crate::model::account::Account;
 use crate::model::account::Online;
 use crate::model::epochs::Epochs;
@@ -18,6 +20,7 @@ use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::pubsub::LeafKey;
 use crate::model::room::Room;
 use crate::model::room::RoomChange;
 use crate::model::row::Cell;
@@ -42,6 +45,10 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<BareJid, Arc<Account>>,
     pub(crate) rooms: BTreeMap<BareJid, Arc<Room>>,
     pub(crate) node: Option<Arc<Rows>>,
+    /// Nodes of publish-subscribe.
+    pub(crate) leaves: BTreeMap<LeafKey, Arc<Rows>>,
+    /// What clients want to hear of, by the version of their features.
+    pub(crate) caps: Caps,
     /// How many rooms there are in all, in memory or not; of use where everything is folded in.
     pub(crate) rooms_there: usize,
 }
@@ -53,6 +60,7 @@ impl State {
             RecordKey::Node => self.node.is_some(),
             RecordKey::Account { jid } => self.accounts.contains_key(jid),
             RecordKey::Room { jid } => self.rooms.contains_key(jid),
+            RecordKey::Leaf { leaf } => self.leaves.contains_key(leaf),
         }
     }
 
@@ -70,6 +78,11 @@ impl State {
                     self.rooms.insert(jid.clone(), Arc::clone(room));
                 }
             }
+            RecordKey::Leaf { leaf } => {
+                if let Some(rows) = other.leaves.get(leaf) {
+                    self.leaves.insert(leaf.clone(), Arc::clone(rows));
+                }
+            }
         }
     }
 
@@ -82,6 +95,9 @@ impl State {
             RecordKey::Room { jid } => {
                 self.rooms.remove(jid);
             }
+            RecordKey::Leaf { leaf } => {
+                self.leaves.remove(leaf);
+            }
         }
     }
 
@@ -91,6 +107,7 @@ impl State {
             RecordKey::Node => self.node.as_deref(),
             RecordKey::Account { jid } => self.accounts.get(jid).map(|account| &*account.rows),
             RecordKey::Room { jid } => self.rooms.get(jid).map(|room| &*room.rows),
+            RecordKey::Leaf { leaf } => self.leaves.get(leaf).map(AsRef::as_ref),
         }
     }
 
@@ -105,6 +122,7 @@ impl State {
                 .rooms
                 .get_mut(jid)
                 .map(|room| &mut Arc::make_mut(room).rows),
+            RecordKey::Leaf { leaf } => self.leaves.get_mut(leaf),
         };
         rows.map(Arc::make_mut)
     }
@@ -320,6 +338,7 @@ impl State {
                     online.order = at.position;
                     if presence.is_none() {
                         online.directed.clear();
+                        online.interests = None;
                     }
                 }
             }
@@ -339,6 +358,12 @@ impl State {
                     *online.switch(*want) = *on;
                 }
             }
+            Soft::Interests { jid, interests } => {
+                if let Some(online) = self.online_mut(jid) {
+                    online.interests = Some(interests.clone());
+                }
+            }
+            Soft::Caps { interests } => self.caps.add(interests),
             Soft::Room { room, change } => self.apply_change(at, room, change),
             Soft::Moved { jid, session, node } => {
                 let online = self.online_mut(jid);
@@ -354,7 +379,8 @@ impl State {
             | Soft::Recalled { .. }
             | Soft::Managed { .. }
             | Soft::Reports { .. }
-            | Soft::Reported { .. } => {}
+            | Soft::Reported { .. }
+            | Soft::Node { .. } => {}
         }
     }
 
@@ -379,6 +405,7 @@ impl State {
             interested: false,
             watches_blocks: false,
             directed: std::collections::BTreeSet::new(),
+            interests: None,
             rooms: std::collections::BTreeSet::new(),
             since: *since,
             order: at.position,
@@ -417,61 +444,5 @@ fn incarnation(rows: &Rows) -> Option<Incarnation> {
     match rows.row(&RowName::Account) {
         Some(Row::Account { row }) => Some(row.incarnation),
         _ => None,
-    }
-}
-
-/// The records that ops change, one after the other and with repeats.
-pub(crate) fn records_of(ops: &[Op]) -> Vec<RecordKey> {
-    let mut keys = Vec::new();
-    for op in ops {
-        add_records_of(op, &mut keys);
-    }
-    keys
-}
-
-fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
-    let account = |jid: &FullJid| RecordKey::Account { jid: jid.bare() };
-    match op {
-        Op::Durable { op } => match op {
-            Durable::Row { record, .. }
-            | Durable::Sweep { record }
-            | Durable::Forget { record, .. } => keys.push(record.clone()),
-            Durable::Message { places, .. } | Durable::Retract { places, .. } => {
-                keys.extend(places.iter().map(|place| record_of(&place.owner)));
-            }
-            Durable::Expire { owner, .. } => keys.push(record_of(owner)),
-        },
-        Op::Soft { op } => match op {
-            Soft::Bind { jid, .. }
-            | Soft::Unbind { jid, .. }
-            | Soft::Presence { jid, .. }
-            | Soft::Directed { jid, .. }
-            | Soft::Wants { jid, .. }
-            | Soft::Moved { jid, .. } => keys.push(account(jid)),
-            Soft::Room { room, change } => {
-                keys.push(RecordKey::Room { jid: room.clone() });
-                keys.extend(change.moves().into_iter().map(|(jid, _)| account(&jid)));
-            }
-            Soft::Kick { account, .. } | Soft::Recall { account, .. } => {
-                keys.push(RecordKey::Account {
-                    jid: account.clone(),
-                });
-            }
-            Soft::Route { .. }
-            | Soft::Announce { .. }
-            | Soft::Handed { .. }
-            | Soft::Recalled { .. }
-            | Soft::Managed { .. }
-            | Soft::Reports { .. }
-            | Soft::Reported { .. } => {}
-        },
-    }
-}
-
-/// The record of an archive's owner.
-pub(crate) fn record_of(owner: &Owner) -> RecordKey {
-    match owner {
-        Owner::Account { jid } => RecordKey::Account { jid: jid.clone() },
-        Owner::Room { jid } => RecordKey::Room { jid: jid.clone() },
     }
 }

@@ -15,6 +15,7 @@ use crate::model::account::Account;
 use crate::model::account::Credentials;
 use crate::model::account::Online;
 use crate::model::position::Position;
+use crate::model::pubsub::LeafKey;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::RowKey;
@@ -86,6 +87,24 @@ impl<'a> View<'a> {
                 key: RecordKey::Room { jid: jid.clone() },
             },
         })
+    }
+
+    /// What is in a node of publish-subscribe; evaluation stops and goes on once it is loaded.
+    pub(crate) fn leaf(&self, leaf: &LeafKey) -> Result<&'a Rows, Stop> {
+        self.resident_leaf(leaf).ok_or_else(|| Stop::Need {
+            need: Need::Load {
+                key: RecordKey::Leaf { leaf: leaf.clone() },
+            },
+        })
+    }
+
+    /// The same if it is in memory. An entry that changes it sees to that.
+    pub(crate) fn resident_leaf(&self, leaf: &LeafKey) -> Option<&'a Rows> {
+        if let Some(rows) = self.over.and_then(|over| over.leaves.get(leaf)) {
+            self.read_pending.set(true);
+            return Some(rows);
+        }
+        self.base.leaves.get(leaf).map(AsRef::as_ref)
     }
 
     /// The account if it is in memory. Accounts with a session always are, so delivery, which looks

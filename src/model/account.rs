@@ -23,6 +23,7 @@ use crate::model::epochs::Epochs;
 use crate::model::frontier::Frontier;
 use crate::model::op::Want;
 use crate::model::position::Position;
+use crate::model::pubsub::Interests;
 use crate::model::row::Cell;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -182,6 +183,8 @@ pub(crate) struct Online {
     pub(crate) watches_blocks: bool,
     /// Whom it sent directed presence to (RFC 6121 section 4.6).
     pub(crate) directed: BTreeSet<Jid>,
+    /// Nodes that it wants to hear of, once it has said which (XEP-0163 section 4.3.2).
+    pub(crate) interests: Option<Interests>,
     /// Rooms it is in, so that they learn when it ends.
     pub(crate) rooms: BTreeSet<BareJid>,
     pub(crate) since: Timestamp,

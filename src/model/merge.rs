@@ -31,6 +31,7 @@ use crate::model::epochs::Relation;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::pubsub::Standing;
 use crate::model::room::Affiliation;
 use crate::model::row::Cell;
 use crate::model::row::Merge;
@@ -224,6 +225,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Lost { .. }
             | RowName::Alias { .. }
             | RowName::Push { .. }
+            | RowName::Subscribed { .. }
             | RowName::Swept
     )
 }
@@ -284,6 +286,7 @@ fn rank(name: &RowName, write: &Write, all: &[Write], epochs: &Epochs) -> u8 {
 fn restriction(row: Option<&Row>) -> u8 {
     let affiliation = match row {
         Some(Row::Affiliation { row }) => row.affiliation,
+        Some(Row::Standing { row }) => return standing(row.standing),
         Some(_) => return 0,
         None => Affiliation::None,
     };
@@ -293,6 +296,17 @@ fn restriction(row: Option<&Row>) -> u8 {
         Affiliation::Member => 2,
         Affiliation::Admin => 1,
         Affiliation::Owner => 0,
+    }
+}
+
+/// XEP-0060 section 4.1; who has no row has no rights but everybody's.
+fn standing(standing: Standing) -> u8 {
+    match standing {
+        Standing::Outcast => 4,
+        Standing::None => 3,
+        Standing::Member => 2,
+        Standing::PublishOnly | Standing::Publisher => 1,
+        Standing::Owner => 0,
     }
 }
 

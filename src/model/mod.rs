@@ -20,6 +20,7 @@ pub(crate) mod op;
 pub(crate) mod pair;
 pub(crate) mod peer;
 pub(crate) mod position;
+pub(crate) mod pubsub;
 pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod retraction;

@@ -21,6 +21,9 @@ use crate::model::peer::Report;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 use crate::model::position::subs;
+use crate::model::pubsub::Interests;
+use crate::model::pubsub::LeafKey;
+use crate::model::pubsub::NodeEvent;
 use crate::model::retraction::Retraction;
 use crate::model::room::RoomChange;
 use crate::model::row::RecordKey;
@@ -160,6 +163,12 @@ pub(crate) enum Soft {
         session: SessionId,
         node: u8,
     },
+    /// What the session wants to hear of (XEP-0163 section 4.3.2).
+    Interests { jid: FullJid, interests: Interests },
+    /// What everybody wants to hear of who runs this version of a program (XEP-0115).
+    Caps { interests: Interests },
+    /// Something happened to a node of publish-subscribe.
+    Node { leaf: LeafKey, event: NodeEvent },
 }
 
 coded!(enum Soft {
@@ -179,6 +188,9 @@ coded!(enum Soft {
     14 => Reports { node, number, epoch, reports },
     15 => Reported { node, number },
     16 => Moved { jid, session, node },
+    30 => Interests { jid, interests },
+    31 => Caps { interests },
+    32 => Node { leaf, event },
 });
 
 /// Which sessions of an account end.

@@ -4,10 +4,11 @@ use crate::model::account::Account;
 use crate::model::room::Room;
 use crate::model::row::Rows;
 
-/// The node, an account, or a room; its volatile parts are empty.
+/// The server, an account, a room, or a node of publish-subscribe; its volatile parts are empty.
 #[derive(Debug)]
 pub(crate) enum Record {
     Node { rows: Rows },
     Account { account: Account },
     Room { room: Room },
+    Leaf { rows: Rows },
 }

@@ -25,6 +25,11 @@ use crate::model::copies::Copy;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
+use crate::model::pubsub::ItemRow;
+use crate::model::pubsub::LeafKey;
+use crate::model::pubsub::NodeRow;
+use crate::model::pubsub::StandingRow;
+use crate::model::pubsub::SubscriptionRow;
 use crate::model::push::PushRow;
 use crate::model::room::AffiliationRow;
 use crate::model::room::RoomConfig;
@@ -40,9 +45,16 @@ pub(crate) enum RecordKey {
     Account { jid: BareJid },
     /// A room.
     Room { jid: BareJid },
+    /// What is in a node of publish-subscribe.
+    Leaf { leaf: LeafKey },
 }
 
-coded!(enum RecordKey { 0 => Node, 1 => Account { jid }, 2 => Room { jid } });
+coded!(enum RecordKey {
+    0 => Node,
+    1 => Account { jid },
+    2 => Room { jid },
+    30 => Leaf { leaf },
+});
 
 /// Which row of a record.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -94,6 +106,16 @@ pub(crate) enum RowName {
     Alias { at: Position },
     /// A service that is told when something waits for the user (XEP-0357).
     Push { service: Box<str>, node: Box<str> },
+    /// A node of publish-subscribe (XEP-0060) that the account, or the service, has.
+    Leaf { node: Box<str> },
+    /// An item of a node.
+    Item { id: Box<str> },
+    /// A subscription to a node.
+    Subscription { jid: Jid },
+    /// What a user is to a node (XEP-0060 section 4.1).
+    Standing { jid: BareJid },
+    /// A node that the user has subscribed to, for counting and listing.
+    Subscribed { owner: BareJid, node: Box<str> },
 }
 
 coded!(enum RowName {
@@ -119,6 +141,11 @@ coded!(enum RowName {
     20 => Swept,
     21 => Alias { at },
     50 => Push { service, node },
+    30 => Leaf { node },
+    31 => Item { id },
+    32 => Subscription { jid },
+    33 => Standing { jid },
+    34 => Subscribed { owner, node },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -141,8 +168,10 @@ impl RowName {
     pub(crate) fn merge(&self) -> Merge {
         match self {
             Self::Account | Self::Room => Merge::Unique,
-            Self::Blocked { .. } | Self::Created { .. } => Merge::AddWins,
-            Self::Affiliation { .. } | Self::Token { .. } => Merge::RestrictWins,
+            Self::Blocked { .. } | Self::Created { .. } | Self::Subscribed { .. } => Merge::AddWins,
+            Self::Affiliation { .. } | Self::Standing { .. } | Self::Token { .. } => {
+                Merge::RestrictWins
+            }
             Self::Frontier | Self::Stream { .. } => Merge::Max,
             Self::Credentials
             | Self::LastSeen
@@ -157,6 +186,9 @@ impl RowName {
             | Self::Lost { .. }
             | Self::Alias { .. }
             | Self::Push { .. }
+            | Self::Leaf { .. }
+            | Self::Item { .. }
+            | Self::Subscription { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -209,6 +241,18 @@ pub(crate) enum Row {
     Push {
         push: Arc<PushRow>,
     },
+    Leaf {
+        row: Arc<NodeRow>,
+    },
+    Item {
+        item: Arc<ItemRow>,
+    },
+    Subscription {
+        row: Arc<SubscriptionRow>,
+    },
+    Standing {
+        row: Arc<StandingRow>,
+    },
 }
 
 coded!(enum Row {
@@ -227,6 +271,10 @@ coded!(enum Row {
     13 => Affiliation { row },
     14 => Bytes { bytes },
     50 => Push { push },
+    30 => Leaf { row },
+    31 => Item { item },
+    32 => Subscription { row },
+    33 => Standing { row },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and
@@ -273,6 +321,9 @@ pub(crate) fn alias(name: &RowName, row: Option<&Row>) -> Option<Copy> {
     let entry = Position::from_bytes(bytes.first_chunk().copied()?);
     Some(Copy { entry, alias: *at })
 }
+
+/// What a cell takes in memory beside its value, about.
+const CELL_BYTES: usize = 256;
 
 /// All rows of a record.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -340,6 +391,15 @@ impl Rows {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&RowName, &Cell)> {
         self.cells.iter()
+    }
+
+    /// What the items among them take in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let cells = self.cells.values().map(|cell| match &cell.row {
+            Some(Row::Item { item }) => item.payload.len().saturating_add(CELL_BYTES),
+            _ => CELL_BYTES,
+        });
+        cells.fold(CELL_BYTES, usize::saturating_add)
     }
 
     pub(crate) fn put(&mut self, name: RowName, cell: Cell) {

@@ -79,19 +79,7 @@ pub(crate) fn deliver(view: &View<'_>, _at: At, op: &Soft, sends: &mut Sends) {
                 to_address(account, to, said, sends, |_| true);
             }
         }
-        Soft::Bind { .. }
-        | Soft::Wants { .. }
-        | Soft::Route { .. }
-        | Soft::Room { .. }
-        | Soft::Kick { .. }
-        | Soft::Announce { .. }
-        | Soft::Handed { .. }
-        | Soft::Recall { .. }
-        | Soft::Recalled { .. }
-        | Soft::Managed { .. }
-        | Soft::Reports { .. }
-        | Soft::Reported { .. }
-        | Soft::Moved { .. } => {}
+        _ => {}
     }
 }
 

@@ -12,6 +12,7 @@ use crate::effect::request::Request;
 use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::model::op::Soft;
+use crate::pubsub;
 use crate::push;
 use crate::roster;
 use crate::route::message::outgoing;
@@ -44,7 +45,8 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
             Target::Own { account } | Target::Other { account } => {
                 push::evaluate_error(view, request, account)
             }
-            Target::Server => Err(Stop::Ignore),
+            // To a question about capabilities.
+            Target::Server => pubsub::learn(view, request).ok_or(Stop::Ignore),
         };
     }
     if let Target::Other { account } = &target {
@@ -54,6 +56,7 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         }
     }
     roster::evaluate_iq(view, request, &target)
+        .or_else(|| pubsub::evaluate_iq(view, request, &target))
         .or_else(|| account::evaluate_iq(view, request, &target))
         .or_else(|| push::evaluate_iq(view, request, &target))
         .or_else(|| archive::evaluate_iq(view, request, &target))

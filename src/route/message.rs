@@ -18,6 +18,7 @@ use crate::model::op::Durable;
 use crate::model::op::Soft;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
+use crate::pubsub;
 use crate::stanza::Condition;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
@@ -39,6 +40,11 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     let recipient = to.to_bare();
     let sender = view.account(&own)?;
     let account = view.account(&recipient)?;
+    if recipient == own
+        && let Some(decided) = pubsub::evaluate_approval(view, request, &own)
+    {
+        return decided;
+    }
     if sender.blocks(&to) {
         return Err(StanzaError::blocked().into());
     }

@@ -9,6 +9,8 @@ pub(crate) mod own;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::Arc;
+
 use crate::archive;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
@@ -28,6 +30,7 @@ use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::muc;
 use crate::presence;
+use crate::pubsub;
 use crate::roster;
 use crate::stanza::Condition;
 use crate::stanza::Kind;
@@ -39,13 +42,17 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
     let stanza = &request.stanza;
     if let Some(to) = &stanza.to {
         let is_ours = to.domain() == view.settings.domain.as_ref()
-            || view.settings.rooms_host.as_deref() == Some(to.domain());
+            || view.settings.rooms_host.as_deref() == Some(to.domain())
+            || view.settings.pubsub_host.as_deref() == Some(to.domain());
         if !is_ours {
             // Until there is federation (RFC 6120 section 10.4).
             return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
         }
         if view.settings.rooms_host.as_deref() == Some(to.domain()) {
             return muc::evaluate(view, request);
+        }
+        if view.settings.pubsub_host.as_deref() == Some(to.domain()) {
+            return pubsub::evaluate_service(view, request);
         }
     }
     match stanza.kind {
@@ -56,7 +63,16 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
             Ok(proposal)
         }
         Kind::Message(_) => message::evaluate(view, request),
-        Kind::Presence(_) => presence::evaluate(view, request),
+        Kind::Presence(PresenceType::Available) if stanza.to.is_none() => {
+            let mut proposal = presence::evaluate(view, request)?;
+            dress(view, &request.from, &mut proposal.ops);
+            Ok(proposal.and(pubsub::notice(view, request)))
+        }
+        Kind::Presence(_) => {
+            let mut proposal = presence::evaluate(view, request)?;
+            dress(view, &request.from, &mut proposal.ops);
+            Ok(proposal)
+        }
         Kind::Iq(_) => {
             let mut proposal = iq::evaluate(view, request)?;
             // The rooms first: what they say of it is heard before the block holds.
@@ -80,6 +96,27 @@ pub(crate) fn evaluate_end(
     ops.append(&mut proposal.ops);
     proposal.ops = ops;
     Ok(proposal)
+}
+
+/// With the hash of the user's picture (XEP-0398 section 4).
+fn dress(view: &View<'_>, from: &FullJid, ops: &mut [Op]) {
+    for op in ops {
+        let (said, presence) = match op {
+            Op::Soft {
+                op: Soft::Presence { said, presence, .. },
+            } => (said, presence.as_mut()),
+            Op::Soft {
+                op: Soft::Directed { said, .. },
+            } => (said, None),
+            _ => continue,
+        };
+        if let Some(dressed) = pubsub::dress(view, &from.bare(), said) {
+            *said = Arc::new(dressed);
+            if let Some(presence) = presence {
+                presence.stanza = Arc::clone(said);
+            }
+        }
+    }
 }
 
 fn leave_rooms(view: &View<'_>, jid: &FullJid) -> Vec<Op> {
@@ -108,6 +145,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             presence::deliver_row(view, (record, name, row.as_ref()), sends);
             crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
             muc::deliver_row(view, (record, name, row.as_ref()), sends);
+            pubsub::deliver_row(view, (record, name, row.as_ref()), sends);
         }
         Op::Durable {
             op:
@@ -121,7 +159,9 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             Soft::Room { room, change } => muc::deliver_change(view, room, change, sends),
             Soft::Presence { .. } | Soft::Directed { .. } | Soft::Unbind { .. } => {
                 presence::deliver(view, at, op, sends);
+                pubsub::deliver(view, op, sends);
             }
+            Soft::Node { .. } | Soft::Interests { .. } => pubsub::deliver(view, op, sends),
             Soft::Kick { .. } | Soft::Announce { .. } => crate::account::deliver(view, op, sends),
             Soft::Bind { .. }
             | Soft::Wants { .. }
@@ -131,6 +171,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             | Soft::Managed { .. }
             | Soft::Reports { .. }
             | Soft::Reported { .. }
+            | Soft::Caps { .. }
             | Soft::Moved { .. } => {}
         },
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
+use crate::base::pubsub_limits::NODE_CACHE_SHARE;
 use crate::c2s;
 use crate::config::settings::Registration;
 use crate::config::settings::RoomMakers;
@@ -31,7 +32,8 @@ use crate::web;
 
 pub(super) fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
     let provider = tls::provider();
-    let names = [settings.domain.as_str(), settings.muc_host.as_str()];
+    let hosts = [&settings.domain, &settings.muc_host, &settings.pubsub_host];
+    let names = hosts.map(String::as_str);
     let identity = match (&settings.tls, home) {
         (Some(files), _) => Identity::load(&provider, &files.certificate, &files.key),
         (None, Home::Folder(path)) => {
@@ -121,6 +123,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
     Policies {
         domain: settings.domain.as_str().into(),
         rooms_host: Some(settings.muc_host.as_str().into()),
+        pubsub_host: Some(settings.pubsub_host.as_str().into()),
         admins,
         registration: settings.registration == Registration::Open,
         contacts,
@@ -148,7 +151,9 @@ pub(super) fn core_limits(settings: &Settings, home: &Home<'_>) -> CoreLimits {
         // Its log is in memory as well, in segments of twice the tail.
         Home::Memory(_) => limits.tail_bytes.min(LOG_STARTER_BYTES),
     };
+    let node_cache_bytes = limits.record_cache_bytes / NODE_CACHE_SHARE;
     CoreLimits {
+        node_cache_bytes: usize::try_from(node_cache_bytes).unwrap_or(usize::MAX),
         stanza_bytes: limits.stanza_bytes,
         queue_bytes: usize::try_from(limits.queue_bytes).unwrap_or(usize::MAX),
         tail_bytes: usize::try_from(tail_bytes).unwrap_or(usize::MAX),

@@ -82,6 +82,7 @@ fn keep_fixed(old: &Settings, fresh: Settings) -> Settings {
         mirror_peer: old.mirror_peer.clone(),
         mirror_log_bytes: old.mirror_log_bytes,
         muc_host: old.muc_host.clone(),
+        pubsub_host: old.pubsub_host.clone(),
         limits: Limits {
             record_cache_bytes: old.limits.record_cache_bytes,
             store_cache_bytes: old.limits.store_cache_bytes,

@@ -227,7 +227,7 @@ fn recover(
 fn node_rows(store: &Store) -> Result<Rows, StartError> {
     match store.load(&RecordKey::Node).map_err(StartError::Store)? {
         Loaded::Node { rows } => Ok(rows),
-        Loaded::Account { .. } | Loaded::Room { .. } => Ok(Rows::default()),
+        Loaded::Account { .. } | Loaded::Room { .. } | Loaded::Leaf { .. } => Ok(Rows::default()),
     }
 }
 

@@ -168,10 +168,28 @@ names! {
     MUC_ROOM_INFO = "http://jabber.org/protocol/muc#roominfo";
     /// XEP-0410: self-ping, which a server may answer for a room.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
-    /// XEP-0060: requests.
+    /// XEP-0060: publish-subscribe.
     PUBSUB = "http://jabber.org/protocol/pubsub";
-    /// XEP-0060: what subscribers are told.
+    /// XEP-0060: notifications.
     PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event";
+    /// XEP-0060: what owners do.
+    PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner";
+    /// XEP-0060: conditions in errors.
+    PUBSUB_ERRORS = "http://jabber.org/protocol/pubsub#errors";
+    /// XEP-0060: form type of a node's configuration.
+    NODE_CONFIG = "http://jabber.org/protocol/pubsub#node_config";
+    /// XEP-0060: form type of what is told of a node.
+    NODE_META = "http://jabber.org/protocol/pubsub#meta-data";
+    /// XEP-0060: form type of what a publisher takes for granted.
+    PUBLISH_OPTIONS = "http://jabber.org/protocol/pubsub#publish-options";
+    /// XEP-0060: form type of the options of a subscription.
+    SUBSCRIBE_OPTIONS = "http://jabber.org/protocol/pubsub#subscribe_options";
+    /// XEP-0060: form type of the question whether somebody may subscribe.
+    SUBSCRIBE_AUTHORIZATION = "http://jabber.org/protocol/pubsub#subscribe_authorization";
+    /// XEP-0084: what is told of the picture of a user.
+    AVATAR_METADATA = "urn:xmpp:avatar:metadata";
+    /// XEP-0153: the hash of the picture, in presence.
+    VCARD_UPDATE = "vcard-temp:x:update";
     /// XEP-0433: looking for rooms.
     CHANNEL_SEARCH = "urn:xmpp:channel-search:0:search";
     /// XEP-0433: form type of what is looked for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
 use crate::base::time::Timestamp;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::account::AccountState;
 use crate::model::account::StreamRow;
 use crate::model::copies::Copy;
@@ -384,7 +384,7 @@ impl<'a, 't> Apply<'a, 't> {
     /// Nothing of the record stays but that it was; its archive goes step by step.
     fn apply_sweep(&mut self, at: At, record: &RecordKey) -> Result<(), StoreError> {
         let name = match record {
-            RecordKey::Node => None,
+            RecordKey::Node | RecordKey::Leaf { .. } => None,
             RecordKey::Account { .. } => Some(RowName::Account),
             RecordKey::Room { .. } => Some(RowName::Room),
         };
@@ -430,7 +430,7 @@ impl<'a, 't> Apply<'a, 't> {
     /// From here on nothing of the archive is there for a reader, nor comes into it.
     fn end_archive(&mut self, record: &RecordKey, archive: Incarnation) -> Result<(), StoreError> {
         let owner = match record {
-            RecordKey::Node => return Ok(()),
+            RecordKey::Node | RecordKey::Leaf { .. } => return Ok(()),
             RecordKey::Account { jid } => Owner::Account { jid: jid.clone() },
             RecordKey::Room { jid } => Owner::Room { jid: jid.clone() },
         };

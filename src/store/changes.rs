@@ -211,7 +211,7 @@ impl<'t> Changes<'t> {
         record: &RecordKey,
     ) -> Result<BTreeSet<Incarnation>, StoreError> {
         let name = match record {
-            RecordKey::Node => return Ok(BTreeSet::new()),
+            RecordKey::Node | RecordKey::Leaf { .. } => return Ok(BTreeSet::new()),
             RecordKey::Account { .. } => RowName::Account,
             RecordKey::Room { .. } => RowName::Room,
         };

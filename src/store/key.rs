@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! row      kind | address | 00 | tag of the row | rest of its name
+//! leaf     1e | owner | 0a | incarnation (16 digits) | 0a | node | 00 | as above
 //! message  position (16, big endian)
 //! place    incarnation of the archive (8, big endian) | position (16)
 //! ```
@@ -15,6 +16,7 @@ use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::model::position::Position;
+use crate::model::pubsub::LeafKey;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::store::error::StoreError;
@@ -26,21 +28,37 @@ pub(super) type PlaceKey = [u8; 24];
 const LOST: u8 = 19;
 const ALIAS: u8 = 21;
 const PUSH: u8 = 50;
+const SUBSCRIBED: u8 = 34;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
 
 /// What the keys of all rows of a record begin with.
 pub(super) fn record_prefix(record: &RecordKey) -> Vec<u8> {
+    let leaf;
     let (kind, name) = match record {
         RecordKey::Node => (0, ""),
         RecordKey::Account { jid } => (1, jid.as_str()),
         RecordKey::Room { jid } => (2, jid.as_str()),
+        RecordKey::Leaf { leaf: key } => {
+            leaf = leaf_name(key);
+            (30, leaf.as_str())
+        }
     };
     let mut key = Vec::with_capacity(name.len() + 40);
     key.push(kind);
     key.extend_from_slice(name.as_bytes());
     key.push(0);
     key
+}
+
+/// No address has a line feed, and no text of XML a NUL.
+fn leaf_name(leaf: &LeafKey) -> String {
+    let LeafKey {
+        owner,
+        incarnation,
+        node,
+    } = leaf;
+    format!("{owner}\n{:016x}\n{node}", incarnation.0)
 }
 
 /// The smallest key above all that begin with the prefix of a record.
@@ -101,6 +119,17 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
             for part in [service.as_bytes(), &[0], node.as_bytes()] {
                 key.extend_from_slice(part);
             }
+            return;
+        }
+        RowName::Leaf { node } => (30, node),
+        RowName::Item { id } => (31, id),
+        RowName::Subscription { jid } => (32, jid.as_str()),
+        RowName::Standing { jid } => (33, jid.as_str()),
+        RowName::Subscribed { owner, node } => {
+            key.push(SUBSCRIBED);
+            key.extend_from_slice(owner.as_str().as_bytes());
+            key.push(b'\n');
+            key.extend_from_slice(node.as_bytes());
             return;
         }
     };
@@ -177,6 +206,19 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
                 node: node.into(),
             }
         }
+        30 => RowName::Leaf { node: rest.into() },
+        31 => RowName::Item { id: rest.into() },
+        32 => RowName::Subscription {
+            jid: Jid::parse(rest).map_err(|_| UNREADABLE)?,
+        },
+        33 => RowName::Standing { jid: bare(rest)? },
+        34 => {
+            let (owner, node) = rest.split_once('\n').ok_or(UNREADABLE)?;
+            RowName::Subscribed {
+                owner: bare(owner)?,
+                node: node.into(),
+            }
+        }
         _ => return Err(UNREADABLE),
     };
     Ok(name)
@@ -242,6 +284,10 @@ mod tests {
             RowName::Push {
                 service: "push.b/x".into(),
                 node: "n\0m".into(),
+            },
+            RowName::Subscribed {
+                owner: BareJid::parse("news.b").unwrap(),
+                node: "one\ntwo".into(),
             },
         ];
         let record = account("a@b");

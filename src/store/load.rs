@@ -31,6 +31,7 @@ pub(super) fn load(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Record
     let rows = load_rows(snapshot, key)?;
     Ok(match key {
         RecordKey::Node => Record::Node { rows },
+        RecordKey::Leaf { .. } => Record::Leaf { rows },
         RecordKey::Account { .. } => {
             let mut account = Account {
                 rows: Arc::new(rows),

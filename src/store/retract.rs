@@ -7,7 +7,7 @@ use redb::ReadableTable as _;
 
 use crate::base::ids::Incarnation;
 use crate::base::room_limits::RETRACTED_LOOKED_AT_MAX;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::copies::Copy;
 use crate::model::epochs::Relation;
 use crate::model::message::Message;

@@ -296,6 +296,7 @@ impl Town {
                 self.state.rooms.insert(jid, Arc::default());
             }
             RecordKey::Node => self.state.node = Some(Arc::default()),
+            RecordKey::Leaf { leaf } => drop(self.state.leaves.insert(leaf, Arc::default())),
         }
     }
 

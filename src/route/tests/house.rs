@@ -15,8 +15,10 @@ use crate::base::time::Timestamp;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
+use crate::effect::records::records_of;
 use crate::effect::request::Request;
 use crate::effect::sends::Item;
+use crate::effect::sends::LastItems;
 use crate::effect::sends::Sends;
 use crate::effect::settings::Settings;
 use crate::effect::state::At;
@@ -38,11 +40,13 @@ use crate::model::position::subs;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::pubsub;
 use crate::route;
 use crate::stanza::Stanza;
 use crate::xml::Element;
 
 const DOMAIN: &str = "house.example";
+const PUBSUB: &str = "pubsub.house.example";
 
 /// The domain `house.example` with everything in memory.
 pub(crate) struct House {
@@ -52,21 +56,27 @@ pub(crate) struct House {
     seq: u64,
     sessions: BTreeMap<SessionId, FullJid>,
     inboxes: BTreeMap<SessionId, Vec<String>>,
+    lasts: Vec<LastItems>,
 }
 
 impl House {
     /// With these accounts, their names the local parts.
     pub(crate) fn with(names: &[&str]) -> Self {
         let mut house = Self {
-            state: State::default(),
+            state: State {
+                node: Some(Arc::default()),
+                ..State::default()
+            },
             settings: Settings {
                 domain: DOMAIN.into(),
+                pubsub_host: Some(PUBSUB.into()),
                 ..Settings::default()
             },
             now: Timestamp::from_unix_ms(1_790_000_000_000),
             seq: 0,
             sessions: BTreeMap::new(),
             inboxes: BTreeMap::new(),
+            lasts: Vec::new(),
         };
         for (number, name) in (1_u64..).zip(names) {
             let jid = bare(name);
@@ -197,6 +207,13 @@ impl House {
         std::mem::take(self.inboxes.get_mut(&session).unwrap())
     }
 
+    /// What was taken too early.
+    pub(crate) fn give_back(&mut self, user: &str, texts: Vec<String>) {
+        let (session, _) = self.session(user);
+        let inbox = self.inboxes.get_mut(&session).unwrap();
+        inbox.splice(0..0, texts);
+    }
+
     pub(crate) fn account(&self, name: &str) -> &Account {
         &self.state.accounts[&bare(name)]
     }
@@ -227,6 +244,14 @@ impl House {
                 }) => {
                     self.state.accounts.insert(jid, Arc::default());
                 }
+                Err(Stop::Need {
+                    need:
+                        Need::Load {
+                            key: RecordKey::Leaf { leaf },
+                        },
+                }) => {
+                    self.state.leaves.insert(leaf, Arc::default());
+                }
                 result => return result,
             }
         }
@@ -249,6 +274,11 @@ impl House {
             node: 0,
             salt: 7,
         };
+        for key in records_of(ops) {
+            if let RecordKey::Leaf { leaf } = key {
+                self.state.leaves.entry(leaf).or_default();
+            }
+        }
         for (sub, op) in subs().zip(ops) {
             let at = At {
                 position: Position::new(epoch, self.seq, sub),
@@ -262,12 +292,25 @@ impl House {
             for (session, item) in &sends.items {
                 self.push(*session, item);
             }
+            for wish in sends.lasts {
+                for owner in &wish.owners {
+                    let step = LastItems {
+                        owners: vec![owner.clone()],
+                        ..wish.clone()
+                    };
+                    self.lasts.push(step);
+                }
+            }
             for session in sends.replays {
                 self.inboxes
                     .entry(session)
                     .or_default()
                     .push("replay".into());
             }
+        }
+        for wish in std::mem::take(&mut self.lasts) {
+            let found = self.until_loaded(|view| pubsub::evaluate_last(view, &wish));
+            self.commit(&found.unwrap().ops);
         }
     }
 

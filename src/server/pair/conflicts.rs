@@ -88,7 +88,7 @@ fn journal(store: &Store) -> Result<Rows, StoreError> {
 
 fn rows_of(store: &Store, key: &RecordKey) -> Result<Rows, StoreError> {
     Ok(match store.load(key)? {
-        Record::Node { rows } => rows,
+        Record::Node { rows } | Record::Leaf { rows } => rows,
         Record::Account { account } => account.rows.as_ref().clone(),
         Record::Room { room } => room.rows.as_ref().clone(),
     })
@@ -110,6 +110,7 @@ fn owner(record: &RecordKey) -> &str {
     match record {
         RecordKey::Node => "the server",
         RecordKey::Account { jid } | RecordKey::Room { jid } => jid.as_str(),
+        RecordKey::Leaf { leaf } => leaf.owner.as_str(),
     }
 }
 
@@ -127,6 +128,10 @@ fn what(name: &RowName) -> String {
         RowName::RoomConfig => "configuration".to_owned(),
         RowName::Subject => "subject".to_owned(),
         RowName::Affiliation { jid } => format!("affiliation of {jid}"),
+        RowName::Leaf { node } => format!("configuration of the node {node}"),
+        RowName::Item { id } => format!("item {id} of a node"),
+        RowName::Subscription { jid } => format!("subscription of {jid} to a node"),
+        RowName::Standing { jid } => format!("affiliation of {jid} to a node"),
         other => format!("{other:?}"),
     }
 }

@@ -108,7 +108,9 @@ impl Ledger {
         let key = RecordKey::Account { jid: jid.clone() };
         match self.store.load(&key).map_err(StartError::Store)? {
             Record::Account { account } => Ok(account),
-            Record::Node { .. } | Record::Room { .. } => Ok(Account::default()),
+            Record::Node { .. } | Record::Room { .. } | Record::Leaf { .. } => {
+                Ok(Account::default())
+            }
         }
     }
 

@@ -56,7 +56,9 @@ pub(super) fn write_split(store: &Store, steps: &[Step], rng: &mut Rng) {
 pub(super) fn assert_loads(store: &Store, oracle: &Oracle) {
     for key in oracle.records() {
         let (rows, untaken, unarchived) = match store.load(key).unwrap() {
-            Record::Node { rows } => (Arc::new(rows), Arc::default(), Arc::default()),
+            Record::Node { rows } | Record::Leaf { rows } => {
+                (Arc::new(rows), Arc::default(), Arc::default())
+            }
             Record::Account { account } => (account.rows, account.untaken, account.unarchived),
             Record::Room { room } => (room.rows, Arc::default(), Arc::default()),
         };

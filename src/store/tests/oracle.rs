@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Kept;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::account::AccountState;
 use crate::model::account::StreamRow;
 use crate::model::entry::Entry;

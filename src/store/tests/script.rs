@@ -75,14 +75,14 @@ pub(super) fn owner(record: &RecordKey) -> Owner {
     match record {
         RecordKey::Account { jid } => Owner::Account { jid: jid.clone() },
         RecordKey::Room { jid } => Owner::Room { jid: jid.clone() },
-        RecordKey::Node => panic!("the node has no archive"),
+        RecordKey::Node | RecordKey::Leaf { .. } => panic!("it has no archive"),
     }
 }
 
 pub(super) fn name(record: &RecordKey) -> &BareJid {
     match record {
         RecordKey::Account { jid } | RecordKey::Room { jid } => jid,
-        RecordKey::Node => panic!("the node has no name"),
+        RecordKey::Node | RecordKey::Leaf { .. } => panic!("it has no name"),
     }
 }
 

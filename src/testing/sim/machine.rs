@@ -388,6 +388,7 @@ impl Machine {
         let settings = Settings {
             domain: DOMAIN.into(),
             rooms_host: Some(ROOMS_HOST.into()),
+            pubsub_host: Some("pubsub.sim".into()),
             limits,
             contacts: BTreeMap::new(),
             ..Settings::default()

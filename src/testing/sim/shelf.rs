@@ -13,7 +13,7 @@ use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -124,7 +124,9 @@ impl Shelf {
     pub(super) fn node_rows(&self) -> Result<Rows, StoreError> {
         match self.load(&RecordKey::Node)? {
             Record::Node { rows } => Ok(rows),
-            Record::Account { .. } | Record::Room { .. } => Ok(Rows::default()),
+            Record::Account { .. } | Record::Room { .. } | Record::Leaf { .. } => {
+                Ok(Rows::default())
+            }
         }
     }
 
@@ -183,7 +185,7 @@ impl Shelf {
         let incarnation = match self.load(&record_of(owner))? {
             Record::Account { account } => account.incarnation(),
             Record::Room { room } => room.row().map(|row| row.incarnation),
-            Record::Node { .. } => None,
+            Record::Node { .. } | Record::Leaf { .. } => None,
         };
         let (Owner::Account { jid } | Owner::Room { jid }) = owner;
         let page = ArchivePage {

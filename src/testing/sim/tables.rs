@@ -14,7 +14,7 @@ use crate::effect::query::Horizon;
 use crate::effect::query::Kept;
 use crate::effect::query::Query;
 use crate::effect::query::Question;
-use crate::effect::state::record_of;
+use crate::effect::records::record_of;
 use crate::model::account::Account;
 use crate::model::copies::Copies;
 use crate::model::copies::Copy;
@@ -214,6 +214,7 @@ impl Tables {
         let rows = self.rows(key);
         match key {
             RecordKey::Node => Record::Node { rows },
+            RecordKey::Leaf { .. } => Record::Leaf { rows },
             RecordKey::Account { jid } => Record::Account {
                 account: self.account(jid, rows),
             },

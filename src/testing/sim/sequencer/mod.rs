@@ -27,10 +27,10 @@ use crate::effect::fits::fits;
 use crate::effect::fits::records_read;
 use crate::effect::proposal::Guard;
 use crate::effect::proposal::Proposal;
+use crate::effect::records::records_of;
 use crate::effect::settings::Settings;
 use crate::effect::state::At;
 use crate::effect::state::State;
-use crate::effect::state::records_of;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::log::Kind;
@@ -285,6 +285,9 @@ impl Peer {
                 }
                 (RecordKey::Room { jid }, Record::Room { room }) => {
                     self.state.rooms.insert(jid.clone(), Arc::new(room));
+                }
+                (RecordKey::Leaf { leaf }, Record::Leaf { rows }) => {
+                    self.state.leaves.insert(leaf.clone(), Arc::new(rows));
                 }
                 (_, Record::Node { rows }) => self.state.node = Some(Arc::new(rows)),
                 _ => {}

@@ -1,0 +1,5 @@
+//! Scenarios of publish-subscribe.
+
+mod pep;
+mod service;
+mod square;

@@ -2,6 +2,7 @@
 
 use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::mirror_limits::ZOMBIE_MS;
+use crate::core::Core;
 use crate::core::mistake::Mistake;
 
 /// What an operator may want to know.
@@ -57,6 +58,30 @@ impl Default for CoreLimits {
             open_max: 256,
             zombie_ms: ZOMBIE_MS,
             mistake: None,
+        }
+    }
+}
+
+impl Core {
+    /// Figures for an operator.
+    pub(crate) fn facts(&self) -> CoreFacts {
+        let sleeping = self
+            .sessions
+            .values()
+            .filter(|session| session.link.is_none())
+            .count();
+        CoreFacts {
+            sessions: self.sessions.len(),
+            sleeping,
+            rooms: self
+                .states
+                .delivered
+                .rooms
+                .values()
+                .filter(|room| room.exists())
+                .count(),
+            entries: self.order.committed.seq(),
+            tail_entries: self.tail.entries().count(),
         }
     }
 }

@@ -55,7 +55,6 @@ pub(crate) use io::Lookup;
 pub(crate) use io::Now;
 pub(crate) use io::Output;
 pub(crate) use io::Record;
-pub(crate) use limits::CoreFacts;
 pub(crate) use limits::CoreLimits;
 
 use std::collections::BTreeMap;
@@ -462,28 +461,6 @@ impl Core {
     /// The cipher of the ids that clients see.
     pub(crate) fn ids(&self) -> &StanzaIds {
         &self.ids
-    }
-
-    /// Figures for an operator.
-    pub(crate) fn facts(&self) -> CoreFacts {
-        let sleeping = self
-            .sessions
-            .values()
-            .filter(|session| session.link.is_none())
-            .count();
-        CoreFacts {
-            sessions: self.sessions.len(),
-            sleeping,
-            rooms: self
-                .states
-                .delivered
-                .rooms
-                .values()
-                .filter(|room| room.exists())
-                .count(),
-            entries: self.order.committed.seq(),
-            tail_entries: self.tail.entries().count(),
-        }
     }
 
     /// A fresh salt for somebody's password.

@@ -92,7 +92,7 @@ pub(super) fn execute(
     let Some(task) = service::find(&node) else {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
     };
-    if !view.is_admin(&request.from.bare()) {
+    if !service::is_allowed(view, task, &request.from.bare()) {
         return Err(StanzaError::new(Condition::Forbidden).into());
     }
     let action = match command.attr("action").as_deref() {
@@ -294,14 +294,14 @@ pub(super) fn discover(
     if task.is_none() && node != ns::COMMANDS {
         return None;
     }
-    let is_admin = view.is_admin(&request.from.bare());
+    let user = request.from.bare();
     let mut writer = Writer::new();
     writer.start_ns("query", query.ns()).attr("node", &node);
     match task {
-        // Who may not use them is shown none.
-        _ if !is_admin && is_items => {}
-        Some(_) if !is_admin => return Some(Err(StanzaError::new(Condition::Forbidden).into())),
         Some(_) if is_items => {}
+        Some(task) if !service::is_allowed(view, task, &user) => {
+            return Some(Err(StanzaError::new(Condition::Forbidden).into()));
+        }
         Some(task) => {
             write_identity(&mut writer, "command-node", service::name_of(task));
             for feature in [ns::COMMANDS, ns::DATA] {
@@ -312,7 +312,8 @@ pub(super) fn discover(
             let own = request.from.bare();
             let to = request.stanza.to.as_ref();
             let jid = to.map_or_else(|| own.as_str(), |to| to.bare_str());
-            for task in service::tasks() {
+            // Who may not use them is shown none.
+            for task in service::tasks(view, &user) {
                 writer
                     .start("item")
                     .attr("jid", jid)

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::account::invite;
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
+use crate::effect::invite::find;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -38,7 +40,20 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
             password,
             admin,
         } => add(view, jid, password, *admin),
-        Command::Register { jid, password } => register(view, jid, password),
+        Command::Register {
+            jid,
+            password,
+            token,
+        } => {
+            let token = token.as_ref().and_then(Secret::expose_str);
+            register(view, jid, password, token)
+        }
+        Command::Invite { token, invite } => {
+            invite::create(view, token.expose_str().unwrap_or_default(), invite)
+        }
+        Command::CheckInvite { token, registers } => {
+            invite::check(view, token.expose_str().unwrap_or_default(), *registers)
+        }
         Command::SetPassword { jid, password } => set_password(view, jid, password, Kicked::All),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
         Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
@@ -57,6 +72,7 @@ pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
         Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
         Command::AddUser { .. } => Outcome::Full,
         Command::Register { .. } => Outcome::UserExists,
+        Command::Invite { .. } | Command::CheckInvite { .. } => Outcome::Done,
         Command::SetPassword { jid, .. }
         | Command::SetEnabled { jid, .. }
         | Command::DeleteUser { jid } => {
@@ -104,19 +120,39 @@ fn fresh_incarnation(view: &View<'_>) -> Incarnation {
     Incarnation(bytes.first().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }
 
-/// For whoever comes. A name that the settings give rights to is not to be had this way.
-fn register(view: &View<'_>, jid: &BareJid, password: &Secret) -> Result<Proposal, Stop> {
-    if !view.settings.registration {
+/// For whoever comes, or comes with an invitation. A name that the settings give rights to is not to be had this way.
+fn register(
+    view: &View<'_>,
+    jid: &BareJid,
+    password: &Secret,
+    token: Option<&str>,
+) -> Result<Proposal, Stop> {
+    let invite = match token {
+        Some(token) => find(view, token)?.map(|invite| (token, invite)),
+        None => None,
+    };
+    let name = jid.local().unwrap_or_default();
+    let invite = invite.filter(|(_, invite)| {
+        let is_for_name = invite.name.as_deref().is_none_or(|only| only == name);
+        view.settings.invites.may_register && invite.may_register && is_for_name
+    });
+    if !view.settings.registration && invite.is_none() {
         return Err(StanzaError::new(Condition::NotAllowed).into());
     }
-    // Two strangers of one name would be one account when the boards meet.
+    // Two strangers of one name would be one account when the boards meet, and one invitation good for two.
     if view.facts.is_parted {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
-    if view.settings.admins.contains(jid) {
+    if view.settings.admins.contains(jid) || invite::is_reserved(view, name, token)? {
         return Ok(Proposal::nothing());
     }
-    add(view, jid, password, false)
+    let proposal = add(view, jid, password, false)?;
+    match invite {
+        Some((token, invite)) if !proposal.ops.is_empty() => {
+            Ok(proposal.and(invite::redeem(view, token, invite, jid)?))
+        }
+        _ => Ok(proposal),
+    }
 }
 
 /// A new password ends the account's sessions: whoever knew the old one is out.

@@ -3,6 +3,9 @@
 mod adhoc;
 mod blocking;
 pub(crate) mod command;
+mod invitation;
+pub(crate) mod invite;
+pub(crate) mod landing;
 mod list;
 pub(crate) mod private;
 mod register;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::account::adhoc::Finish;
 use crate::account::command;
+use crate::account::invitation;
 use crate::account::list;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
@@ -62,6 +63,9 @@ pub(super) enum Task {
     /// Who they are.
     List(Users),
     Announce,
+    /// An invitation for a contact, or for an account (XEP-0401).
+    Invite,
+    CreateAccount,
 }
 
 /// Which users are counted or listed.
@@ -151,16 +155,33 @@ const TASKS: &[(Task, &str, &str)] = &[
         "announce",
         "Send announcement to online users",
     ),
+    (Task::Invite, "invite", "Invite user"),
+    (Task::CreateAccount, "create-account", "Create account"),
 ];
 
-pub(super) fn tasks() -> impl Iterator<Item = Task> {
-    TASKS.iter().map(|(task, ..)| *task)
+/// Those that the user may carry out.
+pub(super) fn tasks(view: &View<'_>, user: &BareJid) -> impl Iterator<Item = Task> {
+    let all = TASKS.iter().map(|(task, ..)| *task);
+    all.filter(move |task| is_allowed(view, *task, user))
+}
+
+pub(super) fn is_allowed(view: &View<'_>, task: Task, user: &BareJid) -> bool {
+    view.is_admin(user) || (task == Task::Invite && view.settings.invites.by_anyone)
 }
 
 pub(super) fn find(node: &str) -> Option<Task> {
-    let end = node.strip_prefix(ADMIN)?.strip_prefix('#')?;
-    let found = TASKS.iter().find(|(_, known, _)| *known == end);
+    let (namespace, end) = node.rsplit_once('#')?;
+    let found = TASKS
+        .iter()
+        .find(|(task, known, _)| *known == end && namespace_of(*task) == namespace);
     found.map(|(task, ..)| *task)
+}
+
+fn namespace_of(task: Task) -> &'static str {
+    match task {
+        Task::Invite | Task::CreateAccount => ns::INVITE,
+        _ => ADMIN,
+    }
 }
 
 fn row_of(task: Task) -> (&'static str, &'static str) {
@@ -169,7 +190,7 @@ fn row_of(task: Task) -> (&'static str, &'static str) {
 }
 
 pub(super) fn node_of(task: Task) -> String {
-    format!("{ADMIN}#{}", row_of(task).0)
+    format!("{}#{}", namespace_of(task), row_of(task).0)
 }
 
 pub(super) fn name_of(task: Task) -> &'static str {
@@ -224,7 +245,8 @@ pub(super) fn form(task: Task) -> Option<Form> {
                 .with_label("The announcement")
                 .required(),
         ),
-        Task::Number(_) => return None,
+        Task::CreateAccount => invitation::form(),
+        Task::Invite | Task::Number(_) => return None,
     })
 }
 
@@ -240,6 +262,8 @@ pub(super) fn perform(view: &View<'_>, asked: &Asked<'_>, form: &Form) -> Result
         Task::Number(users) => Ok(list::number(view, asked, users)),
         Task::List(users) => list::list(view, asked, users, form),
         Task::Announce => Ok(announce(view, form)),
+        Task::Invite => invitation::invite(view, asked),
+        Task::CreateAccount => invitation::create_account(view, asked, form),
     }
 }
 

@@ -46,3 +46,15 @@ pub(crate) const PUSH_POCKET_MS: u64 = 5_000;
 /// have not come back, and then there are no more until some are done.
 pub(crate) const PUSHES_MAX: usize = 256;
 pub(crate) const PUSH_BYTES: usize = crate::base::limits::JID_BYTES_MAX + PUSH_NAME_BYTES_MAX;
+
+/// Invitations that are good at one time, in all and of one user who is no administrator.
+///
+/// Some 200 bytes each, in memory with the node's rows. The next one gets `resource-constraint`.
+pub(crate) const INVITES_MAX: usize = 1_000;
+pub(crate) const INVITES_PER_USER_MAX: usize = 20;
+
+/// How long an invitation whose time is over is kept for who has begun to register with it, in milliseconds.
+pub(crate) const INVITE_GRACE_MS: u64 = 3_600_000;
+
+/// Longest word of an invitation that is looked at, in bytes. The server's own have 32.
+pub(crate) const INVITE_WORD_BYTES_MAX: usize = 128;

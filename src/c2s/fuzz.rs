@@ -179,6 +179,7 @@ fn settings(options: u8) -> Option<Settings> {
         requires_tls: options & 8 != 0,
         allows_plaintext: options & 16 != 0,
         offers_registration: options & 32 != 0,
+        takes_invitations: options & 64 != 0,
         offers_tokens: options & 64 != 0,
         protects_from_downgrade: options & 128 != 0,
         stanza_bytes_max: 262_144,

@@ -73,6 +73,8 @@ pub(crate) struct ResumeRefusal {
 /// The answer to `Output::Register`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Registered {
+    /// There is no such invitation.
+    Unknown,
     /// The form may be shown, or the account is there.
     Done,
     /// Registration is closed here: `not-allowed`.

@@ -84,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) allows_plaintext: bool,
     /// Strangers may ask for an account (XEP-0077).
     pub(crate) offers_registration: bool,
+    /// Strangers may make an account with an invitation (XEP-0445).
+    pub(crate) takes_invitations: bool,
     /// Devices may log in with tokens (XEP-0484).
     pub(crate) offers_tokens: bool,
     /// XEP-0474 in SCRAM.

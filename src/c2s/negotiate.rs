@@ -127,7 +127,10 @@ fn write_features(wire: &Wire, stranger: &Stranger) -> Vec<u8> {
         if offer.is_sasl2 {
             auth2::write_feature(&mut writer, &offer);
         }
-        if settings.offers_registration {
+        if settings.takes_invitations {
+            writer.empty_ns("register", ns::IBR_TOKEN);
+        }
+        if settings.offers_registration || settings.takes_invitations {
             writer.empty_ns("register", ns::REGISTER_FEATURE);
         }
     }

@@ -4,6 +4,7 @@ use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::LANGUAGE_BYTES_MAX;
 use crate::base::limits::LOGIN_ATTEMPTS_MAX;
+use crate::base::secret::Secret;
 use crate::c2s::Failure;
 use crate::c2s::TlsFacts;
 use crate::c2s::bind::Bind;
@@ -31,6 +32,8 @@ pub(crate) enum Stage {
 pub(crate) struct Stranger {
     pub(crate) tls: Option<TlsFacts>,
     pub(crate) attempts_left: u8,
+    /// The word of an invitation, found good (XEP-0445).
+    pub(crate) token: Option<Secret>,
 }
 
 impl Stranger {
@@ -38,6 +41,7 @@ impl Stranger {
         Self {
             tls,
             attempts_left: LOGIN_ATTEMPTS_MAX,
+            token: None,
         }
     }
 

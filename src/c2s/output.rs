@@ -2,6 +2,7 @@
 
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
+use crate::base::secret::Secret;
 use crate::sasl::Derivation;
 use crate::sasl::Refusal;
 use crate::sasl::TokenBinding;
@@ -113,8 +114,12 @@ pub(crate) enum Register {
     /// Make this account; the verifiers of the password have to be derived.
     Create {
         account: BareJid,
-        password: crate::base::secret::Secret,
+        password: Secret,
+        /// The word of an invitation that was found good.
+        token: Option<Secret>,
     },
+    /// May a stranger register with this word (XEP-0445)?
+    Token { token: Secret },
 }
 
 /// The elements of XEP-0198 that an established stream carries; the counters live in the core.

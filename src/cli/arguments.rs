@@ -18,6 +18,7 @@ pub(super) enum Command {
     Serve(Serve),
     Dev(Dev),
     User(User),
+    Invite(Invite),
     Pair(Pair),
     Status(Status),
     Check(Check),
@@ -81,6 +82,35 @@ pub(super) struct User {
     /// with add and password: read the password from the first line of the standard input
     #[argh(switch)]
     pub(super) password_stdin: bool,
+
+    /// settings file (default: /etc/meerkat.toml)
+    #[argh(option, arg_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// set a key, over the file; may be repeated
+    #[argh(option, arg_name = "KEY=VALUE", from_str_fn(assignment))]
+    pub(super) set: Vec<Assignment>,
+}
+
+/// Invite somebody: prints what a client opens, and the address of a page that explains it.
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "invite",
+    note = "An invitation is good once, for as long as invites.days says."
+)]
+pub(super) struct Invite {
+    /// the only name that can be registered with it (default: any that is free)
+    #[argh(positional, arg_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// the user whose contact it is for
+    #[argh(option, arg_name = "USER")]
+    pub(super) by: Option<String>,
+
+    /// show it as a QR code, too
+    #[argh(switch)]
+    pub(super) qr: bool,
 
     /// settings file (default: /etc/meerkat.toml)
     #[argh(option, arg_name = "FILE")]

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod dev;
 mod files;
+mod invite;
 mod keepalived;
 mod output;
 mod pair;
@@ -73,6 +74,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
         Command::User(arguments) => user::run(arguments),
+        Command::Invite(arguments) => invite::run(&arguments),
         Command::Pair(arguments) => pair::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

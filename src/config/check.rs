@@ -14,6 +14,7 @@ use crate::config::keys::Key;
 use crate::config::keys::Kind;
 use crate::config::services;
 use crate::config::settings::Contact;
+use crate::config::settings::Inviters;
 use crate::config::settings::Limits;
 use crate::config::settings::Listen;
 use crate::config::settings::LogLevel;
@@ -87,8 +88,14 @@ impl Check<'_> {
             data: self.path("data").unwrap_or_default(),
             registration: match self.choice("registration").as_str() {
                 "open" => Registration::Open,
+                "invited" => Registration::Invited,
                 _ => Registration::Closed,
             },
+            inviters: match self.choice("invites.create").as_str() {
+                "anyone" => Inviters::Anyone,
+                _ => Inviters::Admins,
+            },
+            invites_valid: self.days("invites.days"),
             log_level: match self.choice("log_level").as_str() {
                 "error" => LogLevel::Error,
                 "warn" => LogLevel::Warn,

@@ -78,10 +78,11 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(
         "registration",
-        Kind::Choice(&["closed", "open"]),
+        Kind::Choice(&["closed", "invited", "open"]),
         Fallback::Toml("\"closed\""),
         true,
-        "Who may make an account from a client (XEP-0077). \"open\" lets anybody do it: for a closed network only.",
+        "Who may make an account from a client (XEP-0077). \"invited\" lets in who has an invitation (`meerkat invite`, \
+         XEP-0401, XEP-0445). \"open\" lets anybody do it: for a closed network only.",
     ),
     key(
         "log_level",
@@ -248,6 +249,21 @@ pub(crate) const KEYS: &[Key] = &[
         "Pages that tell whether the server is up.",
     ),
     contact("contact.support", "Addresses for questions."),
+    key(
+        "invites.create",
+        Kind::Choice(&["admins", "anyone"]),
+        Fallback::Toml("\"admins\""),
+        true,
+        "Who may invite from a client (XEP-0401). With registration = \"closed\" an invitation makes a contact of who has an \
+         account elsewhere.",
+    ),
+    key(
+        "invites.days",
+        integer(1, 365, DAYS),
+        Fallback::Toml("7"),
+        true,
+        "How long an invitation is good. Each is good once.",
+    ),
     key(
         "services.uris",
         Kind::Uris,

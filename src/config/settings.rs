@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     /// Bare addresses, `name@domain`.
     pub(crate) admins: Vec<String>,
     pub(crate) registration: Registration,
+    pub(crate) inviters: Inviters,
+    pub(crate) invites_valid: Duration,
     pub(crate) log_level: LogLevel,
     pub(crate) listen: Listen,
     /// Where the other board listens, before what it has told.
@@ -42,7 +44,15 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Registration {
     Closed,
+    /// With an invitation.
+    Invited,
     Open,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Inviters {
+    Anyone,
+    Admins,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

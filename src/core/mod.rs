@@ -28,6 +28,7 @@ mod listed;
 mod merge;
 pub(crate) mod mistake;
 pub(crate) mod order;
+mod pages;
 pub(crate) mod patience;
 mod peer;
 pub(crate) mod pushes;

@@ -399,6 +399,10 @@ impl Core {
                     Outcome::Closed
                 } else if open.refused == Some(Condition::ResourceConstraint) {
                     Outcome::Full
+                } else if open.refused == Some(Condition::ItemNotFound) {
+                    Outcome::NoSuchInvite
+                } else if open.refused == Some(Condition::Conflict) {
+                    Outcome::UserExists
                 } else if ops.is_empty() {
                     crate::account::command::outcome(&self.states.delivered, command)
                 } else {

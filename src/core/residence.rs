@@ -238,7 +238,7 @@ impl Core {
                     found.insert(account.clone());
                 }
                 Asked::Command { command, .. } => {
-                    found.insert(command.account().clone());
+                    found.extend(command.account().cloned());
                 }
                 Asked::Gone { jid, .. } => {
                     found.insert(jid.bare());

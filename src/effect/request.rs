@@ -6,6 +6,7 @@ use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
+use crate::model::invite::Invite;
 use crate::sasl::TokenBinding;
 use crate::sasl::TokenSlot;
 use crate::stanza::Stanza;
@@ -30,6 +31,18 @@ pub(crate) enum Command {
     Register {
         jid: BareJid,
         password: Secret,
+        /// The word of an invitation (XEP-0445).
+        token: Option<Secret>,
+    },
+    /// A new invitation with this word.
+    Invite {
+        token: Secret,
+        invite: Invite,
+    },
+    /// Whether a stranger may register with it, or it is good for anything.
+    CheckInvite {
+        token: Secret,
+        registers: bool,
     },
     SetPassword {
         jid: BareJid,
@@ -45,15 +58,16 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whose account it is about.
-    pub(crate) fn account(&self) -> &BareJid {
-        match self {
+    /// Whose account it is about, if it is about one.
+    pub(crate) fn account(&self) -> Option<&BareJid> {
+        Some(match self {
+            Self::Invite { .. } | Self::CheckInvite { .. } => return None,
             Self::AddUser { jid, .. }
             | Self::Register { jid, .. }
             | Self::SetPassword { jid, .. }
             | Self::SetEnabled { jid, .. }
             | Self::DeleteUser { jid } => jid,
-        }
+        })
     }
 }
 
@@ -82,4 +96,6 @@ pub(crate) enum Outcome {
     Full,
     /// Strangers may not do that here.
     Closed,
+    /// There is no such invitation, or its time is over.
+    NoSuchInvite,
 }

@@ -30,6 +30,19 @@ pub(crate) struct Settings {
     /// Whether only admins may create rooms.
     pub(crate) rooms_by_admins_only: bool,
     pub(crate) services: ExternalServices,
+    pub(crate) invites: Invites,
+}
+
+/// Who may invite, and to what (XEP-0401).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Invites {
+    /// Strangers may make an account with an invitation.
+    pub(crate) may_register: bool,
+    /// Not only administrators may invite.
+    pub(crate) by_anyone: bool,
+    pub(crate) valid_ms: u64,
+    /// Where the pages of invitations are: with a word behind it.
+    pub(crate) pages: Option<Box<str>>,
 }
 
 /// What clients are told of that is not XMPP (XEP-0215).

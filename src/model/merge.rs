@@ -226,6 +226,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Alias { .. }
             | RowName::Push { .. }
             | RowName::Subscribed { .. }
+            | RowName::Invite { .. }
             | RowName::Swept
     )
 }

@@ -13,6 +13,7 @@ mod crowd;
 pub(crate) mod entry;
 pub(crate) mod epochs;
 pub(crate) mod frontier;
+pub(crate) mod invite;
 pub(crate) mod level;
 pub(crate) mod merge;
 pub(crate) mod message;

@@ -23,6 +23,7 @@ use crate::model::codec::coded;
 use crate::model::contact::Contact;
 use crate::model::copies::Copy;
 use crate::model::frontier::Frontier;
+use crate::model::invite::Invite;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::pubsub::ItemRow;
@@ -116,6 +117,8 @@ pub(crate) enum RowName {
     Standing { jid: BareJid },
     /// A node that the user has subscribed to, for counting and listing.
     Subscribed { owner: BareJid, node: Box<str> },
+    /// An invitation, by a digest of its word (XEP-0401).
+    Invite { digest: Box<str> },
 }
 
 coded!(enum RowName {
@@ -146,6 +149,7 @@ coded!(enum RowName {
     32 => Subscription { jid },
     33 => Standing { jid },
     34 => Subscribed { owner, node },
+    51 => Invite { digest },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -169,9 +173,10 @@ impl RowName {
         match self {
             Self::Account | Self::Room => Merge::Unique,
             Self::Blocked { .. } | Self::Created { .. } | Self::Subscribed { .. } => Merge::AddWins,
-            Self::Affiliation { .. } | Self::Standing { .. } | Self::Token { .. } => {
-                Merge::RestrictWins
-            }
+            Self::Affiliation { .. }
+            | Self::Standing { .. }
+            | Self::Token { .. }
+            | Self::Invite { .. } => Merge::RestrictWins,
             Self::Frontier | Self::Stream { .. } => Merge::Max,
             Self::Credentials
             | Self::LastSeen
@@ -253,6 +258,9 @@ pub(crate) enum Row {
     Standing {
         row: Arc<StandingRow>,
     },
+    Invite {
+        invite: Arc<Invite>,
+    },
 }
 
 coded!(enum Row {
@@ -275,6 +283,7 @@ coded!(enum Row {
     31 => Item { item },
     32 => Subscription { row },
     33 => Standing { row },
+    51 => Invite { invite },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

@@ -39,6 +39,9 @@ pub(crate) trait Hub {
 
     /// The stream is over, once. Orderly: the client has closed it.
     fn handle_closed(&self, link: LinkId, is_orderly: bool);
+
+    /// The page of an invitation with this word (XEP-0401 section 5.2), and whether there is one.
+    fn invitation(&self, word: &str) -> impl Future<Output = (bool, String)>;
 }
 
 /// An answer to what a stream asked, or its end.

@@ -3,6 +3,7 @@
 //! A contact is one row of its user's record. Whatever changes a subscription changes the rows of
 //! both accounts in one entry; what the users' clients see of it follows from the rows.
 
+mod invited;
 pub(crate) mod item;
 mod subscribe;
 mod subscription;

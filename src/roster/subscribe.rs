@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::base::jid::BareJid;
 use crate::base::limits::REQUEST_BYTES_MAX;
 use crate::base::limits::REQUESTS_MAX;
+use crate::effect::invite;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Request;
@@ -24,6 +25,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::roster::check_room;
 use crate::roster::guarded;
+use crate::roster::invited;
 use crate::roster::row_of;
 use crate::roster::subscription::Change;
 use crate::roster::subscription::receive;
@@ -66,7 +68,14 @@ pub(crate) fn evaluate_subscription(
     }
     let before = account.contact(&other).cloned().unwrap_or_default();
     let theirs = contact.contact(&own).cloned().unwrap_or_default();
-    let known = known(&before, &theirs);
+    let mut known = known(&before, &theirs);
+    let invited = match change {
+        Change::Subscribe => invited::find(view, request, &other)?,
+        _ => None,
+    };
+    if invited.is_some() {
+        known = invited::approved(known);
+    }
     let sent = send(change, &before);
     let mut mine = sent.row;
     let (mut told, mut their_row) = (Vec::new(), None);
@@ -82,7 +91,11 @@ pub(crate) fn evaluate_subscription(
             }
             mine = answered.row;
         }
-        their_row = changed(&other, &own, &theirs, received.row);
+        let mut their = received.row;
+        if invited.is_some() && invited::join(&mut mine, &mut their) {
+            told.push(route(&other, &own, Change::Subscribe, None));
+        }
+        their_row = changed(&other, &own, &theirs, their);
     }
     if mine.listed && !before.listed {
         check_room(account, (&other, &mine), &view.settings.limits)?;
@@ -96,7 +109,10 @@ pub(crate) fn evaluate_subscription(
             told.into_iter().chain(my_row).chain(their_row).collect()
         }
     };
-    Ok(proposal)
+    Ok(match invited {
+        Some(token) => proposal.and(invite::spend(view, &token)),
+        None => proposal,
+    })
 }
 
 /// What the other side has granted to this account. A grant that the account does not know of was

@@ -37,6 +37,7 @@ pub(crate) enum Request {
     UserDelete {
         name: String,
     },
+    Invite(Invitation),
     Status,
     /// Addresses where the other board reaches this one; none: as far as the server knows.
     PairInvite {
@@ -68,6 +69,7 @@ impl Request {
             | Self::UserPassword { .. }
             | Self::UserEnable { .. }
             | Self::UserDelete { .. }
+            | Self::Invite(_)
             | Self::PairRestore { .. } => true,
             Self::UserList
             | Self::Status
@@ -80,6 +82,18 @@ impl Request {
             | Self::Export { .. } => false,
         }
     }
+}
+
+/// A new invitation (XEP-0401).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Invitation {
+    pub(crate) token: String,
+    /// The only name that it is good for.
+    pub(crate) name: Option<String>,
+    /// Whose contact comes.
+    pub(crate) by: Option<String>,
+    pub(crate) may_register: bool,
+    pub(crate) valid_ms: u64,
 }
 
 /// One line of an answer.
@@ -165,6 +179,7 @@ struct Line {
     addresses: Option<Vec<String>>,
     pair: Option<PairReport>,
     conflict: Option<Conflict>,
+    by: Option<String>,
 }
 
 impl Request {
@@ -177,6 +192,7 @@ impl Request {
             Self::UserPassword { .. } => "user-password",
             Self::UserEnable { .. } => "user-enable",
             Self::UserDelete { .. } => "user-delete",
+            Self::Invite(_) => "invite",
             Self::Status => "status",
             Self::PairInvite { .. } => "pair-invite",
             Self::PairReplace { .. } => "pair-replace",
@@ -205,6 +221,13 @@ impl Request {
                 line.name = Some(name);
                 line.flag = Some(is_enabled);
             }
+            Self::Invite(wanted) => {
+                line.password = Some(wanted.token);
+                line.name = wanted.name;
+                line.by = wanted.by;
+                line.flag = Some(wanted.may_register);
+                line.total = Some(wanted.valid_ms);
+            }
             Self::UserDelete { name } | Self::PairRestore { id: name } => line.name = Some(name),
             Self::Backup { path } | Self::Export { path } => {
                 line.path = Some(path);
@@ -223,6 +246,7 @@ impl Request {
 
     pub(crate) fn parse(text: &str) -> Result<Self, LineError> {
         let line: Line = json::from_str(text).map_err(|_| LineError::NotJson)?;
+        let only_name = line.name.clone();
         let name = line.name.ok_or(LineError::FieldMissing("name"));
         let password = line.password.ok_or(LineError::FieldMissing("password"));
         let flag = line.flag.ok_or(LineError::FieldMissing("flag"));
@@ -244,6 +268,13 @@ impl Request {
                 is_enabled: flag?,
             },
             "user-delete" => Self::UserDelete { name: name? },
+            "invite" => Self::Invite(Invitation {
+                token: password?,
+                name: only_name,
+                by: line.by,
+                may_register: flag?,
+                valid_ms: line.total.ok_or(LineError::FieldMissing("total"))?,
+            }),
             "status" => Self::Status,
             "pair-invite" => Self::PairInvite {
                 addresses: addresses?,
@@ -338,6 +369,13 @@ mod tests {
                 is_enabled: false,
             },
             Request::UserDelete { name: text() },
+            Request::Invite(Invitation {
+                token: text(),
+                name: None,
+                by: Some(text()),
+                may_register: true,
+                valid_ms: 7,
+            }),
             Request::Status,
             Request::PairInvite {
                 addresses: vec![text()],

@@ -185,6 +185,7 @@ impl Site {
             Request::UserDelete { name } => {
                 self.command(&name, |jid| Command::DeleteUser { jid }).await
             }
+            Request::Invite(wanted) => self.make_invite(wanted).await,
             Request::UserList => self.list_users(say).await,
             Request::Status => self.status(say).await,
             Request::PairInvite { addresses } => {
@@ -252,7 +253,9 @@ impl Site {
             Some(Outcome::BadPassword) => {
                 Err("nobody can type this password (RFC 4013); choose another".to_owned())
             }
-            Some(Outcome::Closed) => Err("strangers may not do that".to_owned()),
+            Some(Outcome::Closed | Outcome::NoSuchInvite) => {
+                Err("strangers may not do that".to_owned())
+            }
             Some(Outcome::Full) => Err("the disk is full; make room and try again".to_owned()),
             None => Err("the server is stopping; try again when it runs".to_owned()),
         }
@@ -270,19 +273,6 @@ impl Site {
         let line = secret(line.expose());
         say(Reply::Invite { line });
         Ok(())
-    }
-
-    /// `NAME`, or `NAME@DOMAIN` of this server.
-    fn address(&self, name: &str) -> Result<BareJid, String> {
-        let text = if name.contains('@') {
-            name.to_owned()
-        } else {
-            format!("{name}@{}", self.domain)
-        };
-        let unusable = || format!("{name} is no name for a user of {}", self.domain);
-        let jid = BareJid::parse(&text).map_err(|_| unusable())?;
-        let is_ours = jid.domain() == self.domain && jid.local().is_some();
-        is_ours.then_some(jid).ok_or_else(unusable)
     }
 
     async fn list_users(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {

@@ -24,6 +24,7 @@ use smol::channel::Sender;
 use smol::lock::Semaphore;
 
 use crate::base::limits::TABLE_READS_MAX;
+use crate::base::secret::Secret;
 use crate::base::time::Monotonic;
 use crate::c2s;
 use crate::c2s::Inline;
@@ -31,6 +32,7 @@ use crate::core::Input;
 use crate::core::Now;
 use crate::core::engine::EngineError;
 use crate::core::session::LinkId;
+use crate::effect::request::Command;
 use crate::log::Failure;
 use crate::log::Request;
 use crate::mirror;
@@ -464,5 +466,15 @@ impl Hub for Node {
             link,
             orderly: is_orderly,
         });
+    }
+
+    async fn invitation(&self, word: &str) -> (bool, String) {
+        // It may have to be read first.
+        let check = Command::CheckInvite {
+            token: Secret::from(word),
+            registers: false,
+        };
+        self.ask(check).recv().await.ok();
+        self.member.borrow().engine.core.invitation_page(word)
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod control;
 mod doors;
 mod handover;
 pub(crate) mod hub;
+pub(crate) mod invite;
 mod lan;
 pub(crate) mod log_sink;
 pub(crate) mod pair;

@@ -9,10 +9,12 @@ use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
 use crate::base::pubsub_limits::NODE_CACHE_SHARE;
 use crate::c2s;
+use crate::config::settings::Inviters;
 use crate::config::settings::Registration;
 use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::core::CoreLimits;
+use crate::effect::settings::Invites;
 use crate::effect::settings::Limits as Bounds;
 use crate::effect::settings::Settings as Policies;
 use crate::model::stanza_id::StanzaIds;
@@ -29,6 +31,7 @@ use crate::server::run::Home;
 use crate::server::run::RunError;
 use crate::server::translate::ITERATIONS;
 use crate::web;
+use crate::web::route::INVITE_PATH;
 
 pub(super) fn identity(settings: &Settings, home: &Home<'_>) -> Result<TlsSettings, RunError> {
     let provider = tls::provider();
@@ -73,6 +76,7 @@ pub(super) fn wire_settings(
         // What never leaves this machine is read by nobody (RFC 6120 section 13.8.3).
         allows_plaintext: !settings.require_tls && (is_dev || is_local(settings)),
         offers_registration: settings.registration == Registration::Open,
+        takes_invitations: settings.registration != Registration::Closed,
         offers_tokens: true,
         protects_from_downgrade: true,
         stanza_bytes_max: limits.stanza_bytes,
@@ -128,6 +132,15 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         registration: settings.registration == Registration::Open,
         contacts,
         services: settings.services.clone(),
+        invites: Invites {
+            may_register: settings.registration != Registration::Closed,
+            by_anyone: settings.inviters == Inviters::Anyone,
+            valid_ms: u64::try_from(settings.invites_valid.as_millis()).unwrap_or(u64::MAX),
+            pages: settings
+                .http_url
+                .as_ref()
+                .map(|url| format!("{url}/{INVITE_PATH}/").into()),
+        },
         limits: Bounds {
             roster_items_max: settings.limits.roster_contacts,
             blocked_max: settings.limits.blocked_addresses,

@@ -140,18 +140,31 @@ impl Node {
 
     /// Whether there may be more accounts is a setting that the stream knows as well.
     fn register(&self, link: LinkId, register: Register) {
-        let (jid, password) = match register {
+        let command = match register {
             Register::Form => return self.tell(link, Event::Registered(Registered::Done)),
-            Register::Create { account, password } => (account, password),
+            Register::Create {
+                account,
+                password,
+                token,
+            } => Command::Register {
+                jid: account,
+                password,
+                token,
+            },
+            Register::Token { token } => Command::CheckInvite {
+                token,
+                registers: true,
+            },
         };
         let Some(mailbox) = self.mailboxes.borrow().get(&link).cloned() else {
             return;
         };
-        let told = self.ask(Command::Register { jid, password });
+        let told = self.ask(command);
         let job = async move {
             mailbox.post(Event::Registered(match told.recv().await {
                 Ok(Outcome::Done) => Registered::Done,
                 Ok(Outcome::UserExists) => Registered::Taken,
+                Ok(Outcome::NoSuchInvite) => Registered::Unknown,
                 Ok(Outcome::BadPassword) => Registered::NotAcceptable,
                 Ok(Outcome::Closed | Outcome::NoSuchUser) => Registered::Closed,
                 Ok(Outcome::Full) | Err(_) => Registered::Later,

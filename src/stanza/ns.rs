@@ -56,6 +56,12 @@ names! {
     CSI = "urn:xmpp:csi:0";
     /// XEP-0386: Bind 2.
     BIND2 = "urn:xmpp:bind:0";
+    /// XEP-0379: the word of an invitation.
+    PARS = "urn:xmpp:pars:0";
+    /// XEP-0445: the stream feature of registration with one.
+    IBR_TOKEN = "urn:xmpp:ibr-token:0";
+    /// XEP-0401: the commands that make invitations.
+    INVITE = "urn:xmpp:invite";
     /// XEP-0388: extensible SASL profile.
     SASL2 = "urn:xmpp:sasl:2";
     /// XEP-0440: SASL channel-binding types.

@@ -113,6 +113,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
             return;
         }
         RowName::Swept => (20, ""),
+        RowName::Invite { digest } => (51, digest),
         RowName::Push { service, node } => {
             key.push(PUSH);
             // No address has a zero byte in it.
@@ -199,6 +200,9 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         17 => RowName::Text { name: rest.into() },
         18 => RowName::Created { room: bare(rest)? },
         20 => RowName::Swept,
+        51 => RowName::Invite {
+            digest: rest.into(),
+        },
         &PUSH => {
             let (service, node) = rest.split_once('\0').ok_or(UNREADABLE)?;
             RowName::Push {

@@ -6,6 +6,9 @@ use crate::http::Target;
 pub(crate) const WEBSOCKET_PATH: &str = "xmpp-websocket";
 pub(crate) const BOSH_PATH: &str = "http-bind";
 
+/// Where the pages of invitations are.
+pub(crate) const INVITE_PATH: &str = "invite";
+
 /// Who answers a request; see `net::web` for how one is added.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
@@ -14,6 +17,8 @@ pub(crate) enum Route {
     HostMetaJson,
     /// RFC 7395.
     WebSocket,
+    /// The page behind an invitation's link (XEP-0401 section 5.2).
+    Invitation,
     /// Everything else: the folder `web.root`.
     Files,
 }
@@ -24,6 +29,7 @@ impl Route {
             [".well-known", "host-meta"] => Self::HostMeta,
             [".well-known", "host-meta.json"] => Self::HostMetaJson,
             [WEBSOCKET_PATH] => Self::WebSocket,
+            [INVITE_PATH, _] => Self::Invitation,
             _ => Self::Files,
         }
     }

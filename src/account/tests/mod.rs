@@ -1,6 +1,7 @@
 //! What users and administrators ask about accounts.
 
 mod commands;
+mod invites;
 mod office;
 mod register;
 mod tokens;

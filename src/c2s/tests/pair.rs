@@ -90,6 +90,7 @@ pub(super) fn settings() -> Settings {
         requires_tls: false,
         allows_plaintext: true,
         offers_registration: false,
+        takes_invitations: false,
         offers_tokens: false,
         protects_from_downgrade: false,
         stanza_bytes_max: 262_144,
@@ -263,9 +264,11 @@ impl Pair {
             }
             Output::Resume(request) => write!(event, "resume {} {}", request.previd, request.h),
             Output::Register(Register::Form) => write!(event, "register form"),
-            Output::Register(Register::Create { account, .. }) => {
-                write!(event, "register {account}")
+            Output::Register(Register::Create { account, token, .. }) => {
+                let word = token.as_ref().map_or("", |_| " with a word");
+                write!(event, "register {account}{word}")
             }
+            Output::Register(Register::Token { .. }) => write!(event, "invitation"),
             Output::Stanza(stanza) => {
                 self.languages.push(stanza.lang.clone());
                 write!(event, "{}", stanza.element.as_str())

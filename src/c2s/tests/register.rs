@@ -155,3 +155,51 @@ fn other_types_of_iq_end_the_stream() {
         assert_eq!(pair.dies(), "not-authorized");
     }
 }
+
+const PREAUTH: &str = "<iq type='set' id='p'><preauth xmlns='urn:xmpp:pars:0' token='abc'/></iq>";
+
+fn by_invitation() -> Pair {
+    let mut pair = Pair::new(Settings {
+        takes_invitations: true,
+        ..settings()
+    });
+    pair.sends(HEADER).reads();
+    pair
+}
+
+#[test]
+fn a_good_word_is_found_good_and_goes_along_with_the_account() {
+    let mut pair = by_invitation();
+    assert_eq!(pair.sends(PREAUTH).reads(), "<iq type='result' id='p'/>");
+    pair.sends(&bob());
+    assert_eq!(
+        pair.events(),
+        ["invitation", "register bob@example.org with a word"]
+    );
+}
+
+#[test]
+fn a_word_that_nobody_knows_is_told_and_does_not_go_along() {
+    let mut pair = by_invitation();
+    pair.world.registered = Registered::Unknown;
+    let text = pair.sends(PREAUTH).reads();
+    assert_eq!(text, error("p", "cancel", "item-not-found"));
+    pair.sends(&bob());
+    assert_eq!(pair.events(), ["invitation", "register bob@example.org"]);
+}
+
+#[test]
+fn words_are_offered_and_taken_where_invitations_are() {
+    let feature = "<register xmlns='urn:xmpp:ibr-token:0'/>";
+    let offer = Pair::new(Settings {
+        takes_invitations: true,
+        ..settings()
+    })
+    .sends(HEADER)
+    .reads();
+    assert!(offer.contains(feature), "{offer}");
+    let mut open = Pair::new(open_to_all());
+    assert!(!open.sends(HEADER).reads().contains(feature));
+    open.sends(PREAUTH);
+    assert_eq!(open.dies(), "not-authorized");
+}

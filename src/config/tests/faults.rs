@@ -40,7 +40,7 @@ key = \"key.pem\"
 fn a_mistake_after_set_is_told_as_one() {
     let arguments = [("c2s.require_tls", "maybe"), ("registration", "invite")];
     expect_test::expect![[r#"
-        --set: registration: is "invite"; write one of "closed", "open"
+        --set: registration: is "invite"; write one of "closed", "invited", "open"
         --set: c2s.require_tls: is "maybe"; write true or false"#]]
     .assert_eq(&messages("domain = \"a.example\"", &arguments).join("\n"));
 }

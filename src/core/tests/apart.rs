@@ -362,6 +362,7 @@ fn nobody_makes_an_account_where_the_other_board_may_have_the_name() {
         let command = Command::Register {
             jid: BareJid::parse("eve@h").unwrap(),
             password: Secret::from("secret"),
+            token: None,
         };
         duo.nodes[1].step(Input::Command { id: 7, command });
         let outputs = duo.nodes[1].outputs.drain(..);

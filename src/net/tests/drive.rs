@@ -117,6 +117,10 @@ impl Hub for Script {
         self.mailboxes.borrow_mut().remove(&link);
         self.closed.borrow_mut().push(is_orderly);
     }
+
+    async fn invitation(&self, _: &str) -> (bool, String) {
+        (false, String::new())
+    }
 }
 
 fn derive(password: &str) -> crate::sasl::ScramKeys {
@@ -134,6 +138,7 @@ pub(super) fn settings() -> WireSettings {
             requires_tls: false,
             allows_plaintext: true,
             offers_registration: false,
+            takes_invitations: false,
             offers_tokens: false,
             protects_from_downgrade: false,
             stanza_bytes_max: 262_144,

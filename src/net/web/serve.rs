@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::account::landing::POLICY as PAGE_POLICY;
 use crate::base::web_limits::HTTP_FILE_PIECE_BYTES;
 use crate::base::web_limits::HTTP_HEAD_MS;
 use crate::base::web_limits::HTTP_IDLE_MS;
@@ -130,11 +131,28 @@ async fn answer<H: Hub + 'static>(
     match (route, request.method) {
         (Route::HostMeta, Method::Get | Method::Head) => Ok(host_meta::xml(&base()).into()),
         (Route::HostMetaJson, Method::Get | Method::Head) => Ok(host_meta::json(&base()).into()),
+        (Route::Invitation, Method::Get | Method::Head) => Ok(invitation(web, request).await),
         (Route::Files, Method::Get | Method::Head) => files::answer(&settings, request).await,
         (Route::WebSocket, _) => Ok(Status::UPGRADE_REQUIRED.into()),
         (_, Method::Options) => Ok(Reply::options("GET, HEAD, OPTIONS", "Content-Type").into()),
         _ => Ok(Reply::not_allowed("GET, HEAD, OPTIONS").into()),
     }
+}
+
+/// The page says what becomes of who has the word, and that nobody has it any more.
+async fn invitation<H: Hub>(web: &Rc<Web<H>>, request: &Request) -> Answer {
+    let parts = request.target.parts();
+    let word = parts.last().copied().unwrap_or_default();
+    let (is_good, page) = web.hub.invitation(word).await;
+    let mut reply = Reply::whole("text/html; charset=utf-8", page.into_bytes());
+    if !is_good {
+        reply.status = Status::NOT_FOUND;
+    }
+    reply
+        .with("Content-Security-Policy", PAGE_POLICY)
+        .with("Cache-Control", "no-store")
+        .with("Referrer-Policy", "no-referrer")
+        .into()
 }
 
 pub(super) async fn send(

@@ -2,6 +2,7 @@
 
 mod changes;
 mod contacts;
+mod invited;
 mod model;
 mod tables;
 mod versions;

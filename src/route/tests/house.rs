@@ -98,6 +98,11 @@ impl House {
         self.commit(&[Op::row(record, name, row)]);
     }
 
+    /// Sets a row of the node.
+    pub(crate) fn set_node(&mut self, name: RowName, row: Row) {
+        self.commit(&[Op::row(RecordKey::Node, name, Some(row))]);
+    }
+
     pub(crate) fn block(&mut self, name: &str, blocked: &str) {
         let name_of_row = RowName::Blocked {
             jid: Jid::parse(blocked).unwrap(),

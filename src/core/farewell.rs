@@ -51,9 +51,11 @@ impl Core {
         ended
     }
 
-    /// The other node goes on with the sessions that can be resumed; the rest ends, with a stream error. What may
-    /// be told or saved late goes out now.
+    /// The other node, or the next start of this one, goes on with the sessions that can be resumed; the rest
+    /// hears that it is no longer in its rooms, and ends with a stream error. What may be told or saved late goes
+    /// out now.
     pub(crate) fn hand_all_over(&mut self, now: Now) {
+        self.now = now;
         let sessions = self.sessions.values().filter(|session| !session.ending);
         let lost = sessions.filter(|session| {
             let management = session.management.as_ref();
@@ -61,6 +63,13 @@ impl Core {
         });
         let lost: Vec<SessionId> = lost.map(|session| session.id).collect();
         for id in lost {
+            self.push_room_farewells(id);
+            let link = self.sessions.get(&id).and_then(|session| session.link);
+            if let Some(link) = link {
+                let mut bytes = Vec::new();
+                self.write(link, &mut bytes, OUTPUT_BYTES_MAX);
+                self.outputs.push_back(Output::Last { link, bytes });
+            }
             self.end_session(id, EndReason::Shutdown);
         }
         self.stop(now);

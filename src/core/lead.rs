@@ -52,6 +52,8 @@ pub(crate) struct Peer {
     pub(super) zombies_until: Option<Monotonic>,
     /// An epoch of both is not over, as far as this node knows.
     pub(super) is_there: bool,
+    /// Sessions of before a restart are taken up again: nobody is told what was told before.
+    pub(super) is_taking_up: bool,
     /// It died, or is back without its sessions: they move here.
     pub(super) has_died: bool,
     /// Sessions that count since both began to become one.

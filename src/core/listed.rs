@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::jid::BareJid;
+use crate::core::Core;
 use crate::effect::query::Listed;
+use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;
@@ -46,4 +49,20 @@ where
         listed.disabled = disabled.or(listed.disabled);
     }
     changed.into_values().collect()
+}
+
+impl Core {
+    /// Accounts that changed since the tables were written, with their state.
+    pub(crate) fn tail_accounts(&self) -> BTreeMap<BareJid, AccountRow> {
+        let ops = self.tail.entries().flat_map(|entry| entry.durable_ops());
+        let rows = ops.filter_map(|op| match op {
+            Durable::Row {
+                record: RecordKey::Account { jid },
+                row: Some(Row::Account { row }),
+                ..
+            } => Some((jid.clone(), *row)),
+            _ => None,
+        });
+        rows.collect()
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) mod release;
 pub(crate) mod render;
 mod report;
 pub(crate) mod residence;
+pub(crate) mod restart;
 mod retracted;
 pub(crate) mod session;
 mod shadow;
@@ -85,18 +86,14 @@ use crate::core::tail::Tail;
 use crate::core::taken::Taken;
 use crate::effect::query::Query;
 use crate::effect::settings::Settings;
-use crate::model::account::AccountRow;
 use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::level::LEVEL;
-use crate::model::op::Durable;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
-use crate::model::row::RecordKey;
-use crate::model::row::Row;
 use crate::model::stanza_id::StanzaIds;
 use crate::stanza::Condition;
 
@@ -425,20 +422,6 @@ impl Core {
             });
         }
         self.evict();
-    }
-
-    /// Accounts that changed since the tables were written, with their state.
-    pub(crate) fn tail_accounts(&self) -> BTreeMap<BareJid, AccountRow> {
-        let ops = self.tail.entries().flat_map(|entry| entry.durable_ops());
-        let rows = ops.filter_map(|op| match op {
-            Durable::Row {
-                record: RecordKey::Account { jid },
-                row: Some(Row::Account { row }),
-                ..
-            } => Some((jid.clone(), *row)),
-            _ => None,
-        });
-        rows.collect()
     }
 
     /// Has the tables take everything that is committed; says up to where they have to go.

@@ -180,7 +180,7 @@ impl Core {
     }
 
     /// What leads from the session as it is known here to how it stands.
-    fn steps_to(&self, session: &PeerSession) -> Steps {
+    pub(super) fn steps_to(&self, session: &PeerSession) -> Steps {
         let mut steps = Steps::new();
         let account = self.states.delivered.accounts.get(&session.jid.bare());
         let there = account.and_then(|account| account.online.get(session.jid.resource()));

@@ -234,6 +234,25 @@ impl Queue {
         self.slots.extend(behind);
     }
 
+    /// What a client has not counted, and how many of it are written: for a start after this one.
+    pub(crate) fn saved(&self) -> (Vec<Item>, usize) {
+        let items = self.slots.iter().filter_map(|slot| match slot {
+            Slot::Item { item, .. } => Some(item.clone()),
+            // What a query would have given goes with the server: the client asks again.
+            Slot::Page { .. } => None,
+        });
+        (items.collect(), self.written)
+    }
+
+    /// As it was when it was saved.
+    pub(crate) fn restore(&mut self, items: Vec<Item>, written: usize, sent: u32) {
+        for item in items {
+            self.append(item);
+        }
+        self.written = written.min(self.slots.len());
+        self.sent = sent;
+    }
+
     /// Stanzas sent, for the error of a count too high.
     pub(crate) fn sent(&self) -> u32 {
         self.sent

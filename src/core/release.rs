@@ -205,7 +205,11 @@ impl Core {
                 self.states.fold(at, op);
                 continue;
             }
-            let sends = self.sends_of(at, op);
+            let sends = if self.peer.is_taking_up {
+                Sends::default()
+            } else {
+                self.sends_of(at, op)
+            };
             self.states.fold(at, op);
             self.follow_bind(op);
             self.follow_alias(op);

@@ -224,6 +224,11 @@ impl Tail {
         all.into_iter()
     }
 
+    /// The newest record of the log.
+    pub(crate) fn last(&self) -> Index {
+        self.last
+    }
+
     pub(crate) fn delivered(&self) -> Index {
         self.delivered
     }

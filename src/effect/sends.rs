@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
+use crate::model::codec::coded;
 pub(crate) use crate::model::message::How;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
@@ -28,6 +29,13 @@ pub(crate) enum Item {
     Stanza { stanza: Arc<Outgoing> },
 }
 
+coded!(enum Item {
+    1 => Kept { position, how },
+    2 => Result { position, query },
+    3 => Bytes { bytes },
+    4 => Stanza { stanza },
+});
+
 /// The query that a result answers.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct ResultOf {
@@ -37,6 +45,8 @@ pub(crate) struct ResultOf {
     /// Whether who reads may see who is behind a room's occupants.
     pub(crate) shows_senders: bool,
 }
+
+coded!(struct ResultOf { query_id, archive, shows_senders });
 
 /// Items by session, in order; sessions of other nodes are for those to serve.
 #[derive(Debug, Default)]

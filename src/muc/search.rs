@@ -68,7 +68,7 @@ fn form() -> Vec<u8> {
     let switch = |name: &str, label: &str, is: bool| Field::boolean(name, is).with_label(label);
     let form = Form::with_type(FormKind::Form, ns::CHANNEL_SEARCH_PARAMS)
         .with(Field::new("q", FieldKind::TextSingle).with_label("Search for"))
-        .with(switch("all", "All rooms, whatever the words", false))
+        .with(Field::new("all", FieldKind::Boolean).with_label("All rooms, whatever the words"))
         .with(switch("sinname", "Search in names", true))
         .with(switch("sindescription", "Search in descriptions", true))
         .with(switch("sinaddress", "Search in addresses", true))

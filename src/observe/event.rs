@@ -19,6 +19,14 @@ pub(crate) enum Event<'a> {
     Stopping {
         connections: usize,
     },
+    /// Sessions of before the restart go on.
+    SessionsTakenUp {
+        count: usize,
+    },
+    /// They could not be saved.
+    SessionsLost {
+        error: &'a dyn fmt::Display,
+    },
     Reloaded,
     /// The old settings stay.
     ReloadFailed {
@@ -139,10 +147,12 @@ impl Event<'_> {
             | Self::PairAlone
             | Self::NameTaken { .. }
             | Self::AdminFailed { .. }
+            | Self::SessionsLost { .. }
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
             | Self::NobodyYet
             | Self::Stopping { .. }
+            | Self::SessionsTakenUp { .. }
             | Self::Reloaded
             | Self::CertificateMade { .. }
             | Self::LoginFailed { .. }
@@ -177,6 +187,8 @@ impl Event<'_> {
             Self::Ready { .. }
             | Self::NobodyYet
             | Self::Stopping { .. }
+            | Self::SessionsTakenUp { .. }
+            | Self::SessionsLost { .. }
             | Self::Reloaded
             | Self::ReloadFailed { .. }
             | Self::CertificateMade { .. }
@@ -246,6 +258,8 @@ impl fmt::Display for Event<'_> {
             Self::Stopping { connections } => {
                 write!(f, "server stops connections={connections}")
             }
+            Self::SessionsTakenUp { count } => write!(f, "sessions go on count={count}"),
+            Self::SessionsLost { error } => write!(f, "sessions are not saved why={error}"),
             Self::Reloaded => f.write_str("settings reloaded"),
             Self::ReloadFailed { mistakes } => {
                 write!(

@@ -51,6 +51,7 @@ use crate::server::portable::ImportError;
 use crate::server::portable::Imported;
 use crate::server::reload::Reload;
 use crate::server::reload::Reread;
+use crate::server::restart;
 use crate::server::retention;
 pub(crate) use crate::server::run_error::RunError;
 use crate::server::start;
@@ -309,6 +310,9 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     for user in users {
         add_user(&node, &settings.domain, user).await?;
     }
+    if let Some(folder) = folder_of_sessions(&node, reload.home) {
+        restart::take_up(&node, folder).await;
+    }
     let pair = doors.pair();
     let lan = Cell::new(None);
     let pair_bound = doors.open_pair(&node);
@@ -360,15 +364,31 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     if let Some(lan) = lan.take() {
         lan.stop().await;
     }
-    // What is under way is done first, so that it can be acknowledged.
-    stop(&node).await;
-    if handover::is_possible(&node) {
-        handover::hand_over(&node).await;
-        return Ok(());
-    }
-    say_farewell(&node, wires).await;
-    stop(&node).await;
+    leave(&node, wires, reload.home).await;
     Ok(())
+}
+
+/// What becomes of the sessions: the other board has them, or the next start, or they are told of the end.
+async fn leave(node: &Rc<Node>, wires: &Wires, home: &Home<'_>) {
+    // What is under way is done first, so that it can be acknowledged.
+    stop(node).await;
+    if handover::is_possible(node) {
+        handover::hand_over(node).await;
+    } else if let Some(folder) = folder_of_sessions(node, home) {
+        restart::save(node, folder).await;
+    } else {
+        say_farewell(node, wires).await;
+        stop(node).await;
+    }
+}
+
+/// Where sessions wait for the next start; `None`: there is no next one, or another board, which would know
+/// better who is where.
+fn folder_of_sessions<'a>(node: &Node, home: &Home<'a>) -> Option<&'a Path> {
+    match home {
+        Home::Folder(path) if node.member.borrow().mirror().is_none() => Some(path),
+        Home::Folder(_) | Home::Memory(_) => None,
+    }
 }
 
 /// Tells clients that the server stops, and waits a moment until they know.

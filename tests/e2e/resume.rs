@@ -1,5 +1,6 @@
 //! Clients whose board dies, stops or falls silent, and what the other board makes of their streams (XEP-0198).
 
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 use std::time::Instant;
@@ -136,6 +137,71 @@ fn a_stream_whose_board_was_killed_goes_on_at_the_other() {
 #[test]
 fn a_stream_whose_board_was_stopped_goes_on_at_the_other() {
     a_stream_goes_on_at_the_other_board(Going::Stopped);
+}
+
+fn listens(board: &Board) -> bool {
+    TcpStream::connect((board.ports.ip, board.ports.plain)).is_ok()
+}
+
+/// A board that has no other one hands its sessions to its own next start.
+#[test]
+fn streams_and_rooms_outlive_a_restart_of_a_single_board() {
+    let mut board = Board::new();
+    board.start();
+    wait_until("the board serves", || board.is("single"));
+    board.add_user("alice");
+    board.add_user("bob");
+    let ground = Ground::new();
+    // Given two in a room that does not persist, one of whom has not read all
+    let (alice, bob) = in_time("a chat", async {
+        let mut alice = arrive(&ground, &board, "alice").await;
+        let mut bob = arrive(&ground, &board, "bob").await;
+        enter(&mut alice, "alice").await;
+        open_room(&mut alice).await;
+        enter(&mut bob, "bob").await;
+        bob.send(&message("alice", "read"));
+        bob.settle().await.unwrap();
+        receive(&mut alice, "read").await;
+        bob.send(&message("alice", "unread"));
+        bob.send(&said("in-the-room"));
+        bob.settle().await.unwrap();
+        (alice, bob)
+    });
+    let (before, others) = (alice.management.unwrap(), bob.management.unwrap());
+
+    board.stop();
+    board.start();
+    wait_until("the board serves again", || listens(&board));
+
+    // Then both go on, with all that came and nothing twice, and the room with them
+    in_time("resumed streams", async {
+        let (mut alice, outcome) = resume(&ground, &board, &before).await;
+        assert_eq!(outcome, Resumption198::Resumed { h: before.sent });
+        let mut seen = read_until(&mut alice, "in-the-room").await;
+        seen.retain(|one| !one.starts_with(ROOM));
+        assert_eq!(seen, ["unread", "in-the-room"]);
+        let login = ground.authenticate(board.ports, Security::Plain, "bob");
+        let mut bob = login.await.unwrap();
+        let outcome = bob.resume(&others).await.unwrap();
+        assert_eq!(outcome, Resumption198::Resumed { h: others.sent });
+        alice.send(&said("still-here"));
+        alice.settle().await.unwrap();
+        let seen = read_until(&mut bob, "still-here").await;
+        let told = seen.iter().filter(|one| one.contains('@')).count();
+        assert_eq!(told, 0, "{seen:?}");
+    });
+
+    // And a crash ends them, as ever
+    board.kill();
+    board.start();
+    wait_until("the board serves once more", || listens(&board));
+    in_time("a stream of before the crash", async {
+        let (_, outcome) = resume(&ground, &board, &before).await;
+        assert!(
+            matches!(outcome, Resumption198::Failed { .. }),
+            "{outcome:?}"
+        );
+    });
 }
 
 fn signal(board: &Board, name: &str) {

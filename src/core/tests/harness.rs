@@ -53,7 +53,7 @@ pub(super) const EPOCH: Epoch = Epoch {
 pub(super) struct Bench {
     pub(super) core: Core,
     pub(super) tables: Tables,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     /// What was given to the log, in order.
     pub(super) appended: VecDeque<Arc<Entry>>,
     /// What the tables, the peer and the streams were given.
@@ -261,6 +261,12 @@ impl Bench {
             link: LinkId(link),
             orderly: false,
         });
+    }
+
+    /// Stanzas that were written to the session of this stream.
+    pub(super) fn counted(&self, key: SmKey) -> u32 {
+        let id = self.core.keys[&key];
+        self.core.sessions[&id].queue.sent()
     }
 
     /// What the link has got since the last look.

@@ -11,6 +11,7 @@ mod harness;
 mod holdings;
 mod pair;
 mod pushes;
+mod restart;
 mod resume;
 mod rooms;
 mod soak;

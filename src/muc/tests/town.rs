@@ -61,6 +61,9 @@ pub(super) struct Town {
     inbox: BTreeMap<FullJid, Vec<String>>,
     /// Every stanza that was sent, each once, however many have got it.
     sent: Vec<Arc<Outgoing>>,
+    /// What people get is counted, but not written.
+    pub(super) is_deaf: bool,
+    pub(super) sends: usize,
 }
 
 impl Town {
@@ -82,6 +85,8 @@ impl Town {
             ids: StanzaIds::new([1; 16]),
             inbox: BTreeMap::new(),
             sent: Vec::new(),
+            is_deaf: false,
+            sends: 0,
         };
         for name in people {
             town.log_in(name);
@@ -384,7 +389,9 @@ impl Town {
     }
 
     fn receive(&mut self, session: SessionId, item: &Item) {
-        let Some(reader) = self.sessions.get(&session).cloned() else {
+        self.sends += 1;
+        let reader = self.sessions.get(&session).filter(|_| !self.is_deaf);
+        let Some(reader) = reader.cloned() else {
             return;
         };
         let mut out = Vec::new();

@@ -51,3 +51,27 @@ pub(crate) const HTTP_UNREAD_BYTES_MAX: u64 = 65_536;
 
 /// How much of a file is read and sent at once, in bytes.
 pub(crate) const HTTP_FILE_PIECE_BYTES: usize = 65_536;
+
+/// Longest time that a request of BOSH is kept open, in seconds (XEP-0124 section 7.2).
+///
+/// Proxies cut what says nothing for a minute. A client that asks for more gets this.
+pub(crate) const BOSH_WAIT_SECONDS_MAX: u64 = 50;
+
+/// Most requests of one session that are kept open at one time.
+///
+/// One is enough for everybody. A client that asks for more gets this.
+pub(crate) const BOSH_HOLD_MAX: u64 = 1;
+
+/// How long a session of BOSH waits without an open request, in seconds. Then it is lost, as a connection is.
+pub(crate) const BOSH_INACTIVITY_SECONDS: u64 = 60;
+
+/// Elements of one answer, in bytes. The element that passes the mark is the last one.
+pub(crate) const BOSH_ANSWER_BYTES: usize = 65_536;
+
+/// What a request of BOSH may have beside one largest stanza, in bytes. Beyond it the answer is 413.
+pub(crate) const BOSH_BODY_BYTES: usize = 16_384;
+
+/// What may wait between a session of BOSH and its stream in one direction, in bytes.
+///
+/// Then nothing more is taken from the queue of the session behind it.
+pub(crate) const BOSH_CORD_BYTES: usize = 65_536;

@@ -240,6 +240,7 @@ impl Report {
                 }
             }
         }
+        self.web(settings);
         for (host, ips) in &boards {
             for ip in ips {
                 let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
@@ -251,6 +252,31 @@ impl Report {
             "{} and {} need none: clients reach them through {domain}",
             settings.muc_host, settings.pubsub_host
         ));
+    }
+
+    /// XEP-0156: what browsers look for, which cannot ask for SRV records.
+    fn web(&self, settings: &Settings) {
+        let (listen, domain) = (&settings.listen, &settings.domain);
+        if listen.http.is_empty() && listen.https.is_empty() {
+            return;
+        }
+        let Some(url) = &settings.http_url else {
+            return self.remark(
+                "web",
+                "set http.url, so that clients are told where the web door is",
+            );
+        };
+        self.fine("web", "documents that web clients look for; this server has them, the host of the domain must too:");
+        for document in ["host-meta", "host-meta.json"] {
+            let place = format!("https://{domain}/.well-known/{document}");
+            self.detail(&format!("{place} the same as {url}/.well-known/{document}"));
+        }
+        if let Some(root) = settings.web_root.as_ref().filter(|root| !root.is_dir()) {
+            self.remark(
+                "web",
+                &format!("{} is no folder; change web.root", root.display()),
+            );
+        }
     }
 }
 

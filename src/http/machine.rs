@@ -178,12 +178,11 @@ impl Machine {
             };
             let at = self.scanned + at;
             let line = self.buffer.get(..at).unwrap_or_default();
-            // A line feed alone ends a line for some and not for others.
-            let line = line.strip_suffix(b"\r").ok_or(Fault::Syntax)?;
-            let is_first = !line.contains(&b'\n');
-            if is_first && line.len() > HTTP_LINE_BYTES_MAX {
+            if self.scanned == 0 && line.len() > HTTP_LINE_BYTES_MAX {
                 return Err(too_long());
             }
+            // A line feed alone ends a line for some and not for others.
+            let line = line.strip_suffix(b"\r").ok_or(Fault::Syntax)?;
             if at >= HTTP_HEAD_BYTES_MAX {
                 return Err(too_large());
             }

@@ -8,6 +8,7 @@
 mod chunked;
 mod date;
 mod fault;
+pub(crate) mod fuzz;
 mod machine;
 mod reply;
 mod request;

@@ -30,6 +30,7 @@ impl Status {
     pub(crate) const FIELDS_TOO_LARGE: Self = Self(431, "Request Header Fields Too Large");
     pub(crate) const INTERNAL_ERROR: Self = Self(500, "Internal Server Error");
     pub(crate) const NOT_IMPLEMENTED: Self = Self(501, "Not Implemented");
+    pub(crate) const UNAVAILABLE: Self = Self(503, "Service Unavailable");
     pub(crate) const VERSION_NOT_SUPPORTED: Self = Self(505, "HTTP Version Not Supported");
 
     /// Some statuses never have a body (RFC 9112 section 6.3).

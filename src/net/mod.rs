@@ -5,6 +5,7 @@ pub(crate) mod admit;
 pub(crate) mod allowance;
 pub(crate) mod certificate;
 pub(crate) mod clock;
+pub(crate) mod cord;
 pub(crate) mod deadlines;
 pub(crate) mod drive;
 pub(crate) mod entropy;

@@ -18,12 +18,20 @@ use async_io::Async;
 use rustls::ServerConnection;
 
 use crate::base::limits::READ_BYTES;
+use crate::net::cord::ServerEnd;
 use crate::observe::metric;
 use crate::observe::metric::Metric;
 
+/// What carries the bytes.
+enum Wire {
+    Socket(Async<TcpStream>),
+    /// Requests of a web client (XEP-0124).
+    Cord(ServerEnd),
+}
+
 /// One connection's socket with its encryption.
 pub(crate) struct Pipe {
-    socket: Async<TcpStream>,
+    wire: Wire,
     tls: Option<Box<ServerConnection>>,
     /// Clear bytes that the system has not taken yet; TLS keeps its own.
     unsent: Vec<u8>,
@@ -58,6 +66,44 @@ pub(crate) enum PipeError {
     PeerTls(rustls::Error),
 }
 
+impl Wire {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Socket(socket) => socket.poll_readable(cx),
+            Self::Cord(end) => end.poll_readable(cx).map(Ok),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Socket(socket) => socket.poll_writable(cx),
+            Self::Cord(end) => end.poll_writable(cx).map(Ok),
+        }
+    }
+}
+
+impl io::Read for &Wire {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Socket(socket) => socket.get_ref().read(bytes),
+            Wire::Cord(end) => end.read(bytes),
+        }
+    }
+}
+
+impl io::Write for &Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Wire::Socket(socket) => socket.get_ref().write(bytes),
+            Wire::Cord(end) => end.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl From<io::Error> for PipeError {
     fn from(_: io::Error) -> Self {
         Self::Socket
@@ -76,8 +122,17 @@ impl Scratch {
 
 impl Pipe {
     pub(crate) fn new(socket: Async<TcpStream>) -> Self {
+        Self::over(Wire::Socket(socket))
+    }
+
+    /// In the clear: whoever is at the other end has come by TLS, or not.
+    pub(crate) fn to_cord(end: ServerEnd) -> Self {
+        Self::over(Wire::Cord(end))
+    }
+
+    fn over(wire: Wire) -> Self {
         Self {
-            socket,
+            wire,
             tls: None,
             unsent: Vec::new(),
             unsent_tls_bytes: 0,
@@ -106,8 +161,8 @@ impl Pipe {
     ) -> Poll<Result<Taken, PipeError>> {
         scratch.clear.clear();
         loop {
-            ready!(self.socket.poll_readable(cx))?;
-            match self.socket.get_ref().read(&mut scratch.wire) {
+            ready!(self.wire.poll_readable(cx))?;
+            match (&self.wire).read(&mut scratch.wire) {
                 Ok(bytes) => return Poll::Ready(self.take(bytes, scratch)),
                 Err(error) if is_temporary(&error) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
@@ -118,7 +173,7 @@ impl Pipe {
     /// Reads once more without waiting, after a read that was full.
     pub(crate) fn read_on(&mut self, scratch: &mut Scratch) -> Result<Option<Taken>, PipeError> {
         scratch.clear.clear();
-        match self.socket.get_ref().read(&mut scratch.wire) {
+        match (&self.wire).read(&mut scratch.wire) {
             Ok(bytes) => self.take(bytes, scratch).map(Some),
             Err(error) if is_temporary(&error) => Ok(None),
             Err(error) => Err(error.into()),
@@ -167,7 +222,7 @@ impl Pipe {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PipeError>> {
         while self.has_unsent() {
             if self.send()? == 0 {
-                ready!(self.socket.poll_writable(cx))?;
+                ready!(self.wire.poll_writable(cx))?;
             }
         }
         // Its room is for those that have something to say.
@@ -186,7 +241,7 @@ impl Pipe {
             self.unsent.drain(..sent);
             return Ok(sent);
         };
-        let sent = tls.write_tls(&mut self.socket.get_ref());
+        let sent = tls.write_tls(&mut &self.wire);
         let sent = self.count_sent(sent)?;
         self.unsent_tls_bytes = self.unsent_tls_bytes.saturating_sub(sent);
         Ok(sent)
@@ -196,7 +251,7 @@ impl Pipe {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let sent = self.socket.get_ref().write(bytes);
+        let sent = (&self.wire).write(bytes);
         self.count_sent(sent)
     }
 
@@ -220,7 +275,11 @@ impl Pipe {
 
     /// Memory of what the peer has not taken yet.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.unsent.capacity().saturating_add(self.unsent_tls_bytes)
+        let behind = match &self.wire {
+            Wire::Socket(_) => 0,
+            Wire::Cord(end) => end.kept_bytes(),
+        };
+        self.unsent.capacity() + self.unsent_tls_bytes + behind
     }
 
     /// Whether the peer has taken anything since the last call.
@@ -237,8 +296,18 @@ impl Pipe {
 
     /// Nothing more is sent; the peer may still be.
     pub(crate) fn close_write(&self) {
-        // It fails if the peer was faster.
-        drop(self.socket.get_ref().shutdown(Shutdown::Write));
+        match &self.wire {
+            // It fails if the peer was faster.
+            Wire::Socket(socket) => drop(socket.get_ref().shutdown(Shutdown::Write)),
+            Wire::Cord(end) => end.close(),
+        }
+    }
+
+    /// The connection is an account's from now on.
+    pub(crate) fn note_login(&self) {
+        if let Wire::Cord(end) = &self.wire {
+            end.note_login();
+        }
     }
 }
 

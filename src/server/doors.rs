@@ -71,7 +71,7 @@ impl Doors {
         wires: &Rc<Wires>,
         node: &Rc<Node>,
     ) -> Result<Vec<(TlsStart, SocketAddr)>, RunError> {
-        let web = Web::new(wires, node);
+        let web = Web::new(wires, node, &node.executor);
         let mut bound = Vec::new();
         for (key, reserved) in self.clients {
             let address = reserved.address;

@@ -39,6 +39,17 @@ pub fn fuzz_frames(input: &[u8]) -> Result<(), &'static str> {
 pub fn fuzz_mirror(program: &[u8]) -> Result<(), &'static str> {
     crate::mirror::fuzz::stranger(program)
 }
+
+/// Fuzz entry: requests of the web; `Err` names the promise that was broken.
+pub fn fuzz_http(input: &[u8]) -> Result<(), &'static str> {
+    crate::http::fuzz::requests(input)
+}
+
+/// Fuzz entry: frames of a WebSocket; `Err` names the promise that was broken.
+pub fn fuzz_websocket(input: &[u8]) -> Result<(), &'static str> {
+    crate::web::fuzz::websocket(input)
+}
+
 #[cfg(test)]
 pub(crate) mod branches;
 pub mod sim;

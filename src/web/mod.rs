@@ -2,7 +2,9 @@
 //!
 //! `net::web` reads requests and sends answers; what they mean is decided here.
 
+pub(crate) mod bosh;
 pub(crate) mod files;
+pub(crate) mod fuzz;
 pub(crate) mod host_meta;
 pub(crate) mod route;
 pub(crate) mod settings;

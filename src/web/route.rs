@@ -19,6 +19,8 @@ pub(crate) enum Route {
     WebSocket,
     /// The page behind an invitation's link (XEP-0401 section 5.2).
     Invitation,
+    /// XEP-0124, XEP-0206.
+    Bosh,
     /// Everything else: the folder `web.root`.
     Files,
 }
@@ -30,6 +32,7 @@ impl Route {
             [".well-known", "host-meta.json"] => Self::HostMetaJson,
             [WEBSOCKET_PATH] => Self::WebSocket,
             [INVITE_PATH, _] => Self::Invitation,
+            [BOSH_PATH] => Self::Bosh,
             _ => Self::Files,
         }
     }

@@ -19,24 +19,34 @@ impl Splitter {
     /// Every element that is whole now, with the namespaces it needs alone.
     pub(crate) fn handle_text(&mut self, text: &[u8]) -> Vec<Vec<u8>> {
         let mut text = text;
-        let mut joined = mem::take(&mut self.pending);
-        if !joined.is_empty() {
-            joined.extend_from_slice(text);
-            text = &joined;
-        }
         let mut messages = Vec::new();
-        loop {
-            text = text.trim_ascii_start();
-            let Some((message, rest)) =
-                element_end(text).and_then(|end| text.split_at_checked(end))
-            else {
-                break;
-            };
-            messages.push(write_alone(message));
-            text = rest;
+        while let Some(message) = self.next(&mut text) {
+            messages.push(message);
         }
-        self.pending = text.to_vec();
         messages
+    }
+
+    /// Takes from the front of `text` up to the end of the next element, or all of it.
+    pub(crate) fn next(&mut self, text: &mut &[u8]) -> Option<Vec<u8>> {
+        let mut joined = mem::take(&mut self.pending);
+        let kept = joined.len();
+        let input: &[u8] = if joined.is_empty() {
+            text
+        } else {
+            joined.extend_from_slice(text);
+            joined.as_slice()
+        };
+        let element = input.trim_ascii_start();
+        let blank = input.len().saturating_sub(element.len());
+        let Some(end) = element_end(element) else {
+            self.pending = element.to_vec();
+            *text = &[];
+            return None;
+        };
+        let message = write_alone(element.get(..end).unwrap_or_default());
+        let taken = (blank + end).saturating_sub(kept);
+        *text = text.get(taken..).unwrap_or_default();
+        Some(message)
     }
 
     pub(crate) fn kept_bytes(&self) -> usize {

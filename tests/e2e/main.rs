@@ -1,7 +1,7 @@
 //! Real clients against the real program, each test with a server of its own.
 //!
 //! The clients are other people's programs: slixmpp (Python), @xmpp/client (Node.js), profanity (a terminal) and
-//! Smack's integration tests (Java). `tests/run` installs them and runs these tests; by hand it is
+//! Smack's integration tests (Java), Converse (a browser). `tests/run` installs them and runs these tests; by hand it is
 //!
 //! ```text
 //! tests/e2e/clients/install && cargo test --test e2e -- --include-ignored
@@ -29,3 +29,4 @@ mod pair;
 mod process;
 mod resume;
 mod upgrade;
+mod web;

@@ -1,8 +1,10 @@
 //! Bodies: how they end, and what a bad one gets.
 
+use crate::base::random::Rng;
 use crate::base::web_limits::HTTP_CHUNK_LINE_BYTES_MAX;
 use crate::base::web_limits::HTTP_TRAILER_BYTES_MAX;
 use crate::http::Fault;
+use crate::http::fuzz;
 use crate::http::tests::read_anyhow;
 
 fn chunked(body: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -61,4 +63,45 @@ fn a_body_that_grows_too_large_is_refused() {
     let body = "200\r\n".to_owned() + &"x".repeat(0x200) + "\r\n";
     let body = body.repeat(2);
     assert_eq!(chunked(&body), Err(Fault::Body { bytes_max: 1_000 }));
+}
+
+/// Programs of the fuzzer, from a fixed seed: requests put together from pieces, some of them broken.
+#[test]
+fn requests_mean_the_same_however_they_arrive() {
+    const PIECES: [&str; 20] = [
+        "GET / HTTP/1.1\r\n",
+        "POST /a HTTP/1.1\r\n",
+        "POST /%2e%2e/a HTTP/1.0\r\n",
+        "Host: a\r\n",
+        "Content-Length: 5\r\n",
+        "Content-Length: 70\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "\r\n",
+        "hello",
+        "5\r\n",
+        "0\r\n\r\n",
+        "3;x\r\nabc\r\n",
+        "Connection: close\r\n",
+        "\n",
+        "\r",
+        "Expect: 100-continue\r\n",
+        " folded\r\n",
+        "X: y\r\n",
+        "GET http://b/../c HTTP/1.1\r\n",
+        "\0",
+    ];
+    let mut rng = Rng::from_number(0x7765_6221);
+    for round in 0..3_000 {
+        let mut input = Vec::new();
+        for _ in 0..rng.below(12) {
+            let piece = PIECES[usize::try_from(rng.below(20)).unwrap()];
+            input.extend_from_slice(piece.as_bytes());
+        }
+        assert_eq!(
+            fuzz::requests(&input),
+            Ok(()),
+            "round {round}: {:?}",
+            input.escape_ascii().to_string()
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! A stream in the messages of a WebSocket (RFC 7395): between the bytes of a pipe and the stream machine.
+//! A stream in messages (RFC 7395, XEP-0206): between the bytes of a pipe and the stream machine.
 
 use std::mem;
 use std::net::IpAddr;
@@ -22,7 +22,14 @@ use crate::web::websocket::WebSocket;
 use crate::xml::XmlError;
 
 /// What a connection has beside its stream if that comes in messages.
-pub(super) struct Framed {
+pub(super) enum Framed {
+    WebSocket(Frames),
+    /// One after the other, and nothing between them: what BOSH has made of them.
+    Elements(Splitter),
+}
+
+/// A WebSocket.
+pub(super) struct Frames {
     socket: WebSocket,
     splitter: Splitter,
     /// Frames that control, as they are sent, behind the messages of a turn.
@@ -31,30 +38,44 @@ pub(super) struct Framed {
 }
 
 impl Framed {
+    /// Asks for a sign of life, where that is possible.
     pub(super) fn ping(&mut self) {
-        websocket::write_ping(&mut self.control);
-    }
-
-    /// The last frame; the first code counts.
-    pub(super) fn close(&mut self, code: CloseCode) {
-        if !mem::replace(&mut self.is_closing, true) {
-            websocket::write_close(&mut self.control, code);
+        if let Self::WebSocket(frames) = self {
+            websocket::write_ping(&mut frames.control);
         }
     }
 
     /// Turns what the stream has written into what is sent.
     pub(super) fn wrap(&mut self, out: &mut Vec<u8>) {
+        let Self::WebSocket(frames) = self else {
+            return;
+        };
         if !out.is_empty() {
             let text = mem::take(out);
-            for message in self.splitter.handle_text(&text) {
+            for message in frames.splitter.handle_text(&text) {
                 websocket::write_message(out, &message);
             }
         }
-        out.append(&mut self.control);
+        out.append(&mut frames.control);
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.socket.kept_bytes() + self.splitter.kept_bytes() + self.control.capacity()
+        match self {
+            Self::WebSocket(frames) => {
+                let waiting = frames.splitter.kept_bytes() + frames.control.capacity();
+                frames.socket.kept_bytes() + waiting
+            }
+            Self::Elements(splitter) => splitter.kept_bytes(),
+        }
+    }
+}
+
+impl Frames {
+    /// The last frame; the first code counts.
+    fn close(&mut self, code: CloseCode) {
+        if !mem::replace(&mut self.is_closing, true) {
+            websocket::write_close(&mut self.control, code);
+        }
     }
 }
 
@@ -68,25 +89,45 @@ impl<H: Hub> Connection<H> {
         tls: Option<TlsFacts>,
         rest: Vec<u8>,
     ) -> Self {
-        let settings = wires.settings.borrow().stream.clone();
-        let bytes_max = settings.stanza_bytes_max;
-        let now = wires.clock.steady();
-        let stream = c2s::Session::new(settings, wires.seed(), tls, now).in_messages();
-        let mut connection = Self::over(wires, hub, pipe, (from, seat), stream);
+        let bytes_max = wires.settings.borrow().stream.stanza_bytes_max;
+        let mut connection = Self::in_elements(wires, hub, pipe, (from, seat), tls);
         connection.kept = rest;
-        connection.framed = Some(Box::new(Framed {
+        connection.framed = Some(Box::new(Framed::WebSocket(Frames {
             socket: WebSocket::new(bytes_max),
             splitter: Splitter::default(),
             control: Vec::new(),
             is_closing: false,
-        }));
+        })));
+        connection
+    }
+
+    /// What comes and goes are elements, each whole in itself.
+    pub(crate) fn in_elements(
+        wires: &Rc<Wires>,
+        hub: &Rc<H>,
+        pipe: Pipe,
+        (from, seat): (IpAddr, Seat),
+        tls: Option<TlsFacts>,
+    ) -> Self {
+        let settings = wires.settings.borrow().stream.clone();
+        let now = wires.clock.steady();
+        let stream = c2s::Session::new(settings, wires.seed(), tls, now).in_messages();
+        let mut connection = Self::over(wires, hub, pipe, (from, seat), stream);
+        connection.framed = Some(Box::new(Framed::Elements(Splitter::default())));
         connection
     }
 
     /// Takes the next message off the front of `rest`, or what there is of it.
     pub(super) fn feed_message(&mut self, now: Monotonic, rest: &mut &[u8]) {
-        let Some(framed) = &mut self.framed else {
-            return;
+        let framed = match self.framed.as_deref_mut() {
+            None => return,
+            Some(Framed::WebSocket(frames)) => frames,
+            Some(Framed::Elements(splitter)) => {
+                if let Some(element) = splitter.next(rest) {
+                    self.stream.handle_message(now, &element);
+                }
+                return;
+            }
         };
         match framed.socket.next(rest) {
             Ok(None) => {}
@@ -119,8 +160,8 @@ impl<H: Hub> Connection<H> {
             until,
             is_shut: false,
         };
-        if let Some(framed) = &mut self.framed {
-            framed.close(CloseCode::Normal);
+        if let Some(Framed::WebSocket(frames)) = self.framed.as_deref_mut() {
+            frames.close(CloseCode::Normal);
         }
         self.hub.handle_closed(self.link, is_orderly);
     }

@@ -44,6 +44,7 @@ impl<H: Hub> Connection<H> {
     fn tell_session(&mut self, jid: &dyn std::fmt::Display) {
         let from = self.from;
         observe::emit(&Told::SessionStarted { from, jid });
+        self.pipe.note_login();
         if let Some(seat) = &mut self.seat {
             self.wires.admission.borrow_mut().handle_login(seat);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_lite::AsyncRead;
 use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWrite;
+use futures_lite::AsyncWriteExt as _;
 use tempfile::TempDir;
 
 use crate::net::tests::drive::encrypt;
@@ -217,5 +218,125 @@ fn a_place_is_given_back_at_the_end() {
             ask(&mut socket, &(get("/") + "\r\nConnection: close")).await;
             assert_eq!(socket.read(&mut [0; 1]).await.unwrap(), 0);
         }
+    });
+}
+
+/// A client's text frame, with a mask of zeros; short.
+fn message(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).unwrap();
+    assert!(length < 126);
+    [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+async fn upgraded(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> String {
+    say(
+        socket,
+        "GET /xmpp-websocket HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+    .await;
+    let head = wait_for(socket, "\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    head
+}
+
+/// Reads, whatever the heads of the frames are, until the text has come.
+async fn hear(socket: &mut (impl AsyncRead + Unpin), text: &str) -> String {
+    let mut received = Vec::new();
+    let mut part = [0; 1024];
+    while !String::from_utf8_lossy(&received).contains(text) {
+        let bytes = socket.read(&mut part).await.unwrap();
+        assert_ne!(bytes, 0, "{}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&part[..bytes]);
+    }
+    String::from_utf8_lossy(&received).into_owned()
+}
+
+const OPEN: &str =
+    "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.org' version='1.0'/>";
+
+#[test]
+fn a_stream_begins_and_ends_in_a_websocket() {
+    with_server(settings(), TlsStart::Https, async |server| {
+        let mut socket = encrypt(server.connect().await).await;
+        upgraded(&mut socket).await;
+        socket.write_all(&message(OPEN)).await.unwrap();
+        let begun = hear(&mut socket, "</stream:features>").await;
+        assert!(
+            begun.contains("<open ") && !begun.contains("starttls"),
+            "{begun}"
+        );
+        // Over TLS 1.3 a login can be bound to the connection.
+        assert!(
+            begun.contains("SCRAM-SHA-256-PLUS") && begun.contains("tls-exporter"),
+            "{begun}"
+        );
+        socket
+            .write_all(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i'])
+            .await
+            .unwrap();
+        hear(&mut socket, "hi").await;
+        socket
+            .write_all(&message(
+                "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>",
+            ))
+            .await
+            .unwrap();
+        let ended = hear(&mut socket, "\u{3}").await;
+        assert!(ended.contains("<close "), "{ended}");
+        assert_eq!(*server.hub.closed.borrow(), [true]);
+    });
+}
+
+/// The end of a WebSocket is not the end of a stream: the session may be resumed.
+#[test]
+fn a_websocket_that_is_closed_leaves_its_stream_open() {
+    with_server(settings(), TlsStart::Never, async |server| {
+        let mut socket = server.connect().await;
+        upgraded(&mut socket).await;
+        socket.write_all(&message(OPEN)).await.unwrap();
+        hear(&mut socket, "</stream:features>").await;
+        socket
+            .write_all(&[0x88, 0x82, 0, 0, 0, 0, 3, 232])
+            .await
+            .unwrap();
+        let mut close = [0; 4];
+        socket.read_exact(&mut close).await.unwrap();
+        assert_eq!(close, [0x88, 2, 3, 232]);
+        assert_eq!(socket.read(&mut close).await.unwrap(), 0);
+        assert_eq!(*server.hub.closed.borrow(), [false]);
+    });
+}
+
+#[test]
+fn a_stream_begins_and_ends_through_bosh() {
+    with_server(settings(), TlsStart::Never, async |server| {
+        let mut socket = server.connect().await;
+        let mut post = async |attributes: &str| {
+            let body = format!("<body xmlns='http://jabber.org/protocol/httpbind' {attributes}/>");
+            let head = format!(
+                "POST /http-bind HTTP/1.1\r\nHost: example.org\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            ask(&mut socket, head.trim_end()).await
+        };
+        let first = post("rid='1' to='example.org' wait='5' hold='1'").await;
+        assert!(
+            first.contains("<stream:features ") && first.contains("Allow-Origin: *"),
+            "{first}"
+        );
+        let sid = first.split("sid='").nth(1).unwrap();
+        let sid = sid.split('\'').next().unwrap();
+        let stranger = post("rid='2' sid='guessed'").await;
+        assert!(stranger.contains("item-not-found"), "{stranger}");
+        let last = post(&format!("rid='2' sid='{sid}' type='terminate'")).await;
+        assert!(last.contains("type='terminate'"), "{last}");
+        let gone = post(&format!("rid='3' sid='{sid}'")).await;
+        assert!(gone.contains("item-not-found"), "{gone}");
+        while server.hub.closed.borrow().is_empty() {
+            futures_lite::future::yield_now().await;
+        }
+        assert_eq!(*server.hub.closed.borrow(), [true]);
     });
 }

@@ -1,6 +1,7 @@
 //! What a handler has of a request's body, and what it answers with.
 
 use std::fs::File;
+use std::net::IpAddr;
 
 use crate::base::time::Monotonic;
 use crate::base::web_limits::HTTP_BODY_BYTES_PER_SECOND_MIN;
@@ -92,6 +93,28 @@ impl<'a> Body<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// All of a body that is small.
+    pub(crate) async fn whole(&mut self, bytes_max: u64) -> Result<Vec<u8>, Fail> {
+        self.allow(bytes_max)?;
+        let mut whole = Vec::new();
+        while let Some(piece) = self.next().await? {
+            whole.extend_from_slice(&piece);
+            self.channel.note_body(whole.capacity());
+        }
+        self.channel.note_body(0);
+        Ok(whole)
+    }
+
+    /// Who asks.
+    pub(crate) fn from(&self) -> IpAddr {
+        self.channel.from
+    }
+
+    /// The connection is an account's from now on.
+    pub(crate) fn note_login(&mut self) {
+        self.channel.note_login();
     }
 
     async fn read(&mut self) -> Result<(), Fail> {

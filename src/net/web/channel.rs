@@ -30,6 +30,8 @@ pub(super) struct Channel {
     pipe: Option<Pipe>,
     deadline: Option<Monotonic>,
     noted_bytes: usize,
+    /// Of a body that is being put together.
+    held_bytes: usize,
 }
 
 impl Channel {
@@ -45,6 +47,7 @@ impl Channel {
             pipe: Some(pipe),
             deadline: None,
             noted_bytes: 0,
+            held_bytes: 0,
         }
     }
 
@@ -99,7 +102,7 @@ impl Channel {
     }
 
     /// Waits until the system has taken all of it, as long as the client takes anything at all.
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Fail> {
+    pub(super) async fn write(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Fail> {
         let mut bytes = Some(bytes);
         let stall = self.wires.settings.borrow().stall.as_millis();
         let stall_ms = u64::try_from(stall).unwrap_or(u64::MAX);
@@ -110,7 +113,8 @@ impl Channel {
                 return Poll::Ready(Err(Fail::Gone));
             };
             let polled = match bytes.take() {
-                Some(bytes) => pipe.poll_write(cx, bytes),
+                // From here on only the pipe keeps what is left of them.
+                Some(bytes) => pipe.poll_write(cx, bytes.as_ref()),
                 None => pipe.poll_flush(cx),
             };
             let has_moved = pipe.take_progress();
@@ -162,7 +166,7 @@ impl Channel {
         if let Some(pipe) = &mut self.pipe {
             pipe.say_end();
         }
-        if self.write(&[]).await.is_err() {
+        if self.write([]).await.is_err() {
             return;
         }
         if let Some(pipe) = &self.pipe {
@@ -199,6 +203,18 @@ impl Channel {
         Some((self.pipe.take()?, self.seat.take()?, rest))
     }
 
+    /// A body that is being put together has so many bytes.
+    pub(super) fn note_body(&mut self, bytes: usize) {
+        self.held_bytes = bytes;
+        self.note_kept();
+    }
+
+    pub(super) fn note_login(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            self.wires.admission.borrow_mut().handle_login(seat);
+        }
+    }
+
     /// The session of TLS, if there is one.
     pub(super) fn tls(&self) -> Option<&rustls::ServerConnection> {
         self.pipe.as_ref().and_then(Pipe::tls)
@@ -206,7 +222,7 @@ impl Channel {
 
     fn note_kept(&mut self) {
         let unsent = self.pipe.as_ref().map_or(0, Pipe::unsent_bytes);
-        let bytes = self.machine.kept_bytes().saturating_add(unsent);
+        let bytes = self.machine.kept_bytes() + self.held_bytes + unsent;
         if bytes != std::mem::replace(&mut self.noted_bytes, bytes) {
             self.wires.note_kept(self.link, bytes);
         }

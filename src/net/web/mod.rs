@@ -24,14 +24,19 @@
 //! [`http::Reply`]: crate::http::Reply
 
 mod body;
+mod bosh;
 mod channel;
 mod files;
 mod serve;
 mod upgrade;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::rc::Rc;
+
+use smol::LocalExecutor;
 
 use crate::net::admit::Seat;
 use crate::net::hub::Hub;
@@ -47,13 +52,22 @@ pub(crate) use self::body::Fail;
 pub(crate) struct Web<H: Hub> {
     pub(super) wires: Rc<Wires>,
     pub(super) hub: Rc<H>,
+    executor: Rc<LocalExecutor<'static>>,
+    /// By their identifiers.
+    bosh: RefCell<BTreeMap<String, Rc<bosh::Entry>>>,
 }
 
 impl<H: Hub + 'static> Web<H> {
-    pub(crate) fn new(wires: &Rc<Wires>, hub: &Rc<H>) -> Rc<Self> {
+    pub(crate) fn new(
+        wires: &Rc<Wires>,
+        hub: &Rc<H>,
+        executor: &Rc<LocalExecutor<'static>>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             wires: Rc::clone(wires),
             hub: Rc::clone(hub),
+            executor: Rc::clone(executor),
+            bosh: RefCell::default(),
         })
     }
 

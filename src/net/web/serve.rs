@@ -26,6 +26,7 @@ use crate::net::web::Body;
 use crate::net::web::Fail;
 use crate::net::web::Web;
 use crate::net::web::body::Part;
+use crate::net::web::bosh;
 use crate::net::web::channel::Channel;
 use crate::net::web::files;
 use crate::net::web::upgrade;
@@ -119,7 +120,7 @@ async fn handle<H: Hub + 'static>(
 async fn answer<H: Hub + 'static>(
     web: &Rc<Web<H>>,
     request: &Request,
-    _body: &mut Body<'_>,
+    body: &mut Body<'_>,
     is_secure: bool,
 ) -> Result<Answer, Fail> {
     let settings = std::sync::Arc::clone(&web.wires.settings.borrow().web);
@@ -129,6 +130,11 @@ async fn answer<H: Hub + 'static>(
     let route = Route::find(&request.target);
     let base = || settings.base_url(is_secure, &request.authority);
     match (route, request.method) {
+        (Route::Bosh, _) => {
+            let is_encrypted =
+                is_secure || settings.is_secure_proxy() && body.from().to_canonical().is_loopback();
+            bosh::answer(web, request, body, is_encrypted).await
+        }
         (Route::HostMeta, Method::Get | Method::Head) => Ok(host_meta::xml(&base()).into()),
         (Route::HostMetaJson, Method::Get | Method::Head) => Ok(host_meta::json(&base()).into()),
         (Route::Invitation, Method::Get | Method::Head) => Ok(invitation(web, request).await),
@@ -168,10 +174,10 @@ pub(super) async fn send(
     };
     let mut head = reply.write_head(Clock::of_the_day(), bytes, keeps_open);
     if request.method == Method::Head {
-        return channel.write(&head).await;
+        return channel.write(head).await;
     }
     head.extend_from_slice(&reply.body);
-    channel.write(&head).await?;
+    channel.write(head).await?;
     match file {
         Some(part) => send_file(channel, part).await,
         None => Ok(()),
@@ -202,7 +208,7 @@ async fn send_file(channel: &mut Channel, part: Part) -> Result<(), Fail> {
             return Err(Fail::Gone);
         }
         left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        channel.write(&piece).await?;
+        channel.write(piece).await?;
     }
     Ok(())
 }
@@ -215,7 +221,7 @@ pub(super) async fn refuse(channel: &mut Channel, fault: Fault) {
     let bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
     let mut text = reply.write_head(Clock::of_the_day(), bytes, false);
     text.extend_from_slice(&reply.body);
-    if channel.write(&text).await.is_ok() {
+    if channel.write(text).await.is_ok() {
         channel.close().await;
     }
 }

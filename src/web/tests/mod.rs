@@ -1,3 +1,4 @@
 //! The protocols of the web door, without sockets.
 
+mod bosh;
 mod websocket;

@@ -1,8 +1,10 @@
 //! Frames: what comes whole however it is cut, and which code ends a bad one (RFC 6455).
 
+use crate::base::random::Rng;
 use crate::http::Event;
 use crate::http::Machine;
 use crate::http::Request;
+use crate::web::fuzz;
 use crate::web::websocket::CloseCode;
 use crate::web::websocket::Incoming;
 use crate::web::websocket::WebSocket;
@@ -193,5 +195,35 @@ fn a_handshake_is_accepted_or_told_what_it_lacks() {
     ] {
         let reply = accept(&request(&whole.replace(from, to)));
         assert_eq!(reply.status.0, status, "{from} {to}");
+    }
+}
+
+/// Programs of the fuzzer, from a fixed seed: frames put together, some of them broken.
+#[test]
+fn frames_mean_the_same_however_they_arrive() {
+    let texts: [&[u8]; 6] = [
+        b"<a/>",
+        b"<a b='>'><![CDATA[</a>]]></a>",
+        b"",
+        b"\xff",
+        b"<a x:y='z'/>",
+        &[b'x'; 200],
+    ];
+    let mut rng = Rng::from_number(0x7765_6222);
+    for round in 0..3_000 {
+        let mut input = Vec::new();
+        for _ in 0..rng.below(8) {
+            let first = [0x81, 0x81, 0x01, 0x00, 0x80, 0x89, 0x88, 0x82]
+                [usize::try_from(rng.below(8)).unwrap()];
+            input.extend(frame(first, texts[usize::try_from(rng.below(6)).unwrap()]));
+            if rng.one_in(10) {
+                input.pop();
+            }
+        }
+        assert_eq!(
+            fuzz::websocket(&input),
+            Ok(()),
+            "round {round}: {input:02x?}"
+        );
     }
 }

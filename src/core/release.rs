@@ -271,9 +271,8 @@ impl Core {
         for (user, name) in sends.pushes {
             self.pushes.note(user, name, (self.now.monotonic, 0));
         }
-        for wish in sends.lasts {
-            self.want_last(wish);
-        }
+        let lasts = sends.lasts.into_iter();
+        lasts.for_each(|wish| self.want_last(wish));
         for (session, why) in sends.ended {
             self.kicked.push((session, why.into()));
         }

@@ -25,6 +25,8 @@ pub(crate) enum On {
     /// Rooms, which announce it themselves (XEP-0045 section 6.4).
     Rooms,
     /// Whoever has nodes (XEP-0060 section 10): accounts, and the service for publish-subscribe.
+    ///
+    /// COMPAT(Smack 4.4): asks the server whether its accounts have, as before XEP-0163 version 1.2.
     Nodes,
 }
 
@@ -171,6 +173,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::VERSION, On::Server),
     feature(MSG_OFFLINE, On::Server),
     feature(ns::BLOCKING, On::Both),
+    feature("urn:xmpp:bookmarks:1#compat", On::Account),
     feature(ns::CARBONS, On::Both),
     feature(CARBONS_RULES, On::Both),
     feature(ns::EXTERNAL_SERVICES, On::Services),
@@ -179,6 +182,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::RETRACT, On::Account),
     feature(ns::TOMBSTONE, On::Account),
     feature(ns::OCCUPANT_ID, On::Rooms),
+    feature("urn:xmpp:pep-vcard-conversion:0", On::Account),
     feature(ns::PING, On::Both),
     feature(ns::PUSH, On::Account),
     feature(ns::SID, On::Account),
@@ -198,7 +202,7 @@ pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'stati
         .iter()
         .filter(move |feature| match feature.on {
             On::Both => place != On::Nodes,
-            On::Nodes => matches!(place, On::Account | On::Nodes),
+            On::Nodes => matches!(place, On::Account | On::Nodes | On::Server),
             On::Registration => settings.registration && place == On::Server,
             On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,

@@ -61,4 +61,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0016-rooms.md")]
     pub(crate) mod rooms {}
+
+    #[doc = include_str!("decisions/0010-nodes.md")]
+    pub(crate) mod nodes {}
 }

@@ -36,7 +36,7 @@ fn note() -> RowName {
 }
 
 /// The hash of the picture, if there is one.
-fn hash(account: &Account) -> Option<&str> {
+pub(super) fn hash(account: &Account) -> Option<&str> {
     let bytes = account.bytes(&note())?;
     std::str::from_utf8(bytes).ok()
 }

@@ -98,6 +98,10 @@ fn fields(config: &NodeConfig, is_pep: bool, groups: &[&str]) -> Vec<Field> {
         .filter(|(model, _)| is_known(*model, is_pep))
         .fold(access, |field, (_, name)| field.with_option(name, name));
     let mut fields = vec![
+        Field::new("pubsub#node_type", FieldKind::ListSingle)
+            .with_label("What the node is")
+            .with_value("leaf")
+            .with_option("leaf", "leaf"),
         text("title", "Title", &config.title),
         text("description", "Description", &config.description),
         text("type", "Namespace of the payloads", &config.payload),
@@ -220,6 +224,9 @@ fn set(config: &mut NodeConfig, var: &str, form: &Form) -> Result<bool, StanzaEr
         is_fit.then(|| Box::from(value)).ok_or_else(wrong)
     };
     match var {
+        // There are no collections.
+        "pubsub#node_type" if value != "leaf" => return Err(wrong()),
+        "pubsub#node_type" => {}
         "pubsub#title" => config.title = text()?,
         "pubsub#description" => config.description = text()?,
         "pubsub#type" => config.payload = text()?,

@@ -7,6 +7,7 @@
 
 mod approve;
 mod avatar;
+mod bookmarks;
 mod caps;
 mod config;
 mod deliver;
@@ -22,6 +23,7 @@ mod retract;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod vcard;
 mod visit;
 
 pub(crate) use avatar::dress;
@@ -70,6 +72,9 @@ pub(crate) fn evaluate_iq(
             _ => act(&visit),
         }
     };
+    if let Some(answered) = convert(view, request, (target, owner)) {
+        return Some(answered);
+    }
     match (query.name(), query.ns()) {
         ("pubsub", ns::PUBSUB | ns::PUBSUB_OWNER) => Some(serve()),
         // Of a node of that name; others are for other features.
@@ -83,6 +88,39 @@ pub(crate) fn evaluate_iq(
             Some(serve())
         }
         _ => None,
+    }
+}
+
+/// What older clients ask elsewhere for and is kept in nodes; `None`: it is kept where they ask.
+fn convert(
+    view: &View<'_>,
+    request: &Request,
+    (target, owner): (&Target, &BareJid),
+) -> Option<Result<Proposal, Stop>> {
+    let query = request.stanza.query()?;
+    let is_set = request.stanza.kind == Kind::Iq(IqType::Set);
+    let is_own = matches!(target, Target::Own { .. });
+    let is_vcard = query.is("vCard", ns::VCARD) && (is_own || !is_set);
+    let is_storage = is_own && query.is("query", ns::PRIVATE) && bookmarks::is_asked(query);
+    if !is_vcard && !is_storage {
+        return None;
+    }
+    let account = match view.account(owner) {
+        Ok(account) => account,
+        Err(stop) => return Some(Err(stop)),
+    };
+    // Nobody there is for others to tell.
+    account.live()?;
+    let host = match Host::account(view, owner) {
+        Ok(host) => host,
+        Err(stop) => return Some(Err(stop)),
+    };
+    let visit = Visit::new(host, request, query);
+    match (is_vcard, is_set) {
+        (true, false) => vcard::read(&visit),
+        (true, true) => vcard::write(&visit),
+        (false, false) => bookmarks::read(&visit),
+        (false, true) => Some(bookmarks::write(&visit)),
     }
 }
 

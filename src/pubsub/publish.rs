@@ -15,6 +15,7 @@ use crate::model::pubsub::NodeEvent;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::pubsub::avatar;
+use crate::pubsub::bookmarks;
 use crate::pubsub::config;
 use crate::pubsub::error::bad_request;
 use crate::pubsub::error::forbidden;
@@ -63,8 +64,14 @@ pub(super) fn evaluate(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal,
         host.unmade(&node, &made)?
     };
     let fresh = parse(visit, &place, publish)?;
+    let mut all = Vec::new();
+    if node == bookmarks::NODE && !host.has(&node) {
+        all = bookmarks::earlier(host);
+        all.retain(|old| fresh.iter().all(|one| one.id != old.id));
+    }
+    all.extend(fresh.iter().cloned());
     proposal = proposal.and(place.propose());
-    proposal = proposal.and(ops(&place, &visit.request.from.to_jid(), &fresh)?);
+    proposal = proposal.and(ops(&place, &visit.request.from.to_jid(), &all)?);
     proposal.ops.extend(avatar::follow(host, &node, &fresh));
     Ok(proposal.and_answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB);

@@ -38,7 +38,9 @@ const THOUSAND: usize = 1_000;
 
 #[test]
 fn a_thousand_come_and_talk_and_nothing_is_made_twice() {
-    let names: Vec<String> = (0..THOUSAND).map(|number| format!("user{number}")).collect();
+    let names: Vec<String> = (0..THOUSAND)
+        .map(|number| format!("user{number}"))
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut town = Town::with(&names);
     town.is_deaf = true;
@@ -59,7 +61,11 @@ fn a_thousand_come_and_talk_and_nothing_is_made_twice() {
     let room = town.room("hall").unwrap();
     assert_eq!(room.occupants.len(), THOUSAND);
     let bytes = bytes_of(room);
-    assert!(bytes / THOUSAND < 2_048, "{} bytes an occupant", bytes / THOUSAND);
+    assert!(
+        bytes / THOUSAND < 2_048,
+        "{} bytes an occupant",
+        bytes / THOUSAND
+    );
 }
 
 /// What the room keeps of its occupants: two versions of each presence, names and addresses.

@@ -3,3 +3,4 @@
 mod pep;
 mod service;
 mod square;
+mod views;

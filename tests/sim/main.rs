@@ -2,7 +2,7 @@
 //!
 //! Everything that is random comes from the seed, so a failure prints `seed=...` and
 //! `SIM_SEED=n cargo test --test sim` runs exactly that again, with its story. `SIM_SEEDS=n` runs so many,
-//! `SIM_FROM=n` begins elsewhere. With `--nocapture` each mode says at its end how many hours it has simulated
+//! `SIM_FROM=n` begins elsewhere, `SIM_ALL=1` goes on after a failure and names all that fail. With `--nocapture` each mode says at its end how many hours it has simulated
 //! and what went wrong in them, by class.
 
 #![expect(
@@ -74,14 +74,16 @@ fn run_many(name: &str, plan: &Plan) {
     let seeds = if plan.duo.is_some() { DUO_SEEDS } else { SEEDS };
     let seeds = setting("SIM_SEEDS").unwrap_or(seeds);
     let (began, mut total) = (Instant::now(), Report::default());
+    let mut failed = Vec::new();
     for seed in from..from + seeds {
-        let report = panic_if_broken(name, seed, run(seed, plan, false));
-        total.boots += report.boots;
-        total.acked += report.acked;
-        total.shown += report.shown;
-        total.ms += report.ms;
-        total.faulted.add(&report.faulted);
-        total.too_low += report.too_low;
+        match run(seed, plan, false) {
+            Ok(report) => total.add(&report),
+            Err(broken) if setting("SIM_ALL").is_some() => {
+                eprintln!("{name} seed={seed}: {broken}");
+                failed.push(seed);
+            }
+            broken @ Err(_) => drop(panic_if_broken(name, seed, broken)),
+        }
     }
     let seconds = began.elapsed().as_secs_f64();
     let Report {
@@ -97,6 +99,7 @@ fn run_many(name: &str, plan: &Plan) {
         "{name}: {seeds} seeds in {seconds:.1} s: {hours} simulated hours, {boots} starts, \
          {acked} acknowledged, {shown} shown, {too_low} counts too low, {faulted}"
     );
+    assert!(failed.is_empty(), "{name}: broken by the seeds {failed:?}");
 }
 
 fn panic_if_broken(name: &str, seed: u64, report: Result<Report, String>) -> Report {

@@ -60,6 +60,17 @@ pub(crate) struct Report {
     pub(crate) too_low: u64,
 }
 
+impl Report {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.boots += other.boots;
+        self.acked += other.acked;
+        self.shown += other.shown;
+        self.ms += other.ms;
+        self.faulted.add(&other.faulted);
+        self.too_low += other.too_low;
+    }
+}
+
 /// A connection.
 struct Link {
     device: usize,

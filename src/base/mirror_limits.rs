@@ -96,8 +96,12 @@ pub(crate) const COPIES_MAX: usize = 131_072;
 /// A session that could not be resumed while they were apart may be slow; an hour is long for any.
 pub(crate) const COPIES_MS: u64 = 3_600_000;
 
-/// Epochs of both that a start goes back to look for such messages in the tables.
-pub(crate) const COPIES_EPOCHS: usize = 3;
+/// How far a start goes back to look for such messages in the tables: epochs of both, and entries of all of them.
+///
+/// A client that was away while the boards lost each other so often sends again what they have from before. The
+/// entries are read in half a second.
+pub(crate) const COPIES_EPOCHS: usize = 32;
+pub(crate) const COPIES_START_MAX: u64 = 65_536;
 
 /// How long the value that lost is kept where two branches had changed one row: 30 days.
 pub(crate) const JOURNAL_MS: u64 = 30 * 86_400_000;
@@ -196,6 +200,12 @@ pub(crate) const SHADOW_MARKS_MAX: usize = 64;
 ///
 /// Those that its client has counted leave with the next report. Beyond it the oldest goes.
 pub(crate) const SHADOW_VOLATILE_MAX: usize = 512;
+
+/// Streams of the other board that clients were told are lost, remembered until it knows.
+///
+/// 24 bytes each. Beyond it all streams of the other board count as lost that have something under way.
+pub(crate) const DISOWNED_MAX: usize = 16_384;
+const _: () = assert!(DISOWNED_MAX * 2 * 17 + 256 <= MIRROR_FRAME_BYTES_MAX);
 
 /// Kept messages of the queues of all sessions, told before an epoch of both begins.
 ///

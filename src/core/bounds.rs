@@ -71,11 +71,8 @@ impl Core {
         }
         if self.credit < cost {
             if own {
-                let ops = proposal.without_durable().ops;
-                return Proposal {
-                    ops,
-                    ..Proposal::default()
-                };
+                self.put_off(&proposal.ops);
+                return proposal.without_durable();
             }
             let error = StanzaError::new(Condition::ResourceConstraint);
             if let Some(open) = self.order.open.get_mut(&ticket)

@@ -173,14 +173,14 @@ impl Core {
             return;
         };
         let heir = self.heir(record, from);
-        let (untaken, rows) = (Arc::clone(&record.untaken), Arc::clone(&record.rows));
+        let record = Arc::clone(record);
         let mut handed = Vec::new();
         for item in items {
             match (&item, heir) {
                 (Item::Kept { position, .. }, Some((heir, node))) => {
                     // The other node may have shown it under another id.
-                    let entry = rows.entry_of(*position);
-                    if !untaken.contains(&entry) || self.taken.has(&account, entry) {
+                    let entry = self.entry_of(&record.rows, *position);
+                    if self.is_taken(&account, &record, entry) {
                     } else if node == self.node {
                         self.push_late(heir, *position);
                     } else {
@@ -222,10 +222,11 @@ impl Core {
             }
             return;
         };
-        let record = self.states.delivered.accounts.get(&account);
-        let untaken = record.map(|record| Arc::clone(&record.untaken));
-        for position in untaken.iter().flat_map(|untaken| untaken.iter()) {
-            if positions.contains(position) && !self.taken.has(&account, *position) {
+        let Some(record) = self.states.delivered.accounts.get(&account).cloned() else {
+            return;
+        };
+        for position in record.untaken.iter() {
+            if positions.contains(position) && !self.is_taken(&account, &record, *position) {
                 self.push_late(id, *position);
             }
         }
@@ -265,7 +266,7 @@ impl Core {
             return;
         };
         let record = self.states.delivered.accounts.get(&session.jid.bare());
-        let copies = record.map(|record| record.rows.copies_of(position));
+        let copies = record.map(|record| self.copies_of(&record.rows, position));
         let mut ids = copies.unwrap_or_default().into_iter();
         if !session.queue.holds(position) && !ids.any(|copy| session.queue.holds(copy)) {
             self.push(id, Item::Kept { position, how });

@@ -295,7 +295,7 @@ impl Core {
     }
 
     /// This node numbers for itself, and another one may, too.
-    fn is_parted(&self) -> bool {
+    pub(super) fn is_parted(&self) -> bool {
         match self.order.sequencer {
             Sequencer::Here { epoch, .. } => self.states.epochs.mode(epoch) == Some(Mode::Solo),
             Sequencer::There { .. } => false,
@@ -375,6 +375,9 @@ impl Core {
             self.states
                 .pend(at, self.order.stamp, &proposal.ops, &records);
             self.order.proposed.push_back(ticket);
+            if self.peer.is_opening {
+                return;
+            }
             self.outputs.push_back(Output::Propose {
                 ticket,
                 generation,

@@ -197,6 +197,7 @@ pub(crate) enum Input {
     /// there, asked for once it is still), as both begin an epoch together: before `Lead` or `Follow`.
     PeerSessions {
         sessions: Vec<PeerSession>,
+        lost: Vec<Option<SmKey>>,
     },
 }
 

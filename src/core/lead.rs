@@ -17,6 +17,7 @@ use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::Output;
 use crate::core::bounds::cost_bytes;
+use crate::core::disowned::Disowned;
 use crate::core::mistake::Mistake;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
@@ -54,6 +55,8 @@ pub(crate) struct Peer {
     pub(super) is_there: bool,
     /// Sessions of before a restart are taken up again: nobody is told what was told before.
     pub(super) is_taking_up: bool,
+    /// Its sessions are here, and next comes who numbers: what is proposed in between waits for that.
+    pub(super) is_opening: bool,
     /// It died, or is back without its sessions: they move here.
     pub(super) has_died: bool,
     /// Sessions that count since both began to become one.
@@ -63,6 +66,7 @@ pub(crate) struct Peer {
     pub(super) tag: u64,
     pub(super) shadows: Shadows,
     pub(super) reports: Reports,
+    pub(super) disowned: Disowned,
 }
 
 /// A proposal of the other node.
@@ -78,6 +82,7 @@ pub(crate) struct Proposed {
 impl Peer {
     /// What passed between the two on an earlier connection counts for nothing.
     fn begin(&mut self) {
+        self.is_opening = false;
         self.waiting.clear();
         self.numbered.clear();
         self.generation = 0;
@@ -136,6 +141,7 @@ impl Core {
     }
 
     pub(super) fn handle_proposed(&mut self, mut proposed: Proposed) {
+        self.peer.disowned.confirm();
         if self.peer.has_numbered(proposed.op_id) {
             // Before the link broke: the log has it.
             let proposal = proposed.proposal.as_ref().clone();

@@ -187,7 +187,7 @@ impl Core {
         };
         for item in items {
             if let Item::Kept { position, .. } = item {
-                let position = record.rows.entry_of(*position);
+                let position = self.entry_of(&record.rows, *position);
                 if record.untaken.contains(&position) {
                     self.taken.take(&account, position, self.now.monotonic);
                 }
@@ -235,6 +235,7 @@ impl Core {
                 return;
             }
             let h = self.stream_count(account, key);
+            self.disown(key);
             self.outputs.push_back(Output::ResumeFailed { link, h });
             return;
         };

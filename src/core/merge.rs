@@ -4,12 +4,14 @@
 //! applied by the merge rules of its rows, and shown to the sessions of this node as far as it
 //! changed anything (rule U8).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
 use crate::core::Core;
 use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
+use crate::core::order::Open;
 use crate::core::order::Place;
 
 use crate::effect::records::records_of;
@@ -49,10 +51,7 @@ impl Core {
             open.is_numbered = true;
         }
         let records = records_of(&entry.ops);
-        self.pin_records(&records);
-        self.states
-            .pend(entry.position, entry.stamp, &entry.ops, &records);
-        self.order.line.push_back(Place::Merged {
+        self.stand_in_line(Place::Merged {
             entry,
             ticket: None,
             records,
@@ -69,15 +68,45 @@ impl Core {
         })
     }
 
-    /// The log keeps no volatile ops: they are those that were proposed.
+    /// What is volatile and was proposed before it was numbered before it, and its number is lost.
     fn settle_merged(&mut self, ticket: Ticket, entry: &Entry) {
-        self.order.proposed.retain(|one| *one != ticket);
-        let open = self.order.open.get(&ticket);
-        let proposal = open.and_then(|open| open.proposal.clone());
-        let entry = Arc::new(Entry {
-            ops: proposal.map_or_else(|| entry.ops.clone(), |proposal| proposal.ops.clone()),
-            ..entry.clone()
-        });
+        let mut left = VecDeque::new();
+        while let Some(before) = self.order.proposed.pop_front_if(|one| *one != ticket) {
+            let open = self.order.open.get(&before);
+            let open = open.filter(|open| open.proposed);
+            let proposal = open.and_then(|open| Some((open, open.proposal.as_ref()?)));
+            let place = match proposal {
+                // Its order has changed since then, while it waited for a record.
+                Some((_, proposal)) if proposal.ops.iter().any(Op::is_durable) => {
+                    left.push_back(before);
+                    continue;
+                }
+                _ if !left.is_empty() => {
+                    left.push_back(before);
+                    continue;
+                }
+                Some((open, proposal)) => Place::Entry {
+                    entry: as_proposed(
+                        open,
+                        &Entry {
+                            origin: None,
+                            ..entry.clone()
+                        },
+                    ),
+                    ticket: Some(before),
+                    records: records_of(&proposal.ops),
+                },
+                None => Place::Answer { ticket: before },
+            };
+            self.order.line.push_back(place);
+        }
+        self.order.proposed.pop_front();
+        left.append(&mut self.order.proposed);
+        self.order.proposed = left;
+        let Some(open) = self.order.open.get(&ticket) else {
+            return;
+        };
+        let entry = as_proposed(open, entry);
         let records = records_of(&entry.ops);
         self.order.line.push_back(Place::Merged {
             entry,
@@ -218,6 +247,17 @@ impl Core {
         };
         self.open(Asked::Own { ops }, None, None);
     }
+}
+
+/// The log keeps no volatile ops: they are those that were proposed.
+fn as_proposed(open: &Open, entry: &Entry) -> Arc<Entry> {
+    let proposal = open.proposal.as_ref();
+    let ops = proposal.map_or_else(|| entry.ops.clone(), |proposal| proposal.ops.clone());
+    Arc::new(Entry {
+        op_id: open.op_id,
+        ops,
+        ..entry.clone()
+    })
 }
 
 fn kick(account: crate::base::jid::BareJid) -> Op {

@@ -12,6 +12,7 @@ mod binding;
 pub(crate) mod boot;
 mod bounds;
 mod copies;
+mod disowned;
 pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
@@ -31,6 +32,7 @@ pub(crate) mod order;
 mod pages;
 pub(crate) mod patience;
 mod peer;
+mod pending;
 pub(crate) mod pushes;
 pub(crate) mod queue;
 mod recall;
@@ -69,6 +71,7 @@ use crate::base::jid::BareJid;
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
 use crate::c2s::manage::write_failed;
+use crate::core::disowned::Disowned;
 use crate::core::empty::Rooms;
 use crate::core::holdings::Holdings;
 use crate::core::lead::Peer;
@@ -91,6 +94,7 @@ use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::level::LEVEL;
+use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
@@ -134,6 +138,8 @@ pub(crate) struct Core {
     order: Order,
     states: States,
     copies: Copies,
+    /// What the log has no room for at the moment.
+    put_off: VecDeque<Vec<Op>>,
     peer: Peer,
     residence: Residence,
     tail: Tail,
@@ -189,6 +195,8 @@ impl Core {
         let epoch = start.epochs.newest().unwrap_or_default();
         let last = start.tail.last().map(|(_, entry)| entry.position);
         order.committed = Position::new(epoch, 0, 0).max(last.unwrap_or_default());
+        let mut peer = Peer::default();
+        peer.disowned = Disowned::new(start.epochs.mode(epoch));
         let mut states = States::default();
         states.epochs = start.epochs;
         let mut rooms = start.rooms;
@@ -206,7 +214,8 @@ impl Core {
             order,
             states,
             copies: start.copies,
-            peer: Peer::default(),
+            put_off: VecDeque::new(),
+            peer,
             residence: Residence::default(),
             tail: Tail::new(start.now.monotonic, start.last),
             taken: Taken::default(),
@@ -233,10 +242,10 @@ impl Core {
             level: LEVEL,
             limits: start.limits,
         };
-        for (index, entry) in start.tail {
-            core.recover_copies(&entry);
-            core.tail.recover(index, entry);
+        for (index, entry) in &start.tail {
+            core.tail.recover(*index, Arc::clone(entry));
         }
+        core.recover_copies(&start.tail);
         core
     }
 
@@ -309,7 +318,7 @@ impl Core {
             Input::Merged { entry } => self.handle_merged(entry),
             Input::PeerGone => self.handle_peer_gone(),
             Input::PeerDied => self.handle_peer_died(),
-            Input::PeerSessions { sessions } => self.handle_peer_sessions(sessions),
+            Input::PeerSessions { sessions, lost } => self.handle_peer_sessions(sessions, lost),
         }
         self.settle_step();
     }
@@ -345,7 +354,8 @@ impl Core {
         let index = self.tail.number(None);
         self.order.stamp = self.order.stamp.max(record.stamp);
         self.states.epochs.add(&record);
-        self.copies.begin_epoch(&record, &self.states.epochs);
+        let now = self.now.monotonic;
+        self.copies.begin_epoch(&record, &self.states.epochs, now);
         self.fresh_epochs.push((index, record));
         index
     }
@@ -380,6 +390,7 @@ impl Core {
             self.zombies_timeout(),
             self.recalls_timeout(),
             self.report_timeout(),
+            self.names_timeout(),
             self.tail
                 .timeout(self.limits.tail_bytes, self.limits.checkpoint_ms),
         ];
@@ -395,6 +406,7 @@ impl Core {
         }
         self.end_empty();
         self.ask_last();
+        self.name_copies();
         self.report();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)
@@ -456,7 +468,7 @@ impl Core {
 
     /// Whether everything that was numbered is delivered.
     pub(crate) fn is_settled(&self) -> bool {
-        self.order.is_clear()
+        self.order.is_clear() && self.put_off.is_empty()
     }
 
     fn random(&mut self) -> [u8; 32] {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
+use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::time::Monotonic;
@@ -93,11 +94,20 @@ impl Core {
 
     /// How the sessions of the other node stand. What differs from what was known is delivered here
     /// as if it had just happened; the other node knows it already.
-    pub(super) fn handle_peer_sessions(&mut self, sessions: Vec<PeerSession>) {
+    pub(super) fn handle_peer_sessions(
+        &mut self,
+        sessions: Vec<PeerSession>,
+        lost: Vec<Option<SmKey>>,
+    ) {
         self.peer.zombies_until = None;
+        self.peer.is_opening = true;
         self.begin_reports();
         self.recall_again();
         self.tell_interests();
+        self.peer.disowned.begin();
+        for key in lost {
+            self.drop_disowned(key);
+        }
         let listed: BTreeSet<SessionId> = sessions.iter().map(|one| one.session).collect();
         for (session, jid) in self.foreign_sessions() {
             if !listed.contains(&session) {
@@ -167,10 +177,7 @@ impl Core {
                 ops: ops.clone(),
             });
             let records = records_of(&entry.ops);
-            self.pin_records(&records);
-            self.states
-                .pend(entry.position, entry.stamp, &entry.ops, &records);
-            self.order.line.push_back(Place::Entry {
+            self.stand_in_line(Place::Entry {
                 entry,
                 ticket: None,
                 records,

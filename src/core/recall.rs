@@ -121,6 +121,7 @@ impl Core {
             .extract_if(.., |_, recall| recall.until <= now)
             .collect();
         for (key, recall) in over {
+            self.disown(key);
             self.answer_recall(recall, key, None);
         }
     }

@@ -45,6 +45,7 @@ impl Core {
     /// The sequencer elsewhere has numbered an entry, of this node or of another.
     pub(super) fn handle_numbered(&mut self, entry: Arc<Entry>, ticket: Option<Ticket>) {
         self.order.stamp = self.order.stamp.max(entry.stamp);
+        self.peer.disowned.confirm();
         match ticket {
             Some(ticket) if self.order.proposed.front() == Some(&ticket) => {
                 self.order.proposed.pop_front();
@@ -70,12 +71,9 @@ impl Core {
             // generation that is over. Nothing of it may be shown.
             Some(_) => {}
             None => {
-                let records = records_of(&entry.ops);
-                self.pin_records(&records);
-                self.states
-                    .pend(entry.position, entry.stamp, &entry.ops, &records);
                 self.append(&entry);
-                self.order.line.push_back(Place::Entry {
+                let records = records_of(&entry.ops);
+                self.stand_in_line(Place::Entry {
                     entry,
                     ticket: None,
                     records,
@@ -114,29 +112,6 @@ impl Core {
             open.rejections = open.rejections.saturating_add(1);
         }
         self.propose_again();
-    }
-
-    /// Puts everything pending on top of the delivered state anew: what is numbered, then what
-    /// is proposed.
-    pub(super) fn rebuild_pending(&mut self) {
-        self.states.clear_pending();
-        for place in &self.order.line {
-            if let Place::Entry { entry, records, .. } | Place::Merged { entry, records, .. } =
-                place
-            {
-                self.states
-                    .pend(entry.position, entry.stamp, &entry.ops, records);
-            }
-        }
-        for ticket in &self.order.proposed {
-            let open = self.order.open.get(ticket).filter(|open| open.proposed);
-            if let Some(proposal) = open.and_then(|open| open.proposal.as_ref()) {
-                let at = crate::core::states::provisional(*ticket);
-                let records = records_of(&proposal.ops);
-                self.states
-                    .pend(at, self.order.stamp, &proposal.ops, &records);
-            }
-        }
     }
 
     /// Delivers the front of the line as far as it is committed.

@@ -43,6 +43,16 @@ pub(crate) fn is_provisional(version: Position) -> bool {
     version.epoch().counter == u32::MAX
 }
 
+/// A kept message changes nothing that an evaluation reads: its records are held in memory, but need no copy.
+pub(crate) fn is_message(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Durable {
+            op: Durable::Message { .. }
+        }
+    )
+}
+
 impl States {
     /// Whether something pending touches the record: it must stay in memory.
     pub(crate) fn is_pending(&self, key: &RecordKey) -> bool {
@@ -65,15 +75,7 @@ impl States {
             }
         }
         for (sub, op) in numbered(ops) {
-            // A kept message changes nothing that an evaluation reads: its records are held in
-            // memory, but need no copy.
-            let is_message = matches!(
-                op,
-                Op::Durable {
-                    op: Durable::Message { .. }
-                }
-            );
-            if is_message {
+            if is_message(op) {
                 continue;
             }
             for key in records_of(std::slice::from_ref(op)) {
@@ -85,28 +87,9 @@ impl States {
                 position: position.with_sub(sub),
                 stamp,
             };
-            if !self.is_older_than_own(at.position, op) {
-                let epochs = &self.epochs;
-                self.over.apply(at, op, epochs);
-            }
+            let epochs = &self.epochs;
+            self.over.apply(at, op, epochs);
         }
-    }
-
-    /// A foreign entry comes below own proposals: where such a one has set the row already, its
-    /// value stays on top.
-    fn is_older_than_own(&self, position: Position, op: &Op) -> bool {
-        let own = provisional(Ticket(0));
-        let Op::Durable {
-            op: Durable::Row { record, name, .. },
-        } = op
-        else {
-            return false;
-        };
-        position < own
-            && self
-                .over
-                .rows(record)
-                .is_some_and(|rows| rows.version(name) >= own)
     }
 
     /// An own proposal was numbered: its rows get their final version.

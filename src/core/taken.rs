@@ -149,7 +149,7 @@ impl Core {
         let copied: Vec<Position> = copies.map(|copy| copy.entry).collect();
         queued.extend(copied);
         let waits = |position: &&Position| {
-            !self.taken.has(&account, **position)
+            !self.is_taken(&account, record, **position)
                 && !queued.contains(*position)
                 && !self.copies.is_later(**position)
         };

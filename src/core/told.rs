@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::mirror_limits::TOLD_ITEMS_MAX;
 use crate::core::Core;
@@ -13,6 +14,11 @@ use crate::model::peer::PeerOccupancy;
 use crate::model::peer::PeerSession;
 
 impl Core {
+    /// Streams of the other node that were called lost here.
+    pub(crate) fn lost_streams(&self) -> Vec<Option<SmKey>> {
+        self.peer.disowned.told().collect()
+    }
+
     /// All sessions of this node, for the other one.
     pub(crate) fn own_sessions(&self) -> Vec<PeerSession> {
         let accounts = self.states.delivered.accounts.values();

@@ -59,6 +59,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0009-ranges.md")]
     pub(crate) mod ranges {}
 
+    #[doc = include_str!("decisions/0014-lost-streams.md")]
+    pub(crate) mod lost_streams {}
+
     #[doc = include_str!("decisions/0016-rooms.md")]
     pub(crate) mod rooms {}
 

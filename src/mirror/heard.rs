@@ -9,8 +9,10 @@ use crate::mirror::frame::Class;
 use crate::model::codec::CodecError;
 use crate::model::codec::coded;
 use crate::model::codec::from_bytes;
+use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
+use crate::model::peer::Lost;
 use crate::model::peer::PeerSession;
 use crate::model::position::OpId;
 
@@ -54,7 +56,12 @@ pub(super) fn read(said: Said) -> Result<Option<core::Input>, CodecError> {
         }
         Said::PeerSessions { pieces } => {
             let mut sessions = Vec::new();
+            let mut lost = Vec::new();
             for piece in &pieces {
+                if piece.starts_with(&to_bytes::<Box<str>>(&"".into())) {
+                    lost.extend(from_bytes::<Lost>(piece)?.keys);
+                    continue;
+                }
                 let mut input = crate::model::codec::Reader::new(piece);
                 while !input.is_at_end() {
                     sessions.push(<PeerSession as crate::model::codec::Code>::decode(
@@ -62,7 +69,7 @@ pub(super) fn read(said: Said) -> Result<Option<core::Input>, CodecError> {
                     )?);
                 }
             }
-            core::Input::PeerSessions { sessions }
+            core::Input::PeerSessions { sessions, lost }
         }
         _ => return Ok(None),
     };

@@ -30,6 +30,8 @@ use crate::mirror::heard::read;
 use crate::mirror::io::Wire;
 use crate::model::codec::to_bytes;
 use crate::model::level::LEVEL;
+use crate::model::peer::LOST_LEVEL;
+use crate::model::peer::Lost;
 use crate::model::position::Index;
 
 /// What the driver has to do.
@@ -391,6 +393,11 @@ impl Member {
             piece.extend_from_slice(&bytes);
         }
         pieces.push(piece.into());
+        let keys = self.engine.core.lost_streams();
+        if !keys.is_empty() && link.mirror.peer_reads(LOST_LEVEL) {
+            let no_address = "".into();
+            pieces.push(to_bytes(&Lost { no_address, keys }).into());
+        }
         link.mirror.step(now, Input::Sessions { pieces });
         true
     }

@@ -247,6 +247,10 @@ impl Mirror {
         self.flush();
     }
 
+    pub(crate) fn peer_reads(&self, level: u8) -> bool {
+        self.peer_level >= level
+    }
+
     /// What is stored here may be of this level from now on.
     pub(crate) fn set_level(&mut self, level: u8) {
         self.level = level;

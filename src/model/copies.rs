@@ -25,6 +25,7 @@ use crate::base::mirror_limits::COPIES_MAX;
 use crate::base::mirror_limits::COPIES_MS;
 use crate::base::mirror_limits::COPIES_SOLO_MAX;
 use crate::base::mirror_limits::COPIES_SYNC_MAX;
+use crate::base::time::Monotonic;
 use crate::model::codec::Code as _;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -158,9 +159,9 @@ pub(crate) struct Copies {
     known: BTreeMap<Position, Known>,
     positions: BTreeSet<(CopyKey, Position)>,
     /// Of a copy, the one that came here later, as long as it has no alias.
-    later: BTreeSet<Position>,
-    /// The newest epochs of both, and when they began.
-    syncs: VecDeque<(u64, Epoch)>,
+    later: BTreeMap<Position, Copy>,
+    /// The newest epochs of both, and when they began by the clock that never jumps.
+    syncs: VecDeque<(Monotonic, Epoch)>,
 }
 
 impl Copies {
@@ -199,8 +200,8 @@ impl Copies {
         {
             self.remove(*oldest);
         }
-        if found.is_some() {
-            self.later.insert(at);
+        if let Some(copy) = found {
+            self.later.insert(at, copy);
         }
         found
     }
@@ -229,14 +230,13 @@ impl Copies {
     }
 
     /// An epoch begins. What both had for long is not sent again any more.
-    pub(crate) fn begin_epoch(&mut self, record: &EpochRecord, epochs: &Epochs) {
+    pub(crate) fn begin_epoch(&mut self, record: &EpochRecord, epochs: &Epochs, now: Monotonic) {
         if record.mode != Mode::Sync {
             return;
         }
-        let now = record.stamp.unix_ms();
         let mut old = None;
         while let Some((begun, epoch)) = self.syncs.front().copied()
-            && begun.saturating_add(COPIES_MS) <= now
+            && begun.plus_ms(COPIES_MS) <= now
         {
             old = Some(epoch);
             self.syncs.pop_front();
@@ -253,7 +253,12 @@ impl Copies {
 
     /// Whether this is a copy of what was here before, and nothing in the log says so yet.
     pub(crate) fn is_later(&self, at: Position) -> bool {
-        self.later.contains(&at)
+        self.later.contains_key(&at)
+    }
+
+    /// Copies that nothing in the log names yet.
+    pub(crate) fn unnamed(&self) -> impl Iterator<Item = Copy> {
+        self.later.values().copied()
     }
 
     /// The log says so.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use crate::base::mirror_limits::COPIES_EPOCHS;
+use crate::base::mirror_limits::COPIES_START_MAX;
 use crate::model::copies::copies_max;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -183,10 +184,15 @@ impl Epochs {
         let synced = syncs.nth(COPIES_EPOCHS);
         let synced = synced.map(|(epoch, _)| *epoch);
         let mut found = Vec::new();
-        for end in reach.iter() {
+        let mut ends: Vec<Position> = reach.iter().collect();
+        ends.sort();
+        let mut left = COPIES_START_MAX;
+        for end in ends.into_iter().rev() {
             let window = self.mode(end.epoch()).map_or(0, copies_max);
+            let window = window.min(left);
             if window > 0 && !synced.is_some_and(|sync| self.follows(end, sync)) {
                 let first = end.seq().saturating_sub(window);
+                left = left.saturating_sub(end.seq() - first);
                 found.push(Position::new(end.epoch(), first, 0)..=end.last_sub());
             }
         }

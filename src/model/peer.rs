@@ -17,6 +17,19 @@ use crate::model::room::Nicks;
 use crate::model::room::RoomRole;
 use crate::model::room::Shown;
 
+/// Streams of the other node that their clients were told are lost, `None`: it may be any of them. Told beside the
+/// sessions, where each of those begins with its address.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    pub(crate) no_address: Box<str>,
+    pub(crate) keys: Vec<Option<SmKey>>,
+}
+
+coded!(struct Lost { no_address, keys });
+
+/// The level of the format that has them.
+pub(crate) const LOST_LEVEL: u8 = 2;
+
 /// All that the other node has to know of a session: how it stands, not how it came to be so.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerSession {

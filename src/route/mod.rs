@@ -59,7 +59,9 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         // RFC 6121 section 4.6.3: whoever was told directly is told of the end, rooms among them.
         Kind::Presence(PresenceType::Unavailable) if stanza.to.is_none() => {
             let mut proposal = presence::evaluate(view, request)?;
-            proposal.ops.extend(leave_rooms(view, &request.from));
+            proposal
+                .ops
+                .extend(leave_rooms(view, &request.from, request.session));
             Ok(proposal)
         }
         Kind::Message(_) => message::evaluate(view, request),
@@ -92,7 +94,7 @@ pub(crate) fn evaluate_end(
 ) -> Result<Proposal, Stop> {
     let mut proposal = presence::evaluate_end(view, jid, session)?;
     // The rooms first: what comes after an unbind is for nobody.
-    let mut ops = leave_rooms(view, jid);
+    let mut ops = leave_rooms(view, jid, session);
     ops.append(&mut proposal.ops);
     proposal.ops = ops;
     Ok(proposal)
@@ -119,8 +121,10 @@ fn dress(view: &View<'_>, from: &FullJid, ops: &mut [Op]) {
     }
 }
 
-fn leave_rooms(view: &View<'_>, jid: &FullJid) -> Vec<Op> {
+/// Another session may have the address by now.
+fn leave_rooms(view: &View<'_>, jid: &FullJid, session: SessionId) -> Vec<Op> {
     view.online(jid.as_jid())
+        .filter(|online| online.session == session)
         .map(|online| muc::leave_ops(view, online))
         .unwrap_or_default()
 }

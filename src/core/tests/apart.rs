@@ -19,6 +19,7 @@ use crate::effect::request::Outcome;
 use crate::effect::settings::Settings;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
+use crate::model::copies::copies_of;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
@@ -288,6 +289,49 @@ fn what_a_client_sent_to_both_sides_is_one_message() {
         ann.map_or(9, |ann| ann.untaken.len())
     });
     assert_eq!(untaken, [1, 1], "both wait for it under the same id");
+}
+
+#[test]
+fn a_copy_is_named_when_the_log_has_room_again() {
+    let mut duo = friends();
+    duo.nodes[1].chat(2, "ann@h", "numbered twice");
+    duo.carry(0);
+    part(&mut duo);
+    duo.sync(0);
+    duo.sync(1);
+    for node in &mut duo.nodes {
+        node.core.set_credit(0);
+    }
+
+    duo.meet(0);
+    duo.settle();
+    assert_eq!(aliases(&duo), []);
+    duo.nodes[0].core.set_credit(u64::MAX);
+    duo.pass_ms(1);
+    duo.settle();
+
+    assert_eq!(aliases(&duo).len(), 4);
+}
+
+#[test]
+fn a_copy_that_nothing_names_is_named_after_a_start() {
+    // Given a log whose last entries are lost: those that named the copy
+    let mut duo = friends();
+    duo.nodes[1].chat(2, "ann@h", "numbered twice");
+    duo.carry(0);
+    part(&mut duo);
+    duo.sync(0);
+    duo.sync(1);
+    duo.meet(0);
+    duo.settle();
+    let is_alias = |entry: &Entry| copies_of(entry).next().is_some();
+    duo.reread(0, |entry| !is_alias(entry));
+    assert!(!duo.nodes[0].appended.iter().any(|one| is_alias(one)));
+
+    duo.part();
+    duo.go_solo(0);
+
+    assert!(duo.nodes[0].appended.iter().any(|one| is_alias(one)));
 }
 
 #[test]

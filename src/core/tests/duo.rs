@@ -21,8 +21,10 @@ use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
 use crate::model::entry::Origin;
+use crate::model::epochs::Epochs;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
+use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
@@ -98,7 +100,8 @@ impl Duo {
         self.commit_all();
         let lists = [0, 1].map(|one| {
             assert!(self.nodes[one].core.is_still(), "node {one}");
-            to_bytes(&self.nodes[one].core.own_sessions())
+            let core = &self.nodes[one].core;
+            (to_bytes(&core.own_sessions()), core.lost_streams())
         });
         self.epochs = self.epochs.max(self.epoch.counter) + 1;
         self.epoch.counter = self.epochs;
@@ -112,11 +115,16 @@ impl Duo {
                 parents: Vec::new(),
             };
             self.nodes[one].core.add_epoch(record);
-            let sessions = from_bytes(&lists[1 - one]).unwrap();
-            self.nodes[one].step(Input::PeerSessions { sessions });
-            // What was proposed until now is proposed again.
+            let (sessions, lost) = lists[1 - one].clone();
+            let sessions = from_bytes(&sessions).unwrap();
             self.drain(one);
             self.wires[one].clear();
+            self.nodes[one].step(Input::PeerSessions { sessions, lost });
+            // The link takes what is proposed from here on, of who follows.
+            self.drain(one);
+            if one == leader {
+                self.wires[one].clear();
+            }
             let begin = if one == leader {
                 let epoch = self.epoch;
                 Input::Lead {
@@ -200,20 +208,42 @@ impl Duo {
 
     /// It is back without its memory: what was appended is all there.
     pub(super) fn reboot(&mut self, one: usize) {
-        let old = &self.nodes[one];
+        let mut new = self.restarted(one, Vec::new());
+        for entry in &self.nodes[one].appended {
+            new.tables.apply_entry(entry);
+            new.appended.push_back(Arc::clone(entry));
+        }
+        self.nodes[one] = new;
+    }
+
+    /// It is back without its memory, and reads its log, of which this is left.
+    pub(super) fn reread(&mut self, one: usize, is_left: impl Fn(&Entry) -> bool) {
+        let log = self.nodes[one].appended.iter();
+        let log = (1..).zip(log.filter(|entry| is_left(entry)));
+        let tail: Vec<_> = log
+            .map(|(index, entry)| (Index(index), Arc::clone(entry)))
+            .collect();
+        self.nodes[one] = self.restarted(one, tail);
+    }
+
+    fn restarted(&self, one: usize, tail: Vec<(Index, Arc<Entry>)>) -> Bench {
         let node = u8::try_from(one).unwrap();
         let there = || Sequencer::There { generation: 0 };
         let mut new = Bench::node(node, there());
+        let mut epochs = Epochs::default();
+        for record in &self.records[one] {
+            epochs.add(record);
+        }
+        new.appended = tail.iter().map(|(_, entry)| Arc::clone(entry)).collect();
         new.core = Core::new(Start {
+            epochs,
             salt: 77,
             entropy: Box::new(Rng::from_number(77)),
+            last: tail.last().map_or_else(Index::default, |(index, _)| *index),
+            tail,
             ..start(node, there(), Rooms::default())
         });
-        new.appended = old.appended.clone();
-        for entry in &new.appended {
-            new.tables.apply_entry(entry);
-        }
-        self.nodes[one] = new;
+        new
     }
 
     pub(super) fn pass_ms(&mut self, ms: u64) {

@@ -3,6 +3,7 @@
 mod apart;
 mod binding;
 mod csi;
+mod disowned;
 mod duo;
 mod engine;
 mod farewell;
@@ -10,6 +11,7 @@ mod follower;
 mod harness;
 mod holdings;
 mod pair;
+mod pending;
 mod pushes;
 mod restart;
 mod resume;

@@ -263,9 +263,12 @@ fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
 
 /// The form with details (section 15.5.5).
 fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
-    let subject = visit.room.subject().map(|one| subject::text(one));
+    // Section 13.4: what is said in a room, and by how many, is for those who may read there.
+    let is_told = may_read(visit).is_ok();
+    let subject = visit.room.subject().filter(|_| is_told);
+    let subject = subject.map(|one| subject::text(one));
     let occupants = visit.room.occupants.len().to_string();
-    let form = Form::with_type(FormKind::Result, ns::MUC_ROOM_INFO)
+    let mut form = Form::with_type(FormKind::Result, ns::MUC_ROOM_INFO)
         .with(Field::answer(
             "muc#roominfo_description",
             &config.description,
@@ -274,7 +277,10 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
             "muc#roominfo_subject",
             subject.as_deref().unwrap_or_default(),
         ))
-        .with(Field::answer("muc#roominfo_occupants", &occupants))
+        .with(Field::boolean(
+            "muc#roominfo_subjectmod",
+            config.anyone_changes_subject,
+        ))
         .with(Field::answer("muc#roominfo_lang", &config.lang))
         .with(Field::boolean(
             "muc#roomconfig_changesubject",
@@ -284,6 +290,9 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
             "muc#roomconfig_allowinvites",
             config.anyone_invites,
         ));
+    if is_told {
+        form = form.with(Field::answer("muc#roominfo_occupants", &occupants));
+    }
     let most = PAGE_ITEMS_MAX.to_string();
     let form = form.with(Field::answer("muc#maxhistoryfetch", &most));
     match vcard::hashes(visit.room) {

@@ -448,3 +448,32 @@ fn rooms_that_do_not_persist_are_listed_while_they_are_there() {
     town.send("carol", &items);
     none(&town.inbox("carol"), &["hall@rooms.test"]);
 }
+
+#[test]
+fn what_is_said_in_a_closed_room_is_not_told_outside() {
+    let mut town = Town::with(&["alice", "dave"]);
+    town.open_hall("alice", "A");
+    town.send(
+        "alice",
+        "<message xmlns='jabber:client' type='groupchat' to='hall@rooms.test'>\
+         <subject>plans</subject></message>",
+    );
+    let info = "<iq xmlns='jabber:client' type='get' id='i' to='hall@rooms.test'>\
+         <query xmlns='http://jabber.org/protocol/disco#info'/></iq>";
+    town.clear();
+    town.send("dave", info);
+    one(
+        &town.inbox("dave"),
+        &["plans", "muc#roominfo_occupants", "muc#roominfo_subjectmod"],
+    );
+    town.configure("alice", &[("membersonly", "1")]);
+    town.send("dave", info);
+    let inbox = town.inbox("dave");
+    let told = one(&inbox, &["muc_membersonly"]);
+    assert!(
+        !told.contains("plans") && !told.contains("roominfo_occupants"),
+        "{told}"
+    );
+    town.send("alice", info);
+    one(&town.inbox("alice"), &["plans"]);
+}

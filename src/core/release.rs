@@ -180,11 +180,7 @@ impl Core {
                 self.states.fold(at, op);
                 continue;
             }
-            let sends = if self.peer.is_taking_up {
-                Sends::default()
-            } else {
-                self.sends_of(at, op)
-            };
+            let sends = self.sends_of(at, op);
             self.states.fold(at, op);
             self.follow_bind(op);
             self.follow_alias(op);
@@ -212,6 +208,9 @@ impl Core {
     }
 
     pub(super) fn sends_of(&self, at: At, op: &Op) -> Sends {
+        if self.peer.is_taking_up {
+            return Sends::default();
+        }
         let facts = Facts {
             now: self.now.wall,
             node: self.node,

@@ -31,7 +31,6 @@ use crate::c2s::Inline;
 use crate::core::Input;
 use crate::core::Now;
 use crate::core::engine::EngineError;
-use crate::core::restart::Saved;
 use crate::core::session::LinkId;
 use crate::effect::request::Command;
 use crate::log::Failure;
@@ -390,30 +389,6 @@ impl Node {
     /// Whether the other board knows all that it has to.
     pub(super) fn has_handed_over(&self) -> bool {
         self.is_settled() && self.member.borrow().engine.core.is_told()
-    }
-
-    /// The sessions that can be resumed, for the next start.
-    pub(super) fn saved_sessions(&self) -> Saved {
-        let now = self.now();
-        self.member.borrow().engine.core.saved_sessions(now)
-    }
-
-    /// Goes on with those of the last stop; gives how many.
-    pub(super) fn take_up(self: &Rc<Self>, saved: Saved) -> usize {
-        let now = self.now();
-        let count = self.member.borrow_mut().engine.core.take_up(now, saved);
-        self.perform(now);
-        self.wake();
-        count
-    }
-
-    /// Whether all that was taken up is online.
-    pub(super) fn has_taken_up(&self) -> bool {
-        self.member.borrow().engine.core.is_still()
-    }
-
-    pub(super) fn end_taking_up(&self) {
-        self.member.borrow_mut().engine.core.end_taking_up();
     }
 
     /// The other board need not wait for this one.

@@ -97,3 +97,29 @@ pub(super) async fn take_up(node: &Rc<Node>, folder: &Path) {
     node.end_taking_up();
     observe::emit(&Event::SessionsTakenUp { count });
 }
+
+impl Node {
+    /// The sessions that can be resumed, for the next start.
+    fn saved_sessions(&self) -> Saved {
+        let now = self.now();
+        self.member.borrow().engine.core.saved_sessions(now)
+    }
+
+    /// Goes on with those of the last stop; gives how many.
+    fn take_up(self: &Rc<Self>, saved: Saved) -> usize {
+        let now = self.now();
+        let count = self.member.borrow_mut().engine.core.take_up(now, saved);
+        self.perform(now);
+        self.wake();
+        count
+    }
+
+    /// Whether all that was taken up is online.
+    fn has_taken_up(&self) -> bool {
+        self.member.borrow().engine.core.is_still()
+    }
+
+    fn end_taking_up(&self) {
+        self.member.borrow_mut().engine.core.end_taking_up();
+    }
+}

@@ -7,6 +7,7 @@
 //! Every command here has one form or none; there is no way back to an earlier form, and `prev`
 //! and `next` are refused as section 4.4 says.
 
+use crate::account::notice;
 use crate::account::service;
 use crate::account::service::Task;
 use crate::base::limits::COMMAND_SESSION_MS;
@@ -147,6 +148,7 @@ fn begin(
         let none = Form::new(FormKind::Submit);
         return Ok(step.finish(service::perform(view, &step.asked(command), &none)?));
     };
+    let form = notice::filled(view, task, form)?;
     let mut writer = Writer::new();
     // The only way on is to the end.
     writer.start("actions").attr("execute", "complete");

@@ -7,6 +7,7 @@ mod invitation;
 pub(crate) mod invite;
 pub(crate) mod landing;
 mod list;
+pub(crate) mod notice;
 pub(crate) mod private;
 mod register;
 mod service;

@@ -6,15 +6,14 @@
 //! Section 5 wants an error stanza for conflicts and for who may not; anything else that is wrong
 //! with a filled-in form is told as a note of type `error` (XEP-0050 section 4.3), and nothing is done.
 
-use std::sync::Arc;
-
 use crate::account::adhoc::Finish;
 use crate::account::command;
 use crate::account::invitation;
 use crate::account::list;
+use crate::account::notice;
+use crate::account::notice::Notice;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
-use crate::base::limits::ANNOUNCEMENT_BYTES_MAX;
 use crate::base::limits::COMMAND_ACCOUNTS_MAX;
 use crate::base::secret::Secret;
 use crate::effect::proposal::Proposal;
@@ -31,15 +30,12 @@ use crate::model::op::Soft;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::stanza::Condition;
-use crate::stanza::Kind;
-use crate::stanza::MessageType;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
-use crate::stanza::outgoing::Outgoing;
 use crate::xml::Node;
 use crate::xml::Writer;
 
@@ -63,6 +59,10 @@ pub(super) enum Task {
     /// Who they are.
     List(Users),
     Announce,
+    /// What everybody reads who logs in, and who does for the first time.
+    SetText(Notice),
+    EditText(Notice),
+    DeleteText(Notice),
     /// An invitation for a contact, or for an account (XEP-0401).
     Invite,
     CreateAccount,
@@ -155,6 +155,31 @@ const TASKS: &[(Task, &str, &str)] = &[
         "announce",
         "Send announcement to online users",
     ),
+    (
+        Task::SetText(Notice::Motd),
+        "set-motd",
+        "Set message of the day",
+    ),
+    (
+        Task::EditText(Notice::Motd),
+        "edit-motd",
+        "Edit message of the day",
+    ),
+    (
+        Task::DeleteText(Notice::Motd),
+        "delete-motd",
+        "Delete message of the day",
+    ),
+    (
+        Task::SetText(Notice::Welcome),
+        "set-welcome",
+        "Set welcome message",
+    ),
+    (
+        Task::DeleteText(Notice::Welcome),
+        "delete-welcome",
+        "Delete welcome message",
+    ),
     (Task::Invite, "invite", "Invite user"),
     (Task::CreateAccount, "create-account", "Create account"),
 ];
@@ -240,13 +265,9 @@ pub(super) fn form(task: Task) -> Option<Form> {
                 .required(),
         ),
         Task::List(_) => form.with(list::count_field()),
-        Task::Announce => form.with(
-            Field::new("announcement", FieldKind::TextMulti)
-                .with_label("The announcement")
-                .required(),
-        ),
+        Task::Announce | Task::SetText(_) | Task::EditText(_) => notice::form(task, form),
         Task::CreateAccount => invitation::form(),
-        Task::Invite | Task::Number(_) => return None,
+        Task::DeleteText(_) | Task::Invite | Task::Number(_) => return None,
     })
 }
 
@@ -261,7 +282,9 @@ pub(super) fn perform(view: &View<'_>, asked: &Asked<'_>, form: &Form) -> Result
         Task::Roster | Task::LastLogin | Task::Statistics => look_at(view, asked.task, form),
         Task::Number(users) => Ok(list::number(view, asked, users)),
         Task::List(users) => list::list(view, asked, users, form),
-        Task::Announce => Ok(announce(view, form)),
+        Task::Announce => Ok(notice::announce(view, form)),
+        Task::SetText(notice) | Task::EditText(notice) => Ok(notice::set(notice, form)),
+        Task::DeleteText(notice) => notice::delete(view, notice),
         Task::Invite => invitation::invite(view, asked),
         Task::CreateAccount => invitation::create_account(view, asked, form),
     }
@@ -457,27 +480,4 @@ fn statistics(account: &Account, form: Form) -> Form {
     let size = contacts.count().to_string();
     form.with(Field::answer("rostersize", &size))
         .with(online.with_values(resources))
-}
-
-/// Section 4.23: to those who are there now.
-fn announce(view: &View<'_>, form: &Form) -> Finish {
-    let text = form.text("announcement").unwrap_or_default();
-    if text.is_empty() || text.len() > ANNOUNCEMENT_BYTES_MAX {
-        let why = format!("write a text of 1 to {ANNOUNCEMENT_BYTES_MAX} bytes");
-        return Finish::failed(why);
-    }
-    let Ok(from) = Jid::parse(&view.settings.domain) else {
-        return Finish::failed("the domain is none");
-    };
-    let mut writer = Writer::new();
-    writer.leaf("subject", "Announcement").leaf("body", &text);
-    let stanza = Arc::new(Outgoing {
-        kind: Kind::Message(MessageType::Headline),
-        from,
-        to: None,
-        id: None,
-        lang: None,
-        payload: writer.finish().into(),
-    });
-    Finish::with(Proposal::nothing().soft(Soft::Announce { stanza }))
 }

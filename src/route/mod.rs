@@ -11,6 +11,7 @@ pub(crate) mod tests;
 
 use std::sync::Arc;
 
+use crate::account::notice;
 use crate::archive;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
@@ -36,6 +37,7 @@ use crate::stanza::Condition;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
 use crate::stanza::StanzaError;
+use crate::stanza::outgoing::Outgoing;
 
 /// What should happen because of a stanza.
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
@@ -68,6 +70,8 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
         Kind::Presence(PresenceType::Available) if stanza.to.is_none() => {
             let mut proposal = presence::evaluate(view, request)?;
             dress(view, &request.from, &mut proposal.ops);
+            let greetings = greetings(view, &request.from)?;
+            let proposal = greetings.into_iter().fold(proposal, Proposal::and_answer);
             Ok(proposal.and(pubsub::notice(view, request)))
         }
         Kind::Presence(_) => {
@@ -119,6 +123,15 @@ fn dress(view: &View<'_>, from: &FullJid, ops: &mut [Op]) {
             }
         }
     }
+}
+
+/// Who comes is greeted (XEP-0133 sections 4.24 and 4.27).
+fn greetings(view: &View<'_>, jid: &FullJid) -> Result<Vec<Outgoing>, Stop> {
+    let online = view.online(jid.as_jid());
+    if online.is_none_or(|online| online.presence.is_some()) {
+        return Ok(Vec::new());
+    }
+    notice::greetings(view, &jid.bare())
 }
 
 /// Another session may have the address by now.

@@ -398,3 +398,18 @@ fn a_new_password_ends_all_sessions() {
     assert_eq!(office.ended, [phone]);
     assert_eq!(office.passwords.last().unwrap().expose_str(), Some("new"));
 }
+
+#[test]
+fn the_message_of_the_day_is_set_edited_and_deleted() {
+    let mut office = office(&[]);
+    let answer = complete(&mut office, "set-motd", &[("motd", "Closed on Monday")]);
+    assert!(answer.contains("status='completed'"), "{answer}");
+
+    let begun = execute(&mut office, "edit-motd");
+    assert!(begun.contains("<value>Closed on Monday</value>"), "{begun}");
+    complete(&mut office, "edit-motd", &[("motd", "Open")]);
+    assert!(execute(&mut office, "edit-motd").contains("<value>Open</value>"));
+
+    assert!(!execute(&mut office, "delete-motd").contains("<note"));
+    assert!(execute(&mut office, "delete-motd").contains("<note type='error'>there is none"));
+}

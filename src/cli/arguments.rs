@@ -50,6 +50,10 @@ pub(super) struct Dev {
     #[argh(option, arg_name = "NAME:PASSWORD", from_str_fn(dev_user))]
     pub(super) user: Vec<DevUser>,
 
+    /// show every stanza that goes by on standard error, without passwords and tokens; not with --pair
+    #[argh(switch)]
+    pub(super) trace: bool,
+
     /// two boards that are a pair, in a folder that is deleted at the end; lines on standard input cut, heal, kill and start
     #[argh(switch)]
     pub(super) pair: bool,

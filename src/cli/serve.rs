@@ -11,5 +11,5 @@ pub(super) fn run(arguments: &Serve) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
     log_sink::install(settings.log_level);
     let reread = || settings::reread(arguments.config.as_deref(), &arguments.set);
-    run::run(&settings, &Home::Folder(&settings.data), &reread).map_err(Failure::because)
+    run::run(&settings, &Home::Folder(&settings.data), &reread, None).map_err(Failure::because)
 }

@@ -18,6 +18,10 @@ pub(crate) mod limits {}
 pub(crate) mod moving {}
 
 #[cfg(doc)]
+#[doc = include_str!("dev.md")]
+pub(crate) mod dev {}
+
+#[cfg(doc)]
 #[doc = include_str!("phones.md")]
 pub(crate) mod phones {}
 

@@ -17,6 +17,7 @@ pub(crate) mod peer;
 pub(crate) mod pipe;
 pub(crate) mod routes;
 pub(crate) mod secret_file;
+pub(crate) mod tap;
 pub(crate) mod tls;
 pub(crate) mod web;
 pub(crate) mod wires;

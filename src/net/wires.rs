@@ -26,6 +26,8 @@ use crate::net::deadlines::Deadlines;
 use crate::net::hub::Mailbox;
 use crate::net::ledger::Ledger;
 use crate::net::pipe::Scratch;
+use crate::net::tap::Direction;
+use crate::net::tap::Tap;
 use crate::net::tls::TlsSettings;
 use crate::web;
 
@@ -60,6 +62,8 @@ pub(crate) struct Wires {
     alarm_at: Cell<Option<Monotonic>>,
     links: RefCell<BTreeMap<LinkId, Rc<Mailbox>>>,
     next_link: Cell<u64>,
+    /// Somebody looks on.
+    tap: RefCell<Option<Rc<dyn Tap>>>,
 }
 
 impl Wires {
@@ -76,7 +80,18 @@ impl Wires {
             alarm_at: Cell::new(None),
             links: RefCell::default(),
             next_link: Cell::new(1),
+            tap: RefCell::default(),
         })
+    }
+
+    pub(crate) fn set_tap(&self, tap: Rc<dyn Tap>) {
+        *self.tap.borrow_mut() = Some(tap);
+    }
+
+    pub(super) fn show(&self, link: LinkId, direction: Direction, bytes: &[u8]) {
+        if let Some(tap) = self.tap.borrow().as_ref().filter(|_| !bytes.is_empty()) {
+            tap.see(link, direction, bytes);
+        }
     }
 
     /// For new connections; those that are there keep their TLS.
@@ -112,6 +127,9 @@ impl Wires {
     pub(super) fn close_link(&self, link: LinkId, deadline: Option<Monotonic>) {
         self.set_deadline(link, deadline, None);
         self.links.borrow_mut().remove(&link);
+        if let Some(tap) = self.tap.borrow().as_ref() {
+            tap.end(link);
+        }
         let freed = self.ledger.borrow_mut().leave(link);
         self.wake(freed);
     }

@@ -30,6 +30,7 @@ use crate::effect::request::Outcome;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::net::peer::within;
+use crate::net::tap::Tap;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
@@ -122,11 +123,12 @@ pub(super) fn open(settings: &Settings, home: &Home<'_>, usage: Use) -> Result<O
     })
 }
 
-/// Serves until it is told to stop.
+/// Serves until it is told to stop; `tap`: somebody looks on.
 pub(crate) fn run(
     settings: &Settings,
     home: &Home<'_>,
     reread: Reread<'_>,
+    tap: Option<Rc<dyn Tap>>,
 ) -> Result<(), RunError> {
     if matches!(home, Home::Folder(_)) && fetch::is_due(settings)? {
         fetch::run(settings)?;
@@ -140,6 +142,9 @@ pub(crate) fn run(
         plan::wire_settings(settings, tls, login_secret, is_dev)?,
         Box::new(SystemEntropy::new()),
     );
+    if let Some(tap) = tap {
+        wires.set_tap(tap);
+    }
     let reload = Reload {
         node: Rc::clone(&opened.node),
         wires: Rc::clone(&wires),

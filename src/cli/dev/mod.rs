@@ -3,12 +3,17 @@
 mod board;
 mod cable;
 mod pair;
+mod trace;
+
+use std::rc::Rc;
 
 use crate::base::secret::Secret;
 use crate::cli::Failure;
 use crate::cli::arguments::Dev;
 use crate::cli::arguments::DevUser;
+use crate::cli::dev::trace::Trace;
 use crate::cli::settings;
+use crate::net::tap::Tap;
 use crate::server::log_sink;
 use crate::server::run;
 use crate::server::run::Home;
@@ -26,12 +31,19 @@ pub(super) fn run(arguments: &Dev) -> Result<(), Failure> {
     let settings = settings::read_dev(&arguments.set)?;
     log_sink::install(settings.log_level);
     let users = users(arguments);
+    if arguments.pair && arguments.trace {
+        let reason = "--trace goes with one board only";
+        return Err(Failure::WrongUsage(reason.to_owned()));
+    }
     if arguments.pair {
         return pair::run(&settings, &users, &arguments.set);
     }
     let users: Vec<NewUser> = users.iter().map(new_user).collect();
     let reread = || settings::reread_dev(&arguments.set);
-    run::run(&settings, &Home::Memory(&users), &reread).map_err(Failure::because)
+    let tap = arguments
+        .trace
+        .then(|| -> Rc<dyn Tap> { Rc::new(Trace::new()) });
+    run::run(&settings, &Home::Memory(&users), &reread, tap).map_err(Failure::because)
 }
 
 fn users(arguments: &Dev) -> Vec<DevUser> {

@@ -39,6 +39,7 @@ use crate::net::pipe::Pipe;
 use crate::net::pipe::PipeError;
 use crate::net::pipe::Scratch;
 use crate::net::pipe::Taken;
+use crate::net::tap::Direction;
 use crate::net::tls::TlsSettings;
 use crate::net::tls::TlsStart;
 use crate::net::wires::Wires;
@@ -300,7 +301,10 @@ impl<H: Hub> Connection<H> {
             if self.framed.is_some() {
                 self.feed_message(now, &mut rest);
             } else {
+                let before = rest;
                 self.stream.handle_bytes(now, &mut rest);
+                let (taken, _) = before.split_at(before.len().saturating_sub(rest.len()));
+                self.wires.show(self.link, Direction::FromClient, taken);
             }
             self.settle(now, out);
             if rest.len() == before {
@@ -351,6 +355,8 @@ impl<H: Hub> Connection<H> {
             }
             if let Some(framed) = &mut self.framed {
                 framed.wrap(out);
+            } else {
+                self.wires.show(link, Direction::ToClient, out);
             }
             let written = self.pipe.poll_write(cx, out);
             out.clear();

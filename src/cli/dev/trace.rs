@@ -115,7 +115,7 @@ impl Tap for Trace {
 /// The element as text, without what is secret in it.
 fn masked(root: Node<'_>) -> String {
     let mut text = String::from_utf8_lossy(&root.outer()).into_owned();
-    mask_children(root, &mut text);
+    mask_children(root, false, &mut text);
     for name in SECRET_ATTRIBUTES {
         for quote in ['\'', '"'] {
             text = mask_attribute(&text, &format!(" {name}={quote}"), quote);
@@ -127,16 +127,18 @@ fn masked(root: Node<'_>) -> String {
     text
 }
 
-fn mask_children(node: Node<'_>, text: &mut String) {
-    if is_secret(node) {
+/// A text stands where there is nothing but text: as it is written, it is found again.
+fn mask_children(node: Node<'_>, is_within: bool, text: &mut String) {
+    let is_hidden = is_within || is_secret(node);
+    let mut children = node.children().peekable();
+    if is_hidden && children.peek().is_none() {
         let inner = String::from_utf8_lossy(&node.inner()).into_owned();
         if !inner.is_empty() {
             *text = text.replace(&format!(">{inner}</"), &format!(">{HIDDEN}</"));
         }
-        return;
     }
-    for child in node.children() {
-        mask_children(child, text);
+    for child in children {
+        mask_children(child, is_hidden, text);
     }
 }
 

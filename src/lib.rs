@@ -9,7 +9,7 @@
 //! | 2 | `stanza`, `sasl`, `model` | the protocol's vocabulary; what is durable |
 //! | 3 | `effect` | proposals, sends and views: how features speak to the core |
 //! | 4 | `log`, `store`, `http`, `c2s` | machines and tables |
-//! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `pubsub`, `push`, `roster` | features: evaluate and deliver |
+//! | 5 | `account`, `archive`, `disco`, `muc`, `presence`, `pubsub`, `push`, `roster`, `upload` | features: evaluate and deliver |
 //! | 6 | `route` | who gets a stanza |
 //! | 7 | `core` | evaluate, number, deliver: pure and deterministic |
 //! | 8 | `mirror`, `web` | the two boards of a pair: one log, two branches, a merge; what is behind which URL |
@@ -44,6 +44,7 @@ mod stanza;
 mod store;
 #[doc(hidden)]
 pub mod testing;
+mod upload;
 mod web;
 mod xml;
 

@@ -57,6 +57,7 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
         Command::SetPassword { jid, password } => set_password(view, jid, password, Kicked::All),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
         Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
+        Command::File { .. } => Ok(Proposal::nothing()),
     }
 }
 
@@ -72,7 +73,9 @@ pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
         Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
         Command::AddUser { .. } => Outcome::Full,
         Command::Register { .. } => Outcome::UserExists,
-        Command::Invite { .. } | Command::CheckInvite { .. } => Outcome::Done,
+        Command::Invite { .. } | Command::CheckInvite { .. } | Command::File { .. } => {
+            Outcome::Done
+        }
         Command::SetPassword { jid, .. }
         | Command::SetEnabled { jid, .. }
         | Command::DeleteUser { jid } => {

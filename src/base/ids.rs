@@ -23,6 +23,10 @@ pub(crate) struct Ticket(pub(crate) u64);
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Incarnation(pub(crate) u64);
 
+/// An uploaded file among those of its owner (XEP-0363). Drawn at random, for one slot.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct FileId(pub(crate) u128);
+
 impl Ticket {
     pub(crate) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))

@@ -126,11 +126,12 @@ pub(crate) const ZOMBIE_MS: u64 = 300_000;
 
 /// Connections to the address for the other board (`listen.mirror`), at one time.
 ///
-/// There is one other board, with an old connection that is dying and a new one. The next is closed at once.
-pub(crate) const PEER_CONNECTIONS_MAX: usize = 8;
+/// There is one other board, with an old connection that is dying and a new one, and some for files
+/// ([`FILE_LINES`](crate::base::upload_limits::FILE_LINES)). The next is closed at once.
+pub(crate) const PEER_CONNECTIONS_MAX: usize = 12;
 
 /// Of these, from one address; and those whose key is not known yet. The next one waits or is closed.
-pub(crate) const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = 3;
+pub(crate) const PEER_CONNECTIONS_PER_ADDRESS_MAX: usize = 7;
 pub(crate) const PEER_STRANGERS_MAX: usize = 4;
 const _: () = assert!(PEER_STRANGERS_MAX < PEER_CONNECTIONS_MAX);
 

@@ -6,12 +6,14 @@ pub(crate) mod jid;
 pub(crate) mod limits;
 pub(crate) mod mirror_limits;
 pub(crate) mod mobile_limits;
+pub(crate) mod percent;
 mod prep;
 pub(crate) mod pubsub_limits;
 pub(crate) mod random;
 pub(crate) mod room_limits;
 pub(crate) mod secret;
 pub(crate) mod time;
+pub(crate) mod upload_limits;
 pub(crate) mod web_limits;
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ use crate::base::mirror_limits::JOIN_PIECES_MAX;
 use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
 use crate::base::mobile_limits::PUSH_BYTES;
 use crate::base::mobile_limits::PUSHES_MAX;
+use crate::base::upload_limits::FILE_LINES;
+use crate::base::upload_limits::FILE_PIECE_BYTES;
+use crate::base::upload_limits::UPLOADS_MAX;
+use crate::base::web_limits::HTTP_AHEAD_BYTES_MAX;
 use crate::config::settings::Settings;
 
 /// Parts of the sum, in the order in which they are shown.
@@ -36,6 +40,9 @@ impl Budget {
         let connections = wide(limits.connections);
         let strangers = wide(limits.handshakes).min(connections);
         let is_mirrored = !settings.listen.mirror.is_empty();
+        let is_web = !settings.listen.http.is_empty() || !settings.listen.https.is_empty();
+        let uploads = u64::from(is_web) * wide(UPLOADS_MAX);
+        let files = u64::from(is_mirrored && is_web) * wide(2 * FILE_LINES);
         let page = wide(PAGE_BYTES_MAX.saturating_add(limits.stanza_bytes));
         let part = |what, count, bytes_each| Part {
             what,
@@ -71,6 +78,12 @@ impl Budget {
                     "push notifications under way",
                     wide(PUSHES_MAX),
                     wide(PUSH_BYTES),
+                ),
+                part("uploads", uploads, wide(HTTP_AHEAD_BYTES_MAX) * 2),
+                part(
+                    "files for the other board",
+                    files,
+                    wide(FILE_PIECE_BYTES) * 3,
                 ),
                 part("reads of the tables", wide(TABLE_READS_MAX), page),
             ],

@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) muc_host: String,
     pub(crate) pubsub_host: String,
     pub(crate) muc_create: RoomMakers,
+    pub(crate) upload: Upload,
     pub(crate) contacts: Vec<Contact>,
     pub(crate) services: ExternalServices,
     pub(crate) limits: Limits,
@@ -86,6 +87,13 @@ pub(crate) struct Tls {
     pub(crate) key: PathBuf,
 }
 
+/// Where files are left (XEP-0363).
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) host: String,
+    pub(crate) file_bytes: u64,
+}
+
 /// One field of the form of XEP-0157, such as `abuse-addresses`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Contact {
@@ -122,6 +130,7 @@ pub(crate) struct Limits {
 pub(crate) struct Retention {
     pub(crate) archive: Duration,
     pub(crate) offline: Duration,
+    pub(crate) upload: Duration,
     pub(crate) archive_bytes: u64,
 }
 
@@ -131,4 +140,7 @@ pub(crate) struct Quota {
     pub(crate) room_bytes: u64,
     pub(crate) offline_messages: usize,
     pub(crate) rooms_per_account: usize,
+    pub(crate) upload_bytes: u64,
+    pub(crate) upload_day_bytes: u64,
+    pub(crate) uploads: usize,
 }

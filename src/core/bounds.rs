@@ -1,5 +1,7 @@
 //! What a proposal may be at all: of a level that the other board reads, and within the room of the log.
 
+use std::sync::Arc;
+
 use crate::base::ids::Ticket;
 use crate::base::limits::JID_BYTES_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
@@ -10,6 +12,7 @@ use crate::effect::proposal::Proposal;
 use crate::effect::request::Outcome;
 use crate::model::codec::Code as _;
 use crate::model::codec::to_bytes;
+use crate::model::file::FileKeys;
 use crate::model::level::LEVEL;
 use crate::model::op::Durable;
 use crate::model::op::Op;
@@ -28,6 +31,11 @@ impl Core {
     /// What is written from now on may be of this level.
     pub(crate) fn set_level(&mut self, level: u8) {
         self.level = level;
+    }
+
+    /// Before anything is asked: what the addresses of files are made with.
+    pub(crate) fn set_file_keys(&mut self, keys: FileKeys) {
+        Arc::make_mut(&mut self.settings).file_keys = keys;
     }
 
     pub(super) fn within_bounds(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {

@@ -21,6 +21,7 @@ use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::records::records_of;
+use crate::effect::request::Command;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
 use crate::model::account::AccountState;
@@ -155,6 +156,10 @@ impl Core {
                 }
                 route::evaluate(view, request)
             }
+            Asked::Command {
+                command: Command::File { ask },
+                ..
+            } => crate::upload::evaluate_ask(view, ask),
             Asked::Command { command, .. } => crate::account::command::evaluate(view, command),
             Asked::End { session } => match self.sessions.get(session) {
                 Some(session) => route::evaluate_end(view, &session.jid, session.id),

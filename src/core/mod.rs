@@ -333,6 +333,7 @@ impl Core {
         self.settings = Arc::new(Settings {
             started: self.settings.started,
             ids: self.settings.ids.clone(),
+            file_keys: self.settings.file_keys.clone(),
             ..policies
         });
         self.limits = limits;

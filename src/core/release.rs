@@ -18,6 +18,7 @@ use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
 use crate::effect::records::records_of;
+use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
@@ -370,7 +371,9 @@ impl Core {
                     .push_back(Output::Credentials { link: *link, found });
             }
             Asked::Command { id, command } => {
-                let outcome = if open.is_unusable {
+                let outcome = if let Command::File { ask } = command {
+                    crate::upload::outcome(&self.states.delivered, ask, open.refused)
+                } else if open.is_unusable {
                     Outcome::BadPassword
                 } else if open.refused == Some(Condition::NotAllowed) {
                     Outcome::Closed

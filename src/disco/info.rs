@@ -212,6 +212,13 @@ pub(super) fn items(
                     .attr("name", "Publish-subscribe")
                     .end();
             }
+            if let Some(upload) = &view.settings.upload {
+                writer
+                    .start("item")
+                    .attr("jid", &upload.host)
+                    .attr("name", "Files")
+                    .end();
+            }
         }
         Target::Own { account } | Target::Other { account } => {
             let record = view.account(account)?;

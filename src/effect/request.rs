@@ -6,9 +6,14 @@ use crate::base::ids::SessionId;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
+use crate::model::file::FilePlace;
+use crate::model::file::FileRow;
+use crate::model::file::Slot;
+use crate::model::file::SlotMac;
 use crate::model::invite::Invite;
 use crate::sasl::TokenBinding;
 use crate::sasl::TokenSlot;
+use crate::stanza::Condition;
 use crate::stanza::Stanza;
 
 /// A stanza as it came from a session; `from` is who really sent it (RFC 6120 section 8.1.2.1).
@@ -55,6 +60,34 @@ pub(crate) enum Command {
     DeleteUser {
         jid: BareJid,
     },
+    /// The web door asks about a file.
+    File {
+        ask: FileAsk,
+    },
+}
+
+/// What the web door has to know, or to do, about a file (XEP-0363).
+#[derive(Clone, Debug)]
+pub(crate) enum FileAsk {
+    /// Whether the bytes may come now.
+    Open { slot: Arc<Slot>, mac: SlotMac },
+    /// They have come, and are durable.
+    Keep {
+        slot: Arc<Slot>,
+        mac: SlotMac,
+        file: Arc<FileRow>,
+    },
+    /// What is kept under an address.
+    Find { place: FilePlace },
+}
+
+impl FileAsk {
+    pub(crate) fn place(&self) -> &FilePlace {
+        match self {
+            Self::Open { slot, .. } | Self::Keep { slot, .. } => &slot.place,
+            Self::Find { place } => place,
+        }
+    }
 }
 
 impl Command {
@@ -67,6 +100,7 @@ impl Command {
             | Self::SetPassword { jid, .. }
             | Self::SetEnabled { jid, .. }
             | Self::DeleteUser { jid } => jid,
+            Self::File { ask } => &ask.place().owner,
         })
     }
 }
@@ -85,7 +119,7 @@ pub(crate) struct TokenWish {
 }
 
 /// What became of a command.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
     Done,
     NoSuchUser,
@@ -98,4 +132,11 @@ pub(crate) enum Outcome {
     Closed,
     /// There is no such invitation, or its time is over.
     NoSuchInvite,
+    /// Of a file: what was asked for, or why not.
+    File {
+        file: Arc<FileRow>,
+    },
+    Refused {
+        condition: Condition,
+    },
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base::jid::BareJid;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::model::file::FileKeys;
 use crate::model::stanza_id::StanzaIds;
 
 /// The domain and its policies, fixed between two reloads.
@@ -31,6 +32,10 @@ pub(crate) struct Settings {
     pub(crate) rooms_by_admins_only: bool,
     pub(crate) services: ExternalServices,
     pub(crate) invites: Invites,
+    /// Where users leave files (XEP-0363); `None`: nowhere.
+    pub(crate) upload: Option<Arc<Upload>>,
+    /// Makes and reads the addresses of files.
+    pub(crate) file_keys: FileKeys,
 }
 
 /// Who may invite, and to what (XEP-0401).
@@ -43,6 +48,22 @@ pub(crate) struct Invites {
     pub(crate) valid_ms: u64,
     /// Where the pages of invitations are: with a word behind it.
     pub(crate) pages: Option<Box<str>>,
+}
+
+/// The service for files, and what one user may leave there.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) host: Box<str>,
+    /// What the addresses of files begin with, without a slash at the end.
+    pub(crate) url: Box<str>,
+    /// One file.
+    pub(crate) file_bytes_max: u64,
+    /// All files of an account, and those of a day.
+    pub(crate) bytes_max: u64,
+    pub(crate) day_bytes_max: u64,
+    pub(crate) files_max: usize,
+    /// How long a file is kept.
+    pub(crate) kept_ms: u64,
 }
 
 /// What clients are told of that is not XMPP (XEP-0215).

@@ -12,16 +12,21 @@ pub(crate) struct Status(pub(crate) u16, &'static str);
 impl Status {
     pub(crate) const SWITCHING_PROTOCOLS: Self = Self(101, "Switching Protocols");
     pub(crate) const OK: Self = Self(200, "OK");
+    pub(crate) const CREATED: Self = Self(201, "Created");
     pub(crate) const NO_CONTENT: Self = Self(204, "No Content");
     pub(crate) const PARTIAL_CONTENT: Self = Self(206, "Partial Content");
     pub(crate) const MOVED: Self = Self(308, "Permanent Redirect");
     pub(crate) const NOT_MODIFIED: Self = Self(304, "Not Modified");
     pub(crate) const BAD_REQUEST: Self = Self(400, "Bad Request");
+    pub(crate) const FORBIDDEN: Self = Self(403, "Forbidden");
     pub(crate) const NOT_FOUND: Self = Self(404, "Not Found");
     pub(crate) const METHOD_NOT_ALLOWED: Self = Self(405, "Method Not Allowed");
     pub(crate) const REQUEST_TIMEOUT: Self = Self(408, "Request Timeout");
+    pub(crate) const CONFLICT: Self = Self(409, "Conflict");
+    pub(crate) const LENGTH_REQUIRED: Self = Self(411, "Length Required");
     pub(crate) const CONTENT_TOO_LARGE: Self = Self(413, "Content Too Large");
     pub(crate) const URI_TOO_LONG: Self = Self(414, "URI Too Long");
+    pub(crate) const UNSUPPORTED_TYPE: Self = Self(415, "Unsupported Media Type");
     pub(crate) const RANGE_NOT_SATISFIABLE: Self = Self(416, "Range Not Satisfiable");
     pub(crate) const EXPECTATION_FAILED: Self = Self(417, "Expectation Failed");
     pub(crate) const MISDIRECTED: Self = Self(421, "Misdirected Request");
@@ -31,6 +36,7 @@ impl Status {
     pub(crate) const INTERNAL_ERROR: Self = Self(500, "Internal Server Error");
     pub(crate) const NOT_IMPLEMENTED: Self = Self(501, "Not Implemented");
     pub(crate) const UNAVAILABLE: Self = Self(503, "Service Unavailable");
+    pub(crate) const INSUFFICIENT_STORAGE: Self = Self(507, "Insufficient Storage");
     pub(crate) const VERSION_NOT_SUPPORTED: Self = Self(505, "HTTP Version Not Supported");
 
     /// Some statuses never have a body (RFC 9112 section 6.3).

@@ -1,5 +1,6 @@
 //! What a request is about: a path that was decoded once, and the query as it came.
 
+use crate::base::percent;
 use crate::http::Fault;
 
 /// The path as segments between slashes, decoded; none is `.` or `..`, none has a slash or a control
@@ -60,19 +61,7 @@ fn split_absolute(text: &str) -> Option<(&str, &str)> {
 
 /// Decodes once; what would mean something else to a file system is refused, however it is spelled.
 fn decode_segment(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = if byte == b'%' {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-            u8::try_from(high * 16 + low).ok()?
-        } else {
-            byte
-        };
-        bytes.push(byte);
-    }
-    let segment = String::from_utf8(bytes).ok()?;
+    let segment = percent::decode(text)?;
     let is_bad = |char: char| char.is_control() || char == '/' || char == '\\';
     let climbs = segment == "." || segment == "..";
     (!climbs && !segment.contains(is_bad)).then_some(segment)

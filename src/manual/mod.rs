@@ -26,6 +26,10 @@ pub(crate) mod dev {}
 pub(crate) mod phones {}
 
 #[cfg(doc)]
+#[doc = include_str!("files.md")]
+pub(crate) mod files {}
+
+#[cfg(doc)]
 #[doc = include_str!("pair.md")]
 pub(crate) mod pair {}
 
@@ -71,4 +75,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0010-nodes.md")]
     pub(crate) mod nodes {}
+
+    #[doc = include_str!("decisions/0012-files.md")]
+    pub(crate) mod files {}
 }

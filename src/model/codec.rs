@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::ids::FileId;
 use crate::base::ids::Incarnation;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
@@ -383,7 +384,13 @@ macro_rules! newtype {
         }
     )*};
 }
-newtype!(SmKey(u128), Incarnation(u64), SessionId(u64), Ticket(u64));
+newtype!(
+    FileId(u128),
+    SmKey(u128),
+    Incarnation(u64),
+    SessionId(u64),
+    Ticket(u64)
+);
 
 impl Code for Timestamp {
     fn encode(&self, out: &mut Vec<u8>) {

@@ -227,6 +227,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Push { .. }
             | RowName::Subscribed { .. }
             | RowName::Invite { .. }
+            | RowName::File { .. }
             | RowName::Swept
     )
 }

@@ -12,6 +12,7 @@ pub(crate) mod copies;
 mod crowd;
 pub(crate) mod entry;
 pub(crate) mod epochs;
+pub(crate) mod file;
 pub(crate) mod frontier;
 pub(crate) mod invite;
 pub(crate) mod level;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::ids::FileId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
@@ -22,6 +23,7 @@ use crate::model::codec::Reader;
 use crate::model::codec::coded;
 use crate::model::contact::Contact;
 use crate::model::copies::Copy;
+use crate::model::file::FileRow;
 use crate::model::frontier::Frontier;
 use crate::model::invite::Invite;
 use crate::model::position::Hlc;
@@ -119,6 +121,8 @@ pub(crate) enum RowName {
     Subscribed { owner: BareJid, node: Box<str> },
     /// An invitation, by a digest of its word (XEP-0401).
     Invite { digest: Box<str> },
+    /// A file that the user has uploaded (XEP-0363).
+    File { id: FileId },
 }
 
 coded!(enum RowName {
@@ -150,6 +154,7 @@ coded!(enum RowName {
     33 => Standing { jid },
     34 => Subscribed { owner, node },
     51 => Invite { digest },
+    60 => File { id },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -194,6 +199,7 @@ impl RowName {
             | Self::Leaf { .. }
             | Self::Item { .. }
             | Self::Subscription { .. }
+            | Self::File { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -261,6 +267,9 @@ pub(crate) enum Row {
     Invite {
         invite: Arc<Invite>,
     },
+    File {
+        file: Arc<FileRow>,
+    },
 }
 
 coded!(enum Row {
@@ -284,6 +293,7 @@ coded!(enum Row {
     32 => Subscription { row },
     33 => Standing { row },
     51 => Invite { invite },
+    60 => File { file },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

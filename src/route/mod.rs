@@ -38,11 +38,16 @@ use crate::stanza::Kind;
 use crate::stanza::PresenceType;
 use crate::stanza::StanzaError;
 use crate::stanza::outgoing::Outgoing;
+use crate::upload;
 
 /// What should happen because of a stanza.
 pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let stanza = &request.stanza;
     if let Some(to) = &stanza.to {
+        let upload = view.settings.upload.as_deref();
+        if let Some(upload) = upload.filter(|upload| &*upload.host == to.domain()) {
+            return upload::evaluate(view, request, upload);
+        }
         let is_ours = to.domain() == view.settings.domain.as_ref()
             || view.settings.rooms_host.as_deref() == Some(to.domain())
             || view.settings.pubsub_host.as_deref() == Some(to.domain());

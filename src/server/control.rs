@@ -200,7 +200,7 @@ impl Site {
                 .map_or(Err(PairError::NoPair), |pair| pair.leave())
                 .map_err(|error| error.to_string()),
             Request::PairStatus => {
-                let none = || PairReport::new(None, &PairStatus::default(), None);
+                let none = || PairReport::new(None, &PairStatus::default(), None, 0);
                 say(Reply::Pair(
                     self.pair.as_ref().map_or_else(none, |pair| pair.report()),
                 ));
@@ -253,10 +253,8 @@ impl Site {
             Some(Outcome::BadPassword) => {
                 Err("nobody can type this password (RFC 4013); choose another".to_owned())
             }
-            Some(Outcome::Closed | Outcome::NoSuchInvite) => {
-                Err("strangers may not do that".to_owned())
-            }
             Some(Outcome::Full) => Err("the disk is full; make room and try again".to_owned()),
+            Some(_) => Err("strangers may not do that".to_owned()),
             None => Err("the server is stopping; try again when it runs".to_owned()),
         }
     }

@@ -12,8 +12,11 @@ use crate::net::listen::Reserved;
 use crate::net::peer::accept::PeerDoor;
 use crate::net::peer::accept::PeerListener;
 use crate::net::tls::TlsStart;
+use crate::net::web::Handler;
 use crate::net::web::Web;
 use crate::net::wires::Wires;
+use crate::server::files::Door;
+use crate::server::files::Files;
 use crate::server::hub::Node;
 use crate::server::pair::Pair;
 use crate::server::pair::link::Link;
@@ -27,6 +30,7 @@ pub(super) struct Doors {
     /// Refused until this board serves, so that clients try the other one.
     clients: Vec<(&'static str, Reserved)>,
     pair: Option<PairDoor>,
+    files: Option<Rc<Files>>,
 }
 
 impl Doors {
@@ -42,11 +46,17 @@ impl Doors {
                 Home::Folder(_) => open_pair(settings, node)?,
                 Home::Memory(_) => None,
             },
+            files: None,
         })
     }
 
     pub(super) fn pair(&self) -> Option<Rc<Pair>> {
         self.pair.as_ref().map(|(pair, _)| Rc::clone(pair))
+    }
+
+    /// What the web door has of the files of users.
+    pub(super) fn set_files(&mut self, files: Rc<Files>) {
+        self.files = Some(files);
     }
 
     /// Lets the other board in; addresses as bound.
@@ -71,7 +81,11 @@ impl Doors {
         wires: &Rc<Wires>,
         node: &Rc<Node>,
     ) -> Result<Vec<(TlsStart, SocketAddr)>, RunError> {
-        let web = Web::new(wires, node, &node.executor);
+        let handler = self.files.map(|files| -> Rc<dyn Handler> {
+            files.begin();
+            Rc::new(Door(files))
+        });
+        let web = Web::new(wires, node, &node.executor, handler);
         let mut bound = Vec::new();
         for (key, reserved) in self.clients {
             let address = reserved.address;

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod control;
 mod doors;
+mod files;
 mod handover;
 pub(crate) mod hub;
 pub(crate) mod invite;

@@ -17,6 +17,8 @@ use crate::core::CoreLimits;
 use crate::effect::settings::Invites;
 use crate::effect::settings::Limits as Bounds;
 use crate::effect::settings::Settings as Policies;
+use crate::effect::settings::Upload;
+use crate::model::file::FileKeys;
 use crate::model::stanza_id::StanzaIds;
 use crate::net::admit::AdmitSettings;
 use crate::net::certificate::Identity;
@@ -154,6 +156,44 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         rooms_by_admins_only: settings.muc_create == RoomMakers::Admins,
         started: Clock::of_the_day(),
         ids: StanzaIds::default(),
+        upload: upload(settings).map(Arc::new),
+        file_keys: FileKeys::default(),
+    }
+}
+
+/// There is a host for files where they can come and go.
+fn upload(settings: &Settings) -> Option<Upload> {
+    let listen = &settings.listen;
+    let is_open = !listen.http.is_empty() || !listen.https.is_empty();
+    let url = if let Some(url) = &settings.http_url {
+        url.clone()
+    } else {
+        // A server to try out is reached where it listens.
+        let address = listen.http.first()?;
+        let is_here = address.ip().is_some_and(|ip| ip.is_loopback());
+        (is_here && address.port() != 0).then(|| format!("http://{address}"))?
+    };
+    (is_open && is_private(&url)).then(|| Upload {
+        host: settings.upload.host.as_str().into(),
+        url: url.into(),
+        file_bytes_max: settings.upload.file_bytes,
+        bytes_max: settings.quota.upload_bytes,
+        day_bytes_max: settings.quota.upload_day_bytes,
+        files_max: settings.quota.uploads,
+        kept_ms: u64::try_from(settings.retention.upload.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// XEP-0363 section 4 asks for TLS; what does not leave this machine needs none.
+fn is_private(url: &str) -> bool {
+    let host = url.strip_prefix("http://");
+    let host = host.and_then(|rest| rest.split(['/', ':']).next());
+    match host {
+        None => url.starts_with("https://"),
+        Some(host) => {
+            let ip = host.parse::<std::net::IpAddr>();
+            host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::config::settings::Limits;
 use crate::config::settings::Settings;
+use crate::config::settings::Upload;
 use crate::net::wires::Wires;
 use crate::observe;
 use crate::observe::event::Event;
@@ -83,6 +84,10 @@ fn keep_fixed(old: &Settings, fresh: Settings) -> Settings {
         mirror_log_bytes: old.mirror_log_bytes,
         muc_host: old.muc_host.clone(),
         pubsub_host: old.pubsub_host.clone(),
+        upload: Upload {
+            host: old.upload.host.clone(),
+            ..fresh.upload
+        },
         limits: Limits {
             record_cache_bytes: old.limits.record_cache_bytes,
             store_cache_bytes: old.limits.store_cache_bytes,

@@ -27,6 +27,7 @@ use crate::effect::query::Purpose;
 use crate::effect::query::Question;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
+use crate::model::file::FileKeys;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
 use crate::net::peer::within;
@@ -39,6 +40,8 @@ use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
 use crate::server::doors::Doors;
+use crate::server::files;
+use crate::server::files::Files;
 use crate::server::handover;
 use crate::server::hub::Node;
 use crate::server::lan::Lan;
@@ -157,7 +160,12 @@ pub(crate) fn run(
     if !is_dev {
         say_if_empty(&opened.node)?;
     }
-    let doors = Doors::bind(settings, home, &opened.node)?;
+    let mut doors = Doors::bind(settings, home, &opened.node)?;
+    let cabinet = files::open(home).map_err(|error| disk_error(DiskError::new(&error, "files")))?;
+    let keys = FileKeys::new(&login_secret);
+    let files = (settings.domain.as_str(), keys);
+    let files = Files::new(&opened.node, Arc::clone(&cabinet), files, doors.pair());
+    doors.set_files(files);
     let site = Rc::new(Site {
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
@@ -187,7 +195,11 @@ pub(crate) fn run(
         Ok(true)
     };
     // Whatever is open is closed: what was not acknowledged is sent again, to the other board.
-    let has_to_fetch = smol::block_on(executor.run(fetching.or(serving)))?;
+    let has_to_fetch = smol::block_on(executor.run(fetching.or(serving)));
+    if is_dev {
+        cabinet.clear();
+    }
+    let has_to_fetch = has_to_fetch?;
     if has_to_fetch {
         return Err(RunError::Again(begin_again()));
     }

@@ -29,6 +29,7 @@ use crate::log::Settings as LogSettings;
 use crate::log::plan::Recovered;
 use crate::log::recover::RecoverError;
 use crate::mirror::member::Member;
+use crate::model::file::FileKeys;
 use crate::model::position::Epoch;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
@@ -179,7 +180,8 @@ pub(crate) fn start(
         entropy: Box::new(entropy),
         now,
     };
-    let engine = Engine::new(start, log, boot.reach);
+    let mut engine = Engine::new(start, log, boot.reach);
+    engine.core.set_file_keys(FileKeys::new(&secrets.login));
     let member = match role.paired() {
         None => Member::alone(engine),
         Some(membership) => {

@@ -167,7 +167,9 @@ impl Node {
                 Ok(Outcome::NoSuchInvite) => Registered::Unknown,
                 Ok(Outcome::BadPassword) => Registered::NotAcceptable,
                 Ok(Outcome::Closed | Outcome::NoSuchUser) => Registered::Closed,
-                Ok(Outcome::Full) | Err(_) => Registered::Later,
+                Ok(Outcome::Full | Outcome::File { .. } | Outcome::Refused { .. }) | Err(_) => {
+                    Registered::Later
+                }
             }));
         };
         self.executor.spawn(job).detach();

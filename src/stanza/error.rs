@@ -148,6 +148,11 @@ impl StanzaError {
 
     /// The element `<error/>` alone.
     pub(crate) fn write(&self, writer: &mut Writer) {
+        self.write_with(writer, &[]);
+    }
+
+    /// With more of the application's in it.
+    pub(crate) fn write_with(&self, writer: &mut Writer, detail: &[u8]) {
         let kind = match self.kind {
             ErrorType::Auth => "auth",
             ErrorType::Cancel => "cancel",
@@ -168,7 +173,7 @@ impl StanzaError {
         if let Some((name, namespace)) = self.detail {
             writer.empty_ns(name, namespace);
         }
-        writer.end();
+        writer.raw(detail).end();
     }
 
     fn write_stanza(&self, header: &Header<'_>) -> Vec<u8> {

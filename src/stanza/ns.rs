@@ -106,6 +106,8 @@ names! {
     TIME = "urn:xmpp:time";
     /// XEP-0215: services outside of XMPP.
     EXTERNAL_SERVICES = "urn:xmpp:extdisco:2";
+    /// XEP-0363.
+    HTTP_UPLOAD = "urn:xmpp:http:upload:0";
     /// XEP-0313: message archive management.
     MAM = "urn:xmpp:mam:2";
     /// XEP-0313: its extended feature.

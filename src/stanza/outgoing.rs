@@ -95,8 +95,13 @@ impl Stanza {
 impl StanzaError {
     /// The element `<error/>` alone.
     pub(crate) fn to_payload(&self) -> Vec<u8> {
+        self.to_payload_with(&[])
+    }
+
+    /// The same with elements of the application.
+    pub(crate) fn to_payload_with(&self, detail: &[u8]) -> Vec<u8> {
         let mut writer = Writer::new();
-        self.write(&mut writer);
+        self.write_with(&mut writer, detail);
         writer.finish()
     }
 

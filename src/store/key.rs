@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use crate::base::ids::FileId;
 use crate::base::ids::Incarnation;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
@@ -29,6 +30,8 @@ const LOST: u8 = 19;
 const ALIAS: u8 = 21;
 const PUSH: u8 = 50;
 const SUBSCRIBED: u8 = 34;
+/// The tag of [`RowName::File`].
+const FILE: u8 = 60;
 
 const UNREADABLE: StoreError = StoreError::Corrupt { place: "key" };
 
@@ -112,6 +115,11 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
             key.extend_from_slice(&at.to_bytes());
             return;
         }
+        RowName::File { id } => {
+            key.push(FILE);
+            key.extend_from_slice(&id.0.to_be_bytes());
+            return;
+        }
         RowName::Swept => (20, ""),
         RowName::Invite { digest } => (51, digest),
         RowName::Push { service, node } => {
@@ -147,6 +155,15 @@ pub(super) fn alias_range(record: &RecordKey) -> Range<Vec<u8>> {
     first..end
 }
 
+/// The keys of an account's files.
+pub(super) fn file_range(record: &RecordKey) -> Range<Vec<u8>> {
+    let mut first = record_prefix(record);
+    let mut end = first.clone();
+    first.push(FILE);
+    end.push(FILE + 1);
+    first..end
+}
+
 /// The keys of the conflict journal.
 pub(super) fn journal_range() -> Range<Vec<u8>> {
     let mut first = record_prefix(&RecordKey::Node);
@@ -159,10 +176,11 @@ pub(super) fn journal_range() -> Range<Vec<u8>> {
 /// The name of the row whose key follows the prefix of its record as `bytes`.
 pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
     let (tag, rest) = bytes.split_first().ok_or(UNREADABLE)?;
+    if *tag == FILE {
+        return read_file(rest);
+    }
     if *tag == 11 {
-        let key = rest.try_into().map_err(|_| UNREADABLE)?;
-        let key = SmKey(u128::from_be_bytes(key));
-        return Ok(RowName::Stream { key });
+        return read_stream(rest);
     }
     if matches!(*tag, LOST | ALIAS) {
         let at = rest.try_into().map_err(|_| UNREADABLE)?;
@@ -226,6 +244,18 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         _ => return Err(UNREADABLE),
     };
     Ok(name)
+}
+
+fn read_stream(rest: &[u8]) -> Result<RowName, StoreError> {
+    let key = rest.try_into().map_err(|_| UNREADABLE)?;
+    let key = SmKey(u128::from_be_bytes(key));
+    Ok(RowName::Stream { key })
+}
+
+fn read_file(rest: &[u8]) -> Result<RowName, StoreError> {
+    let id = rest.try_into().map_err(|_| UNREADABLE)?;
+    let id = FileId(u128::from_be_bytes(id));
+    Ok(RowName::File { id })
 }
 
 pub(super) fn bare(text: &str) -> Result<BareJid, StoreError> {
@@ -292,6 +322,9 @@ mod tests {
             RowName::Subscribed {
                 owner: BareJid::parse("news.b").unwrap(),
                 node: "one\ntwo".into(),
+            },
+            RowName::File {
+                id: FileId(7 << 99),
             },
         ];
         let record = account("a@b");

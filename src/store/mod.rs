@@ -15,6 +15,7 @@ pub(crate) mod compare;
 mod digest;
 pub(crate) mod disk;
 pub(crate) mod error;
+mod files;
 mod key;
 mod list;
 mod load;
@@ -69,6 +70,7 @@ use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
 use crate::store::disk::tables::TableFile;
 pub(crate) use crate::store::error::StoreError;
+pub(crate) use crate::store::files::Files;
 pub(crate) use crate::store::retention::Expired;
 pub(crate) use crate::store::retention::RetentionLimits;
 pub(crate) use crate::store::schema::FORMAT;
@@ -309,6 +311,11 @@ impl Store {
         self.read("looking for what has expired", |snapshot| {
             retention::find_expired(snapshot, limits, now, from)
         })
+    }
+
+    /// The files of a number of accounts, those behind `after`.
+    pub(crate) fn files(&self, after: Option<&BareJid>) -> Result<Files, StoreError> {
+        self.read("listing the files", |snapshot| files::find(snapshot, after))
     }
 
     fn read<T>(

@@ -1,7 +1,5 @@
 //! Which file a path means, how it is described, and how much of it a client wants.
 
-use std::fmt::Write as _;
-
 use crate::base::time::Timestamp;
 use crate::http::Request;
 use crate::http::Target;
@@ -15,6 +13,8 @@ pub(crate) struct Facts {
     /// Changes with the file; in quotes.
     pub(crate) etag: String,
     pub(crate) content_type: &'static str,
+    /// For `Cache-Control` (RFC 9111 section 5.2.2).
+    pub(crate) cache: String,
 }
 
 /// How much of a file answers a request.
@@ -126,20 +126,6 @@ pub(crate) fn content_type(name: &str) -> &'static str {
         "pdf" => "application/pdf",
         _ => "application/octet-stream",
     }
-}
-
-/// A name as it stands in a path (RFC 3986 section 2.3).
-pub(crate) fn encode(name: &str) -> String {
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a text does not fail.
-            write!(encoded, "%{byte:02X}").ok();
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a path to what answers there.
 
 use crate::http::Target;
+use crate::upload;
 
 /// Where WebSocket and BOSH are found below the public URL.
 pub(crate) const WEBSOCKET_PATH: &str = "xmpp-websocket";
@@ -21,6 +22,8 @@ pub(crate) enum Route {
     Invitation,
     /// XEP-0124, XEP-0206.
     Bosh,
+    /// A file of a user (XEP-0363).
+    Upload,
     /// Everything else: the folder `web.root`.
     Files,
 }
@@ -33,6 +36,7 @@ impl Route {
             [WEBSOCKET_PATH] => Self::WebSocket,
             [INVITE_PATH, _] => Self::Invitation,
             [BOSH_PATH] => Self::Bosh,
+            [upload::PATH, _, _] => Self::Upload,
             _ => Self::Files,
         }
     }

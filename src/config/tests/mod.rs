@@ -3,6 +3,7 @@
 mod budget;
 mod example;
 mod faults;
+mod keys;
 mod values;
 
 use std::fs;

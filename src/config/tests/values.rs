@@ -37,11 +37,7 @@ fn an_administrator_without_host_belongs_to_the_domain() {
 
 #[test]
 fn listeners_of_later_versions_can_be_off() {
-    let arguments = [
-        ("listen.component", "[]"),
-        ("listen.s2s", "[]"),
-        ("upload.host", ""),
-    ];
+    let arguments = [("listen.component", "[]"), ("listen.s2s", "[]")];
     assert!(read("domain = \"a.example\"", &arguments).is_ok());
 }
 

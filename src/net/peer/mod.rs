@@ -47,6 +47,8 @@ pub(crate) enum Purpose {
     Join,
     /// The other board, away for too long, compares its tables and takes what differs.
     Copy,
+    /// Uploaded files go from one to the other.
+    File,
 }
 
 /// Whose keys are let in at the moment.
@@ -59,7 +61,7 @@ pub(crate) struct Admitted {
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Link, Self::Join, Self::Copy];
+    const ALL: [Self; 4] = [Self::Link, Self::Join, Self::Copy, Self::File];
 
     /// The name with the version; another version is another protocol.
     fn protocol(self) -> &'static [u8] {
@@ -68,6 +70,7 @@ impl Purpose {
             // Who joins reads all that there is.
             Self::Join => b"meerkat-join/2",
             Self::Copy => b"meerkat-copy/1",
+            Self::File => b"meerkat-file/1",
         }
     }
 
@@ -81,7 +84,7 @@ impl Purpose {
 impl Admitted {
     fn admits(self, pin: Pin, purpose: Purpose) -> bool {
         match purpose {
-            Purpose::Link | Purpose::Copy => self.peer == Some(pin),
+            Purpose::Link | Purpose::Copy | Purpose::File => self.peer == Some(pin),
             Purpose::Join => self.guests,
         }
     }

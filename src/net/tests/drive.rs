@@ -190,7 +190,7 @@ pub(super) fn with_server<F: Future<Output = ()>>(
     };
     let (on, of_all) = (Rc::clone(&executor), Rc::clone(&wires));
     if matches!(start, TlsStart::Https | TlsStart::Never) {
-        let web = Web::new(&wires, &hub, &executor);
+        let web = Web::new(&wires, &hub, &executor, None);
         let open = move |pipe, from, start| web.open(pipe, from, start);
         executor.spawn(listener.run(of_all, on, open)).detach();
     } else {

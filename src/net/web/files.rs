@@ -10,6 +10,7 @@ use std::io::SeekFrom;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use crate::base::percent;
 use crate::base::time::Timestamp;
 use crate::http::Method;
 use crate::http::Reply;
@@ -42,7 +43,7 @@ pub(super) async fn answer(settings: &Settings, request: &Request) -> Result<Ans
         Ok(Found::File(file, facts)) => Ok(give(request, file, &facts).await),
         Ok(Found::Folder) => {
             let name = names.last().copied().unwrap_or_default();
-            let place = format!("./{}/", files::encode(name));
+            let place = format!("./{}/", percent::encode(name));
             Ok(Reply::of(Status::MOVED).with("Location", place).into())
         }
         Ok(Found::Nothing) => Ok(Status::NOT_FOUND.into()),
@@ -50,14 +51,15 @@ pub(super) async fn answer(settings: &Settings, request: &Request) -> Result<Ans
     }
 }
 
-async fn give(request: &Request, mut file: File, facts: &Facts) -> Answer {
+/// As much of the file as is asked for, if the client has not got it.
+pub(crate) async fn give(request: &Request, mut file: File, facts: &Facts) -> Answer {
     let describe = |status| {
         Reply::of(status)
             .with("Content-Type", facts.content_type)
             .with("ETag", facts.etag.clone())
             .with("Last-Modified", write_date(facts.modified))
             .with("Accept-Ranges", "bytes")
-            .with("Cache-Control", "no-cache")
+            .with("Cache-Control", facts.cache.clone())
     };
     let (status, from, bytes) = match files::wanted(request, facts) {
         Wanted::Nothing => return describe(Status::NOT_MODIFIED).into(),
@@ -129,6 +131,7 @@ fn find(root: &Path, path: &str) -> io::Result<Found> {
         modified: Timestamp::from_unix_ms(u64::try_from(modified.as_millis()).unwrap_or(0)),
         etag: format!("\"{:x}-{:x}\"", metadata.len(), modified.as_nanos()),
         content_type: files::content_type(&name),
+        cache: "no-cache".to_owned(),
     };
     Ok(Found::File(file, facts))
 }

@@ -34,10 +34,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use smol::LocalExecutor;
 
+use crate::http::Request;
 use crate::net::admit::Seat;
 use crate::net::hub::Hub;
 use crate::net::pipe::Pipe;
@@ -47,6 +49,15 @@ use crate::net::wires::Wires;
 pub(crate) use self::body::Answer;
 pub(crate) use self::body::Body;
 pub(crate) use self::body::Fail;
+pub(crate) use self::files::give;
+
+/// What will answer a request.
+pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fail>> + 'a>>;
+
+/// Who answers where the door cannot: it has to know more of the server than [`Hub`] tells.
+pub(crate) trait Handler {
+    fn answer<'a>(&'a self, request: &'a Request, body: &'a mut Body<'_>) -> Answering<'a>;
+}
 
 /// What all web connections share.
 pub(crate) struct Web<H: Hub> {
@@ -55,6 +66,8 @@ pub(crate) struct Web<H: Hub> {
     executor: Rc<LocalExecutor<'static>>,
     /// By their identifiers.
     bosh: RefCell<BTreeMap<String, Rc<bosh::Entry>>>,
+    /// Who has the files of users.
+    pub(super) upload: Option<Rc<dyn Handler>>,
 }
 
 impl<H: Hub + 'static> Web<H> {
@@ -62,12 +75,14 @@ impl<H: Hub + 'static> Web<H> {
         wires: &Rc<Wires>,
         hub: &Rc<H>,
         executor: &Rc<LocalExecutor<'static>>,
+        upload: Option<Rc<dyn Handler>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             wires: Rc::clone(wires),
             hub: Rc::clone(hub),
             executor: Rc::clone(executor),
             bosh: RefCell::default(),
+            upload,
         })
     }
 

@@ -140,6 +140,10 @@ async fn answer<H: Hub + 'static>(
         (Route::Invitation, Method::Get | Method::Head) => Ok(invitation(web, request).await),
         (Route::Files, Method::Get | Method::Head) => files::answer(&settings, request).await,
         (Route::WebSocket, _) => Ok(Status::UPGRADE_REQUIRED.into()),
+        (Route::Upload, _) => match &web.upload {
+            Some(upload) => upload.answer(request, body).await,
+            None => Ok(Status::NOT_FOUND.into()),
+        },
         (_, Method::Options) => Ok(Reply::options("GET, HEAD, OPTIONS", "Content-Type").into()),
         _ => Ok(Reply::not_allowed("GET, HEAD, OPTIONS").into()),
     }

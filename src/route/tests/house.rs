@@ -263,13 +263,17 @@ impl House {
     }
 
     fn facts(&self) -> Facts {
+        // As good as drawn: no two inputs are of one moment.
+        let mut random = [0; 32];
+        random[8..16].copy_from_slice(&self.now.unix_ms().to_be_bytes());
         Facts {
             now: self.now,
+            random,
             ..Facts::default()
         }
     }
 
-    fn commit(&mut self, ops: &[Op]) {
+    pub(crate) fn commit(&mut self, ops: &[Op]) {
         if ops.is_empty() {
             return;
         }

@@ -5,3 +5,4 @@ mod greetings;
 pub(crate) mod house;
 mod pushes;
 mod services;
+mod upload;

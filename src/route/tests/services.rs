@@ -68,7 +68,10 @@ fn credentials_are_for_a_relay_that_there_is() {
     assert_eq!(one.matches("password=").count(), 1, "{one}");
     assert!(about("host='other.example' type='turn'").contains("<item-not-found"));
     let free = about("host='stun.example' type='stun'");
-    assert!(free.contains("<service ") && !free.contains("password"), "{free}");
+    assert!(
+        free.contains("<service ") && !free.contains("password"),
+        "{free}"
+    );
     assert!(about("type='turn'").contains("<bad-request"));
     assert!(about("host='turn.example' type='turn' port='x'").contains("<bad-request"));
 }

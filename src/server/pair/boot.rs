@@ -27,7 +27,7 @@ use crate::store::StoreError;
 use crate::store::disk::log::LogFiles;
 
 /// The number of the board that dials.
-const DIALS: u8 = 1;
+pub(super) const DIALS: u8 = 1;
 
 /// What a data folder is opened for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

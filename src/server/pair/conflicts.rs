@@ -142,6 +142,7 @@ fn shown(row: &Row) -> String {
         Row::Credentials { .. } => "a password".to_owned(),
         Row::Token { .. } => "a token".to_owned(),
         Row::Blocked => "blocked".to_owned(),
+        Row::File { file } => file.name.clone().into(),
         Row::Bytes { bytes } => String::from_utf8_lossy(bytes).into_owned(),
         Row::Subject { subject } => String::from_utf8_lossy(&subject.message.payload).into_owned(),
         Row::Affiliation { row } => format!("{:?}", row.affiliation),

@@ -12,6 +12,7 @@ pub(crate) mod boot;
 pub(crate) mod conflicts;
 pub(crate) mod fetch;
 pub(crate) mod file;
+pub(crate) mod files;
 mod host;
 pub(crate) mod invite;
 pub(crate) mod joiner;
@@ -62,6 +63,7 @@ use crate::server::hub::Node;
 use crate::server::pair::file::Membership;
 use crate::server::pair::file::Peer;
 use crate::server::pair::file::Stage;
+use crate::server::pair::files::FileLines;
 use crate::server::pair::invite::Invite;
 use crate::server::pair::invite::InviteLine;
 pub(crate) use crate::server::pair::report::PairReport;
@@ -93,6 +95,8 @@ pub(crate) struct Pair {
     log_bytes: u64,
     /// Told when the link has news.
     watcher: RefCell<Option<Sender<()>>>,
+    /// Connections for uploaded files.
+    pub(crate) files: FileLines,
 }
 
 /// What an operator or a join has done to the pair while the server runs.
@@ -148,6 +152,7 @@ impl Pair {
             fetching: channel::bounded(1),
             log_bytes: settings.mirror_log_bytes,
             watcher: RefCell::default(),
+            files: FileLines::new(),
         };
         pair.begin(if has_peer {
             PairState::Solo
@@ -167,12 +172,16 @@ impl Pair {
 
     /// Calls the other board, once.
     pub(crate) async fn dial(&self) -> Result<PeerStream, DialError> {
+        self.dial_for(Purpose::Link).await
+    }
+
+    pub(crate) async fn dial_for(&self, purpose: Purpose) -> Result<PeerStream, DialError> {
         let peer = self.membership().and_then(|one| one.peer);
         let peer = peer.ok_or(DialError::NoAddress)?;
         let mut addresses = self.hints.clone();
         addresses.extend(peer.addresses);
         addresses.dedup();
-        dial::dial(&self.identity, peer.pin, Purpose::Link, &addresses).await
+        dial::dial(&self.identity, peer.pin, purpose, &addresses).await
     }
 
     /// Connections of the other board, as they come. Nobody takes them: the next ones are closed.
@@ -201,6 +210,11 @@ impl Pair {
     /// Who wants to know when there are news.
     pub(crate) fn watch(&self, watcher: Sender<()>) {
         *self.watcher.borrow_mut() = Some(watcher);
+    }
+
+    /// What is acknowledged is on both disks.
+    pub(crate) fn is_in_sync(&self) -> bool {
+        matches!(self.status().state, PairState::Sync { .. })
     }
 
     /// Clients are served.
@@ -314,6 +328,7 @@ impl Pair {
             membership.as_ref(),
             &status,
             fault.filter(|_| !is_whole).as_ref(),
+            self.files.missing(),
         )
     }
 
@@ -424,6 +439,10 @@ impl PeerHub for Pair {
             Purpose::Copy => {
                 let lending = lender::serve(Rc::clone(self), stream);
                 self.node.executor.spawn(lending).detach();
+            }
+            Purpose::File => {
+                let serving = files::serve(Rc::clone(self), stream);
+                self.node.executor.spawn(serving).detach();
             }
             Purpose::Join => {
                 let hosting = host::serve(Rc::clone(self), stream);

@@ -40,6 +40,8 @@ pub(crate) struct PairReport {
     pub(crate) trouble: String,
     /// The other board's clock against this one's, when they last met.
     pub(crate) clock_ahead_ms: i64,
+    /// Uploaded files that this board knows of and has not got.
+    pub(crate) files_missing: u64,
     /// The state in plain words, for people.
     pub(crate) text: String,
     /// This board's number in the pair.
@@ -62,6 +64,7 @@ impl PairReport {
         membership: Option<&Membership>,
         status: &PairStatus,
         trouble: Option<&Fault>,
+        files_missing: usize,
     ) -> Self {
         let percent = u32::try_from(status.state.progress_percent()).unwrap_or(0);
         let (done_entries, total_entries) = match status.state {
@@ -91,6 +94,12 @@ impl PairReport {
             report.last_heal_ms = heal.ms;
         }
         report.text = words(status);
+        report.files_missing = u64::try_from(files_missing).unwrap_or(u64::MAX);
+        if files_missing > 0 {
+            let still =
+                format!("; {files_missing} uploaded files are still to come from the other board");
+            report.text.push_str(&still);
+        }
         report.add(membership);
         report
     }

@@ -6,6 +6,7 @@
 //! What is durable: the bytes of a file after `sync_data`, its length included; that a file exists, or
 //! no longer does, after `sync_names`.
 
+pub(crate) mod cabinet;
 pub(crate) mod folder;
 pub(crate) mod log;
 pub(crate) mod memory;

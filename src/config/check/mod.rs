@@ -1,5 +1,7 @@
 //! Raw -> Settings: each value is looked at once, and every mistake is reported in the same run.
 
+mod web;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use crate::config::settings::Retention;
 use crate::config::settings::RoomMakers;
 use crate::config::settings::Settings;
 use crate::config::settings::Tls;
+use crate::config::settings::Upload;
 use crate::config::value::Value;
 use crate::config::words::is_host;
 use crate::config::words::is_uri;
@@ -82,6 +85,11 @@ impl Check<'_> {
         let muc_host = self.service_host("muc.host", "rooms", &[("domain", &domain)]);
         let taken = [("domain", domain.as_str()), ("muc.host", &muc_host)];
         let pubsub_host = self.service_host("pubsub.host", "pubsub", &taken);
+        let taken = [taken.as_slice(), &[("pubsub.host", &pubsub_host)]].concat();
+        let upload = Upload {
+            host: self.service_host("upload.host", "upload", &taken),
+            file_bytes: self.mebibytes("upload.file_mib"),
+        };
         Settings {
             admins: self.accounts("admins", &domain),
             domain,
@@ -122,20 +130,29 @@ impl Check<'_> {
                 "admins" => RoomMakers::Admins,
                 _ => RoomMakers::Anyone,
             },
+            upload,
             contacts: self.contacts(),
             services: self.services(),
             limits: self.limits(),
             retention: Retention {
                 archive: self.days("retention.archive_days"),
                 offline: self.days("retention.offline_days"),
+                upload: self.days("retention.upload_days"),
                 archive_bytes: self.mebibytes("retention.archive_mib"),
             },
-            quota: Quota {
-                account_bytes: self.mebibytes("quota.account_mib"),
-                room_bytes: self.mebibytes("quota.room_mib"),
-                offline_messages: self.count("quota.offline_messages"),
-                rooms_per_account: self.count("quota.rooms_per_account"),
-            },
+            quota: self.quota(),
+        }
+    }
+
+    fn quota(&mut self) -> Quota {
+        Quota {
+            account_bytes: self.mebibytes("quota.account_mib"),
+            room_bytes: self.mebibytes("quota.room_mib"),
+            offline_messages: self.count("quota.offline_messages"),
+            rooms_per_account: self.count("quota.rooms_per_account"),
+            upload_bytes: self.mebibytes("quota.upload_mib"),
+            upload_day_bytes: self.mebibytes("quota.upload_day_mib"),
+            uploads: self.count("quota.uploads"),
         }
     }
 
@@ -300,23 +317,6 @@ impl Check<'_> {
             );
         }
         Some(PathBuf::from(text))
-    }
-
-    fn web_url(&mut self, name: &'static str) -> Option<String> {
-        let url = self.text(name)?;
-        let url = url.trim_end_matches('/').to_owned();
-        let rest = url.strip_prefix("https://");
-        let rest = rest
-            .or_else(|| url.strip_prefix("http://"))
-            .unwrap_or_default();
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-        if !is_host(host) || port.parse::<u16>().is_err() || !path.bytes().all(is_plain) {
-            let remedy = "write https://HOST, with :PORT and /PATH behind it if need be";
-            self.malformed(name, &url, "is no address of the web", remedy);
-        }
-        Some(url)
     }
 
     fn days(&mut self, name: &'static str) -> Duration {

@@ -58,6 +58,10 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
         Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
         Command::File { .. } => Ok(Proposal::nothing()),
+        Command::Restore { ops, .. } => Ok(Proposal {
+            ops: ops.clone(),
+            ..Proposal::nothing()
+        }),
     }
 }
 
@@ -71,7 +75,7 @@ pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
     };
     match command {
         Command::AddUser { jid, .. } if exists(jid) => Outcome::UserExists,
-        Command::AddUser { .. } => Outcome::Full,
+        Command::AddUser { .. } | Command::Restore { .. } => Outcome::Full,
         Command::Register { .. } => Outcome::UserExists,
         Command::Invite { .. } | Command::CheckInvite { .. } | Command::File { .. } => {
             Outcome::Done

@@ -24,6 +24,9 @@ use crate::stanza::StanzaError;
 /// id, `ID_BYTES_MAX`), frame, padding to a sector.
 pub(super) const ENTRY_OVERHEAD_BYTES: u64 = 8_192;
 
+/// What an entry holds of somebody who gets another name; with both values of a last row it is a record still.
+pub(super) const RESCUE_BYTES_MAX: usize = 200 << 10;
+
 /// What a user is told of what the other board cannot read.
 const NEWER: &str = "not before both boards of this server have the same version";
 
@@ -67,7 +70,11 @@ impl Core {
         let own = self.order.open.get(&ticket).is_none_or(|open| {
             matches!(
                 open.asked,
-                Asked::End { .. } | Asked::Gone { .. } | Asked::Emptied { .. } | Asked::Own { .. }
+                Asked::End { .. }
+                    | Asked::Gone { .. }
+                    | Asked::Emptied { .. }
+                    | Asked::Rescue { .. }
+                    | Asked::Own { .. }
             )
         });
         if !proposal.ops.iter().any(Op::is_durable) {

@@ -16,6 +16,7 @@ use crate::core::order::Open;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
 use crate::core::order::WantedResource;
+use crate::core::rescue;
 use crate::effect::fits::crosses;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
@@ -180,6 +181,7 @@ impl Core {
             Asked::Emptied { rooms } => crate::muc::evaluate_emptied(view, rooms),
             Asked::Notify { user, name, count } => route::own::notify(view, user, name, *count),
             Asked::Last { wish } => crate::pubsub::evaluate_last(view, wish),
+            Asked::Rescue { record } => rescue::evaluate(view, record, &self.states.epochs),
             Asked::Own { ops } => Ok(Proposal {
                 ops: ops.clone(),
                 ..Proposal::default()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::base::ids::Ticket;
 use crate::core::Core;
+use crate::core::EndReason;
 use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Open;
@@ -20,7 +21,9 @@ use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::state::State;
 use crate::model::account::AccountState;
+use crate::model::claim;
 use crate::model::entry::Entry;
+use crate::model::message::Owner;
 use crate::model::op::Durable;
 use crate::model::op::KickReason;
 use crate::model::op::Kicked;
@@ -132,18 +135,27 @@ impl Core {
                 self.states.fold(at, op);
                 continue;
             }
+            self.note_lost(at, op);
             match self.outcome(at, op) {
                 Some(outcome) => {
+                    let is_another = self.is_another(&outcome);
                     is_emptied |= self.empty_room(at, &outcome);
                     let sends = self.sends_of(at, &outcome);
                     self.states.fold(at, op);
                     if !self.is_mistaken(Mistake::NothingPushed) {
                         self.dispatch(late(sends));
                     }
-                    self.follow_merged(&outcome);
+                    self.follow_merged(&outcome, is_another);
                     self.follow_alias(op);
                 }
                 None => self.states.fold(at, op),
+            }
+            if let Op::Durable {
+                op: Durable::Row { record, name, .. },
+            } = op
+                && claim::root(record).as_ref() == Some(name)
+            {
+                self.note_claim(record);
             }
         }
         is_emptied
@@ -155,7 +167,7 @@ impl Core {
             op: Durable::Row { record, name, .. },
         } = op
         else {
-            return Some(op.clone());
+            return (!self.is_for_another(op)).then(|| op.clone());
         };
         let delivered = &self.states.delivered;
         let value = |state: &State| state.rows(record).and_then(|rows| rows.row(name).cloned());
@@ -166,6 +178,52 @@ impl Core {
         after.apply(at, op, epochs);
         let after = value(&after);
         (before != after).then(|| Op::row(record.clone(), name.clone(), after))
+    }
+
+    /// Whether the message is from or to somebody of whom another one here has the name.
+    fn is_for_another(&self, op: &Op) -> bool {
+        let Op::Durable {
+            op: Durable::Message { places, .. },
+        } = op
+        else {
+            return false;
+        };
+        let delivered = &self.states.delivered;
+        places.iter().any(|place| match &place.owner {
+            Owner::Account { jid } => {
+                let account = delivered.accounts.get(jid);
+                account.is_some_and(|account| account.is_over(place.incarnation))
+            }
+            Owner::Room { jid } => {
+                let room = delivered.rooms.get(jid).and_then(|room| room.row());
+                room.is_some_and(|row| row.incarnation != place.incarnation)
+            }
+        })
+    }
+
+    /// Whether the name of an account is another one's from here on: whoever is logged in is not that one.
+    fn is_another(&mut self, op: &Op) -> bool {
+        let Op::Durable {
+            op:
+                Durable::Row {
+                    record: RecordKey::Account { jid },
+                    row: Some(Row::Account { row }),
+                    ..
+                },
+        } = op
+        else {
+            return false;
+        };
+        let account = self.states.delivered.accounts.get(jid);
+        let before = account.and_then(|account| account.incarnation());
+        if before.is_none_or(|before| before == row.incarnation) {
+            return false;
+        }
+        let sessions = self.sessions.iter();
+        let theirs = sessions.filter(|(_, session)| session.jid.bare() == *jid);
+        let theirs = theirs.map(|(id, _)| (*id, EndReason::NotAuthorized));
+        self.kicked.extend(theirs);
+        true
     }
 
     /// A room that ended over there, or is another one, has nobody inside any more.
@@ -203,7 +261,7 @@ impl Core {
     }
 
     /// What goes with such a change where it is made, and was volatile there.
-    fn follow_merged(&mut self, op: &Op) {
+    fn follow_merged(&mut self, op: &Op, is_another: bool) {
         let Op::Durable {
             op: Durable::Row { record, name, row },
         } = op
@@ -212,7 +270,7 @@ impl Core {
         };
         let ops = match (record, name, row) {
             (RecordKey::Account { jid }, RowName::Account, Some(Row::Account { row }))
-                if row.state != AccountState::Enabled =>
+                if row.state != AccountState::Enabled || is_another =>
             {
                 vec![kick(jid.clone())]
             }

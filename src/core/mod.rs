@@ -21,6 +21,7 @@ mod farewell;
 pub(crate) mod holdings;
 mod inherit;
 pub(crate) mod io;
+mod journal;
 mod last;
 pub(crate) mod lead;
 pub(crate) mod limits;
@@ -39,6 +40,7 @@ mod recall;
 pub(crate) mod release;
 pub(crate) mod render;
 mod report;
+mod rescue;
 pub(crate) mod residence;
 pub(crate) mod restart;
 mod retracted;
@@ -98,6 +100,8 @@ use crate::model::op::Op;
 use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
+use crate::model::row::RecordKey;
+use crate::model::row::Row;
 use crate::model::stanza_id::StanzaIds;
 use crate::stanza::Condition;
 
@@ -165,6 +169,10 @@ pub(crate) struct Core {
     /// Rooms that may be over.
     empty_rooms: std::collections::BTreeSet<BareJid>,
     lasts: last::LastQueue,
+    /// Records that may be of two.
+    claims: std::collections::BTreeSet<RecordKey>,
+    /// Rows of the journal that are not in the log.
+    lost: BTreeMap<Position, Option<Row>>,
     /// Streams that closed while they waited for a session.
     closed_early: std::collections::BTreeSet<LinkId>,
     /// Streams that are ended at the other node, and those that it wants ended here.
@@ -235,6 +243,8 @@ impl Core {
             ends: Vec::new(),
             empty_rooms: rooms.fleeting(),
             lasts: last::LastQueue::new(),
+            claims: std::collections::BTreeSet::new(),
+            lost: BTreeMap::new(),
             closed_early: std::collections::BTreeSet::new(),
             recalls: BTreeMap::new(),
             recalled: std::collections::BTreeSet::new(),
@@ -408,6 +418,8 @@ impl Core {
         self.end_empty();
         self.ask_last();
         self.name_copies();
+        self.part_names();
+        self.publish_lost();
         self.report();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)

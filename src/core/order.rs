@@ -105,6 +105,10 @@ pub(crate) enum Asked {
     Last {
         wish: LastItems,
     },
+    /// The core's own: two were given the name of the record.
+    Rescue {
+        record: RecordKey,
+    },
     /// The core's own: ready ops.
     Own {
         ops: Vec<Op>,

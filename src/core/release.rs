@@ -390,6 +390,8 @@ impl Core {
                 };
                 self.outputs.push_back(Output::Answer { id: *id, outcome });
             }
+            // Perhaps not all of it fitted.
+            Asked::Rescue { record } => self.note_claim(record),
             Asked::Stanza { .. }
             | Asked::End { .. }
             | Asked::Gone { .. }

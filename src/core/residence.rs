@@ -68,6 +68,7 @@ impl Core {
                 self.rebuild_pending();
             }
         }
+        self.note_claim(key);
         self.tail.let_go(&Hold::Load(key.clone()));
         self.residence.clock = self.residence.clock.saturating_add(1);
         self.residence
@@ -248,7 +249,15 @@ impl Core {
                 }
                 Asked::Emptied { rooms } => found.extend(rooms.iter().cloned()),
                 Asked::Last { wish } => found.extend(wish.owners.iter().cloned()),
-                Asked::End { .. } | Asked::Answered { .. } | Asked::Own { .. } => {}
+                Asked::Rescue {
+                    record: RecordKey::Account { jid } | RecordKey::Room { jid },
+                } => {
+                    found.insert(jid.clone());
+                }
+                Asked::Rescue { .. }
+                | Asked::End { .. }
+                | Asked::Answered { .. }
+                | Asked::Own { .. } => {}
             }
         }
         found

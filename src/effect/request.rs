@@ -11,6 +11,7 @@ use crate::model::file::FileRow;
 use crate::model::file::Slot;
 use crate::model::file::SlotMac;
 use crate::model::invite::Invite;
+use crate::model::op::Op;
 use crate::sasl::TokenBinding;
 use crate::sasl::TokenSlot;
 use crate::stanza::Condition;
@@ -60,6 +61,12 @@ pub(crate) enum Command {
     DeleteUser {
         jid: BareJid,
     },
+    /// A value that was lost when the boards met is to be there again.
+    Restore {
+        /// The account's or the room's.
+        jid: BareJid,
+        ops: Vec<Op>,
+    },
     /// The web door asks about a file.
     File {
         ask: FileAsk,
@@ -99,7 +106,8 @@ impl Command {
             | Self::Register { jid, .. }
             | Self::SetPassword { jid, .. }
             | Self::SetEnabled { jid, .. }
-            | Self::DeleteUser { jid } => jid,
+            | Self::DeleteUser { jid }
+            | Self::Restore { jid, .. } => jid,
             Self::File { ask } => &ask.place().owner,
         })
     }

@@ -10,6 +10,8 @@ use crate::effect::caps::Caps;
 use crate::effect::records::record_of;
 use crate::model::account::Account;
 use crate::model::account::Online;
+use crate::model::claim;
+use crate::model::claim::Claim;
 use crate::model::epochs::Epochs;
 use crate::model::merge;
 use crate::model::merge::Merged;
@@ -151,14 +153,31 @@ impl State {
         if swept.is_some_and(|swept| merge::is_swept(name, swept, new.at, epochs)) {
             return;
         }
-        let Some(merged) = merge::merge(name, rows.cell(name), new, epochs) else {
+        let claim = Claim::of(key, rows);
+        let Some(merged) = merge::merge(name, rows.cell(name), new, (epochs, claim.as_ref()))
+        else {
             return;
         };
         let begun = incarnation(rows);
         self.count_room((key, name, merged.cell.row.as_ref()));
         self.put_merged(key, name, merged);
+        if claim::root(key).as_ref() == Some(name) {
+            self.hide_others(key, claim.as_ref(), epochs);
+        }
         if let (RecordKey::Account { jid }, RowName::Account) = (key, name) {
             self.follow_incarnation(jid, begun);
+        }
+    }
+
+    /// Of two creations of the name one is shown. `before`: what was hidden until now.
+    fn hide_others(&mut self, key: &RecordKey, before: Option<&Claim>, epochs: &Epochs) {
+        let Some(rows) = self.rows_mut(key) else {
+            return;
+        };
+        let claim = Claim::of(key, rows);
+        if claim.as_ref() != before {
+            let around = (epochs, claim.as_ref());
+            rows.keep(|name, cell| Some(merge::claimed(name, cell, around)));
         }
     }
 
@@ -183,8 +202,10 @@ impl State {
         let Some(rows) = self.rows_mut(key) else {
             return;
         };
+        let claim = Claim::of(key, rows);
+        let around = (epochs, claim.as_ref());
         let cell = rows.cell(name);
-        match cell.map(|cell| merge::forget(name, cell, at.position, epochs)) {
+        match cell.map(|cell| merge::forget(name, cell, at.position, around)) {
             Some(Some(left)) => self.put_merged(key, name, left),
             Some(None) => rows.forget(name),
             None => {}

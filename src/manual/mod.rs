@@ -70,6 +70,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0014-lost-streams.md")]
     pub(crate) mod lost_streams {}
 
+    #[doc = include_str!("decisions/0013-two-of-one-name.md")]
+    pub(crate) mod two_of_one_name {}
+
     #[doc = include_str!("decisions/0016-rooms.md")]
     pub(crate) mod rooms {}
 

@@ -12,7 +12,9 @@
 //! | `AddWins` | a value rather than its removal |
 //! | `RestrictWins` | the lower affiliation, a removed token rather than a token |
 //! | `Max` | frontiers united; of a stream the larger count, without anything beside it |
-//! | `Unique` | what began while both served, else the smaller position; of one incarnation the end |
+//! | `Unique` | who lives, what began while both served, the smaller position; of one incarnation the end |
+//!
+//! Of two accounts or rooms of one name the rows of one alone are shown (`model::claim`).
 //!
 //! A sweep takes what it knew of and what it stands beside: who is deleted on one branch stays
 //! deleted, and nothing of it stays in the journal. A removed row is forgotten only where the one who forgets knew of the removal.
@@ -22,6 +24,8 @@ use std::sync::Arc;
 use crate::base::mirror_limits::JOURNAL_MS;
 use crate::base::time::Timestamp;
 use crate::model::account::AccountState;
+use crate::model::claim;
+use crate::model::claim::Claim;
 use crate::model::codec::Code;
 use crate::model::codec::Reader;
 use crate::model::codec::to_bytes;
@@ -62,11 +66,16 @@ pub(crate) fn merge(
     name: &RowName,
     old: Option<&Cell>,
     new: Write,
-    epochs: &Epochs,
+    (epochs, claim): (&Epochs, Option<&Claim>),
 ) -> Option<Merged> {
     let alone = |new: Write| {
+        let cell = if claim.is_some() {
+            show(name, vec![new], (epochs, claim))
+        } else {
+            Cell::new(new.at, new.stamp, new.row)
+        };
         Some(Merged {
-            cell: Cell::new(new.at, new.stamp, new.row),
+            cell,
             lost: Vec::new(),
             found: Vec::new(),
         })
@@ -79,8 +88,15 @@ pub(crate) fn merge(
             alone(new)
         };
     }
+    // Before all is known to both boards, nobody decides about somebody else of the name.
+    // A room's end need not be written down: its name may be given again by who is alone.
+    let is_solo_account =
+        *name == RowName::Account && epochs.mode(new.at.epoch()) == Some(Mode::Solo);
+    let is_kept =
+        |row: &Option<Row>| is_solo_account && claim::is_rival(row.as_ref(), new.row.as_ref());
     if old.beside.is_empty() {
         match epochs.relation(old.at, new.at) {
+            Relation::Later if is_kept(&old.row) => {}
             Relation::Later | Relation::Same => return alone(new),
             Relation::Earlier => return None,
             Relation::Beside => {}
@@ -89,13 +105,15 @@ pub(crate) fn merge(
     let (mut replaced, mut beside) = (Vec::new(), Vec::new());
     for write in writes(old) {
         match epochs.relation(write.at, new.at) {
+            Relation::Later if is_kept(&write.row) => beside.push(write),
             Relation::Later | Relation::Same => replaced.push(write),
             Relation::Beside => beside.push(write),
             Relation::Earlier => return None,
         }
     }
     beside.push(new);
-    let mut merged = judge(name, show(name, beside, epochs));
+    let cell = show(name, beside, (epochs, claim));
+    let mut merged = judge(name, cell, (epochs, claim));
     if let ([only], true) = (replaced.as_slice(), is_in_journal(name)) {
         merged.found.push(only.at);
     }
@@ -103,10 +121,13 @@ pub(crate) fn merge(
 }
 
 /// Which of the values of a contested cell is shown, and which are not.
-fn judge(name: &RowName, cell: Cell) -> Merged {
+fn judge(name: &RowName, cell: Cell, (epochs, claim): (&Epochs, Option<&Claim>)) -> Merged {
     let (mut lost, mut found) = (Vec::new(), Vec::new());
     if is_in_journal(name) {
         for write in writes(&cell) {
+            if claim.is_some_and(|claim| claim.hides(name, write.at, epochs)) {
+                continue;
+            }
             if write.row.is_some() && write.row != cell.row {
                 lost.push(write);
             } else {
@@ -118,13 +139,37 @@ fn judge(name: &RowName, cell: Cell) -> Merged {
 }
 
 /// What is left of a row when a removal that was known at `at` is forgotten; `None`: nothing.
-pub(crate) fn forget(name: &RowName, cell: &Cell, at: Position, epochs: &Epochs) -> Option<Merged> {
+pub(crate) fn forget(
+    name: &RowName,
+    cell: &Cell,
+    at: Position,
+    (epochs, claim): (&Epochs, Option<&Claim>),
+) -> Option<Merged> {
     let mut left = writes(cell);
     left.retain(|write| {
         let relation = epochs.relation(write.at, at);
         write.row.is_some() || matches!(relation, Relation::Beside | Relation::Earlier)
     });
-    (!left.is_empty()).then(|| judge(name, show(name, left, epochs)))
+    (!left.is_empty()).then(|| {
+        let cell = show(name, left, (epochs, claim));
+        judge(name, cell, (epochs, claim))
+    })
+}
+
+/// The row when it has turned out that somebody else was given the name as well, or has another now.
+pub(crate) fn claimed(
+    name: &RowName,
+    cell: &Cell,
+    (epochs, claim): (&Epochs, Option<&Claim>),
+) -> Cell {
+    show(name, writes(cell), (epochs, claim))
+}
+
+/// What was written last for somebody else of the name.
+pub(crate) fn hidden(name: &RowName, cell: &Cell, epochs: &Epochs, claim: &Claim) -> Option<Write> {
+    let hidden = writes(cell).into_iter();
+    let hidden = hidden.filter(|write| claim.hides(name, write.at, epochs));
+    hidden.max_by_key(|write| (write.stamp, write.at))
 }
 
 /// What a sweep at `at` leaves of a row; `None`: nothing.
@@ -138,7 +183,7 @@ pub(crate) fn sweep(name: &RowName, cell: &Cell, at: Position, epochs: &Epochs) 
         Relation::Earlier => true,
         Relation::Beside => false,
     });
-    (!left.is_empty()).then(|| show(name, left, epochs))
+    (!left.is_empty()).then(|| show(name, left, (epochs, None)))
 }
 
 /// What a sweep at `at` ends: the values it knew of, and those it stands beside.
@@ -168,12 +213,13 @@ pub(crate) fn may_be_beside(epochs: &Epochs, at: Position) -> bool {
     matches!(epochs.mode(at.epoch()), Some(Mode::Solo | Mode::Sync))
 }
 
-/// A lost value as a row of the node: whose it was, then the value.
+/// A lost value as a row of the node: whose it was, the value, and when it was written.
 pub(crate) fn journal_row(record: &RecordKey, name: &RowName, lost: &Write) -> (RowName, Cell) {
     let mut bytes = Vec::new();
     record.encode(&mut bytes);
     name.encode(&mut bytes);
     lost.row.encode(&mut bytes);
+    lost.stamp.encode(&mut bytes);
     let row = Row::Bytes {
         bytes: bytes.into(),
     };
@@ -187,6 +233,7 @@ pub(crate) struct Lost {
     pub(crate) record: RecordKey,
     pub(crate) name: RowName,
     pub(crate) row: Row,
+    pub(crate) written: Timestamp,
 }
 
 pub(crate) fn read_journal(cell: &Cell) -> Option<Lost> {
@@ -197,7 +244,14 @@ pub(crate) fn read_journal(cell: &Cell) -> Option<Lost> {
     let record = RecordKey::decode(&mut input).ok()?;
     let name = RowName::decode(&mut input).ok()?;
     let row = Option::decode(&mut input).ok()??;
-    Some(Lost { record, name, row })
+    // Before level 2 it was the row's own.
+    let stamp = Hlc::decode(&mut input).unwrap_or(cell.stamp);
+    Some(Lost {
+        record,
+        name,
+        row,
+        written: Timestamp::from_unix_ms(stamp.unix_ms()),
+    })
 }
 
 /// Whether nobody is expected to ask for a lost value any more, when the log's time is `now`.
@@ -245,36 +299,44 @@ fn writes(cell: &Cell) -> Vec<Write> {
 }
 
 /// The cell that these writes make together; there is at least one.
-fn show(name: &RowName, mut writes: Vec<Write>, epochs: &Epochs) -> Cell {
+fn show(
+    name: &RowName,
+    mut writes: Vec<Write>,
+    (epochs, claim): (&Epochs, Option<&Claim>),
+) -> Cell {
     writes.sort_by_key(|write| write.at);
-    let best = writes
-        .iter()
-        .max_by_key(|write| (rank(name, write, &writes, epochs), write.stamp, write.at));
-    let Some(best) = best else {
-        return Cell::new(Position::ZERO, Hlc::default(), None);
+    let is_hidden = |write: &Write| claim.is_some_and(|claim| claim.hides(name, write.at, epochs));
+    let seen: Vec<&Write> = writes.iter().filter(|write| !is_hidden(write)).collect();
+    let rank = |write: &&Write| (rank(name, write, &seen, epochs), write.stamp, write.at);
+    let best = seen.iter().copied().max_by_key(rank);
+    let row = best.and_then(|best| best.row.clone());
+    let mut cell = match best.or_else(|| writes.last()) {
+        Some(write) => Cell::new(write.at, write.stamp, row),
+        None => Cell::default(),
     };
-    let mut cell = Cell::new(best.at, best.stamp, best.row.clone());
-    if writes.len() > 1 {
-        if *name == RowName::Frontier {
-            cell.row = Some(unite(&writes));
-        }
+    if *name == RowName::Frontier && seen.len() > 1 {
+        cell.row = Some(unite(&seen));
+    }
+    if writes.len() > 1 || seen.is_empty() {
         cell.beside = writes;
     }
     cell
 }
 
 /// What the rule says of a write before stamps are compared: the largest is shown.
-fn rank(name: &RowName, write: &Write, all: &[Write], epochs: &Epochs) -> u8 {
+fn rank(name: &RowName, write: &Write, all: &[&Write], epochs: &Epochs) -> u8 {
     match name.merge() {
         Merge::Register | Merge::Max => 0,
         Merge::AddWins => write.row.is_some().into(),
         Merge::RestrictWins => restriction(write.row.as_ref()),
         Merge::Unique => {
-            let first = all
-                .iter()
-                .min_by_key(|write| (epochs.mode(write.at.epoch()) == Some(Mode::Solo), write.at));
-            let first = first.and_then(|write| incarnation(write.row.as_ref()));
-            let own = incarnation(write.row.as_ref());
+            let place = |write: &Write| {
+                let is_solo = epochs.mode(write.at.epoch()) == Some(Mode::Solo);
+                (claim::is_over(write.row.as_ref()), is_solo, write.at)
+            };
+            let first = all.iter().min_by_key(|write| place(write));
+            let first = first.and_then(|write| claim::incarnation(write.row.as_ref()));
+            let own = claim::incarnation(write.row.as_ref());
             if own == first {
                 1 + ending(write.row.as_ref())
             } else {
@@ -312,14 +374,6 @@ fn standing(standing: Standing) -> u8 {
     }
 }
 
-fn incarnation(row: Option<&Row>) -> Option<crate::base::ids::Incarnation> {
-    match row {
-        Some(Row::Account { row }) => Some(row.incarnation),
-        Some(Row::Room { row }) => Some(row.incarnation),
-        _ => None,
-    }
-}
-
 /// Of one incarnation: its end before its going on, fewer rights before more.
 fn ending(row: Option<&Row>) -> u8 {
     match row {
@@ -337,7 +391,7 @@ fn ending(row: Option<&Row>) -> u8 {
     }
 }
 
-fn unite(writes: &[Write]) -> Row {
+fn unite(writes: &[&Write]) -> Row {
     let mut united = Frontier::default();
     for write in writes {
         if let Some(Row::Frontier { frontier }) = &write.row {

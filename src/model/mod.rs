@@ -6,6 +6,7 @@
 //! two states in memory are all made by applying entries in the order of the log.
 
 pub(crate) mod account;
+pub(crate) mod claim;
 pub(crate) mod codec;
 pub(crate) mod contact;
 pub(crate) mod copies;
@@ -20,6 +21,7 @@ pub(crate) mod merge;
 pub(crate) mod message;
 pub(crate) mod op;
 pub(crate) mod pair;
+pub(crate) mod parted;
 pub(crate) mod peer;
 pub(crate) mod position;
 pub(crate) mod pubsub;

@@ -21,7 +21,6 @@ use smol::channel;
 use crate::base::jid::BareJid;
 use crate::base::limits::ADMIN_LINE_BYTES_MAX;
 use crate::base::secret::Secret;
-use crate::core::Input;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
 use crate::effect::query::Purpose;
@@ -48,6 +47,7 @@ use crate::server::hub::Node;
 use crate::server::pair::Pair;
 use crate::server::pair::PairError;
 use crate::server::pair::PairReport;
+use crate::server::pair::alarm;
 use crate::server::pair::conflicts;
 use crate::server::pair::invite::InviteLine;
 use crate::server::pair::words;
@@ -339,12 +339,14 @@ impl Site {
         Ok(())
     }
 
+    /// Done is what is committed.
     async fn restore_lost(&self, id: &str) -> Result<(), String> {
         self.node.checkpoint().await;
-        let op = conflicts::restoration(&self.node.store, id)?;
-        self.node.post(Input::Own { ops: vec![op] });
-        self.node.checkpoint().await;
-        Ok(())
+        let command = conflicts::restoration(&self.node.store, id)?;
+        match run::command(&self.node, command).await {
+            Some(Outcome::Done) => Ok(()),
+            _ => Err("the disk is full, or the server is stopping; try again".to_owned()),
+        }
     }
 
     /// All accounts as files for other servers.
@@ -367,8 +369,7 @@ impl Site {
     }
 
     fn pair_status(&self) -> PairStatus {
-        let pair = self.pair.as_ref();
-        pair.map_or_else(PairStatus::default, |pair| pair.status())
+        (self.pair.as_ref()).map_or_else(PairStatus::default, |pair| pair.status())
     }
 
     async fn status(&self, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
@@ -388,7 +389,7 @@ impl Site {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain: self.domain.clone(),
             state: pair.state.word().to_owned(),
-            text: words(&pair),
+            text: words(&pair) + &alarm(conflicts::counts(&self.node.store).1),
             uptime_seconds: self.node.clock.steady().0 / 1_000,
             connections: wide(connections),
             sessions: wide(facts.sessions),

@@ -8,6 +8,8 @@ use crate::base::time::Timestamp;
 use crate::effect::records::record_of;
 use crate::model::account::AccountState;
 use crate::model::account::StreamRow;
+use crate::model::claim;
+use crate::model::claim::Claim;
 use crate::model::copies::Copy;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
@@ -141,7 +143,8 @@ impl<'a, 't> Apply<'a, 't> {
         name: &RowName,
         row: Option<Row>,
     ) -> Result<Option<Cell>, StoreError> {
-        if !self.is_ahead {
+        // Whether somebody else has the name too, its row tells.
+        if !self.is_ahead || claim::root(record).as_ref() == Some(name) {
             return self.merge(at, record, name, row);
         }
         let cell = Cell::new(at.position, at.stamp, row);
@@ -170,11 +173,43 @@ impl<'a, 't> Apply<'a, 't> {
             stamp: at.stamp,
             row,
         };
-        let Some(merged) = merge::merge(name, old.as_ref(), new, self.epochs) else {
+        let claim = self.claim(record)?;
+        let Some(merged) = merge::merge(name, old.as_ref(), new, (self.epochs, claim.as_ref()))
+        else {
             return Ok(None);
         };
         self.put_merged(record, name, &merged);
+        if claim::root(record).as_ref() == Some(name) {
+            self.hide_others(record, claim.as_ref())?;
+        }
         Ok(Some(merged.cell))
+    }
+
+    fn claim(&self, record: &RecordKey) -> Result<Option<Claim>, StoreError> {
+        let Some(root) = claim::root(record) else {
+            return Ok(None);
+        };
+        let cell = self.changes.cell(record, &root)?;
+        Ok(cell.as_ref().and_then(Claim::of_cell))
+    }
+
+    /// Of two creations of the name one is shown. `before`: what was hidden until now.
+    fn hide_others(
+        &mut self,
+        record: &RecordKey,
+        before: Option<&Claim>,
+    ) -> Result<(), StoreError> {
+        let claim = self.claim(record)?;
+        if claim.as_ref() == before {
+            return Ok(());
+        }
+        for name in self.changes.names(record)? {
+            if let Some(cell) = self.changes.cell(record, &name)? {
+                let cell = merge::claimed(&name, &cell, (self.epochs, claim.as_ref()));
+                self.changes.put_row(record, &name, &cell);
+            }
+        }
+        Ok(())
     }
 
     fn put_merged(&mut self, record: &RecordKey, name: &RowName, merged: &Merged) {
@@ -373,7 +408,8 @@ impl<'a, 't> Apply<'a, 't> {
             let Some(cell) = self.changes.cell(record, name)? else {
                 continue;
             };
-            match merge::forget(name, &cell, at.position, self.epochs) {
+            let claim = self.claim(record)?;
+            match merge::forget(name, &cell, at.position, (self.epochs, claim.as_ref())) {
                 Some(left) => self.put_merged(record, name, &left),
                 None => self.changes.forget_row(record, name),
             }

@@ -20,6 +20,7 @@
 #[path = "../generator/mod.rs"]
 mod generator;
 
+mod apart;
 mod away;
 mod clients;
 mod dev_pair;

@@ -182,6 +182,16 @@ require_tls = false
         assert!(command.status().unwrap().success());
     }
 
+    pub(crate) fn set_password(&self, name: &str, password: &str) {
+        let path = self.folder.path().join("password");
+        fs::write(&path, format!("{password}\n")).unwrap();
+        let mut command = self.program();
+        command.args(["user", "password", name, "--password-stdin", "--config"]);
+        command.arg(self.settings());
+        command.stdin(fs::File::open(&path).unwrap());
+        assert!(command.status().unwrap().success());
+    }
+
     pub(crate) fn is(&self, state: &str) -> bool {
         let mut command = self.program();
         command.args(["pair", "status", "--json", "--config"]);

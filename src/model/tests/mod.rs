@@ -1,4 +1,5 @@
-//! What crosses the link comes out as it went in.
+//! What is stored and sent: its bytes, and what it comes to when branches meet.
 
+mod claims;
 mod released;
 mod shipped;

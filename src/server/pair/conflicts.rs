@@ -1,9 +1,13 @@
 //! The conflict journal for an operator: what was lost when two branches met, and how it comes back.
 
+use std::sync::Arc;
+
 use miniserde::Deserialize;
 use miniserde::Serialize;
 
-use crate::base::time::Timestamp;
+use crate::effect::request::Command;
+use crate::model::claim;
+use crate::model::contact::Contact;
 use crate::model::merge::Lost;
 use crate::model::merge::read_journal;
 use crate::model::op::Op;
@@ -48,14 +52,14 @@ pub(crate) fn list(store: &Store) -> Result<Vec<Conflict>, StoreError> {
         };
         if let Some(lost) = read_journal(cell) {
             let kept = rows_of(store, &lost.record)?;
-            let kept = kept.row(&lost.name).map(shown);
+            let kept = kept.row(&lost.name).map(|row| shown(&lost.name, row));
             found.push(Conflict {
                 id: format!("{:032x}", id.to_u128()),
-                written: Timestamp::from_unix_ms(cell.stamp.unix_ms()).to_xep0082(),
+                written: lost.written.to_xep0082(),
                 node: id.epoch().node,
                 of: owner(&lost.record).to_owned(),
                 what: what(&lost.name),
-                lost: shown(&lost.row),
+                lost: shown(&lost.name, &lost.row),
                 kept: kept.unwrap_or_default(),
                 bar: bar(&lost.name).unwrap_or_default().to_owned(),
             });
@@ -64,20 +68,63 @@ pub(crate) fn list(store: &Store) -> Result<Vec<Conflict>, StoreError> {
     Ok(found)
 }
 
-/// The change that brings a lost value back.
-pub(crate) fn restoration(store: &Store, id: &str) -> Result<Op, String> {
+/// How many there are, as the tables have it, and how many of them are names that were given twice.
+pub(crate) fn counts(store: &Store) -> (u64, u64) {
+    // Where they cannot be read, the server has told so already.
+    let journal = journal(store).unwrap_or_default();
+    let lost = journal.from(&FIRST).filter_map(|(at, cell)| {
+        let is_journal = matches!(at, RowName::Lost { .. });
+        is_journal.then(|| read_journal(cell))?
+    });
+    lost.fold((0, 0), |(all, names), lost| {
+        let is_name = claim::root(&lost.record) == Some(lost.name);
+        (all + 1, names + u64::from(is_name))
+    })
+}
+
+/// What brings a lost value back, and takes it from the journal.
+pub(crate) fn restoration(store: &Store, id: &str) -> Result<Command, String> {
     let unknown = || format!("there is no conflict {id}; see: meerkat pair conflicts");
     let at = u128::from_str_radix(id, 16).map_err(|_| unknown())?;
-    let name = RowName::Lost {
+    let journal_name = RowName::Lost {
         at: Position::from_u128(at),
     };
-    let journal = journal(store).map_err(|error| error.to_string())?;
-    let lost = journal.cell(&name).and_then(read_journal);
-    let Lost { record, name, row } = lost.ok_or_else(unknown)?;
-    match bar(&name) {
-        Some(bar) => Err(bar.to_owned()),
-        None => Ok(Op::row(record, name, Some(row))),
+    let rows = journal(store).map_err(|error| error.to_string())?;
+    let lost = rows.cell(&journal_name).and_then(read_journal);
+    let Lost {
+        record, name, row, ..
+    } = lost.ok_or_else(unknown)?;
+    if let Some(bar) = bar(&name) {
+        return Err(bar.to_owned());
     }
+    let (RecordKey::Account { jid } | RecordKey::Room { jid }) = &record else {
+        return Err("it is the server's own".to_owned());
+    };
+    let now = rows_of(store, &record).map_err(|error| error.to_string())?;
+    let jid = jid.clone();
+    let row = safe(row, now.row(&name));
+    let ops = vec![
+        Op::row(record, name, Some(row)),
+        Op::row(RecordKey::Node, journal_name, None),
+    ];
+    Ok(Command::Restore { jid, ops })
+}
+
+/// Who may see whose presence is agreed on by two, and stays as it is.
+fn safe(lost: Row, now: Option<&Row>) -> Row {
+    let Row::Contact { contact } = lost else {
+        return lost;
+    };
+    let now = match now {
+        Some(Row::Contact { contact }) => contact.as_ref().clone(),
+        _ => Contact::default(),
+    };
+    let contact = Arc::new(Contact {
+        out: now.out,
+        inward: now.inward,
+        ..contact.as_ref().clone()
+    });
+    Row::Contact { contact }
 }
 
 const FIRST: RowName = RowName::Lost { at: Position::ZERO };
@@ -97,11 +144,14 @@ fn rows_of(store: &Store, key: &RecordKey) -> Result<Rows, StoreError> {
 /// Who somebody is, and what was taken from somebody on purpose, is not given back by one word.
 fn bar(name: &RowName) -> Option<&'static str> {
     match name {
-        RowName::Account => {
-            Some("another account has the name; make one with: meerkat user add, or enable it")
+        RowName::Account => Some(
+            "another account has the name; this one is NAME--a or NAME--b: meerkat user enable",
+        ),
+        RowName::Room => {
+            Some("another room has the name; this one is NAME--a or NAME--b, if it persists")
         }
-        RowName::Room => Some("another room has the name; make it anew"),
         RowName::Token { .. } => Some("the device logs in with its password again"),
+        RowName::Secret { .. } => Some("it is the server's own"),
         _ => None,
     }
 }
@@ -124,6 +174,7 @@ fn what(name: &RowName) -> String {
         RowName::Contact { jid } => format!("contact {jid}"),
         RowName::Blocked { jid } => format!("block of {jid}"),
         RowName::Token { .. } => "token of a device".to_owned(),
+        RowName::Secret { .. } => "secret".to_owned(),
         RowName::Private { name } => format!("private element {name}"),
         RowName::RoomConfig => "configuration".to_owned(),
         RowName::Subject => "subject".to_owned(),
@@ -137,8 +188,9 @@ fn what(name: &RowName) -> String {
 }
 
 /// A value as one line; secrets are not shown.
-fn shown(row: &Row) -> String {
+fn shown(name: &RowName, row: &Row) -> String {
     let text = match row {
+        _ if matches!(name, RowName::Secret { .. }) => "a secret".to_owned(),
         Row::Credentials { .. } => "a password".to_owned(),
         Row::Token { .. } => "a token".to_owned(),
         Row::Blocked => "blocked".to_owned(),
@@ -165,8 +217,6 @@ fn shown(row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::base::jid::BareJid;
     use crate::base::mirror_limits::JOURNAL_MS;
@@ -239,7 +289,9 @@ mod tests {
 
     fn value(store: &Store) -> String {
         let rows = rows_of(store, &ann()).unwrap();
-        rows.row(&RowName::VCard).map(shown).unwrap_or_default()
+        let name = RowName::VCard;
+        let row = rows.row(&name).map(|row| shown(&name, row));
+        row.unwrap_or_default()
     }
 
     #[test]
@@ -252,10 +304,16 @@ mod tests {
         let told = [&one.of, &one.what, &one.lost, &one.kept, &one.bar];
         assert_eq!(told, ["ann@h", "vCard", "one", "two", ""]);
 
-        let op = restoration(&store, &one.id).unwrap();
-        write(&store, 3, (epoch(3, 0), NOW_MS + 9), op);
+        let Command::Restore { jid, ops } = restoration(&store, &one.id).unwrap() else {
+            panic!("no restoration")
+        };
+        assert_eq!(jid.as_str(), "ann@h");
+        for (index, op) in (3..).zip(ops) {
+            write(&store, index, (epoch(3, 0), NOW_MS + 9), op);
+        }
 
         assert_eq!(value(&store), "one");
+        assert_eq!(list(&store).unwrap(), []);
     }
 
     #[test]

@@ -67,6 +67,7 @@ use crate::server::pair::files::FileLines;
 use crate::server::pair::invite::Invite;
 use crate::server::pair::invite::InviteLine;
 pub(crate) use crate::server::pair::report::PairReport;
+pub(crate) use crate::server::pair::report::alarm;
 pub(crate) use crate::server::pair::report::words;
 
 /// Connections and changes that wait to be looked at; there is one other board.
@@ -330,6 +331,7 @@ impl Pair {
             fault.filter(|_| !is_whole).as_ref(),
             self.files.missing(),
         )
+        .with_conflicts(conflicts::counts(&self.node.store))
     }
 
     fn forget(&self, left: Option<Membership>) -> Result<(), PairError> {

@@ -38,6 +38,10 @@ pub(crate) struct PairReport {
     pub(crate) last_heal_ms: u64,
     /// Why the last connection with the other board ended; empty while there is one.
     pub(crate) trouble: String,
+    /// Values that were lost when the boards met, of the last 30 days (`pair conflicts`), and how many of them are
+    /// names that both boards had given to somebody while apart.
+    pub(crate) conflicts: u64,
+    pub(crate) given_twice: u64,
     /// The other board's clock against this one's, when they last met.
     pub(crate) clock_ahead_ms: i64,
     /// Uploaded files that this board knows of and has not got.
@@ -104,6 +108,14 @@ impl PairReport {
         report
     }
 
+    /// What an operator has to look at.
+    pub(crate) fn with_conflicts(mut self, (conflicts, given_twice): (u64, u64)) -> Self {
+        self.conflicts = conflicts;
+        self.given_twice = given_twice;
+        self.text.push_str(&alarm(given_twice));
+        self
+    }
+
     /// A board that takes what differs from the other; in rows.
     pub(crate) fn fetching(membership: &Membership, done: u64, total: u64) -> Self {
         let state = PairState::CatchingUp { done, total };
@@ -143,6 +155,15 @@ impl PairReport {
             self.peer_addresses = peer.addresses.iter().map(ToString::to_string).collect();
             self.has_joined = peer.has_joined;
         }
+    }
+}
+
+/// Follows the state; empty: there is nothing to look at.
+pub(crate) fn alarm(given_twice: u64) -> String {
+    match given_twice {
+        0 => String::new(),
+        1 => "; 1 name was given twice, see: meerkat pair conflicts".to_owned(),
+        names => format!("; {names} names were given twice, see: meerkat pair conflicts"),
     }
 }
 

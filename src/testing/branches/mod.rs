@@ -26,6 +26,7 @@ use crate::model::message::Role;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::numbered;
+use crate::model::parted::part;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
@@ -75,9 +76,11 @@ pub(crate) struct Branches {
     rng: Rng,
     ms: u64,
     drawn: u64,
-    breaks: bool,
     /// One message that both sides have numbered, for whom.
     doubled: Vec<(BareJid, Copy)>,
+    breaks: bool,
+    /// How often two were given one name.
+    pub(crate) parted: usize,
 }
 
 impl Branches {
@@ -89,8 +92,9 @@ impl Branches {
             rng: Rng::from_number(seed),
             ms: 1_700_000_000_000,
             drawn: 0,
-            breaks,
             doubled: Vec::new(),
+            breaks,
+            parted: 0,
         };
         branches.begin(0, Mode::Sync);
         branches.ship(0, usize::MAX);
@@ -110,11 +114,30 @@ impl Branches {
             branches.ship(0, usize::MAX);
             branches.ship(1, usize::MAX);
             branches.begin(0, Mode::Sync);
+            branches.part_names();
             branches.ship(0, usize::MAX);
         }
         branches.live_together();
         branches.ship(0, usize::MAX);
         branches
+    }
+
+    /// Two of one name part as soon as both sides have all (`core::rescue`).
+    fn part_names(&mut self) {
+        for jid in [0, 1].map(jid) {
+            let record = RecordKey::Account { jid };
+            let [own, _] = &self.sides;
+            let rows = own.state.rows(&record);
+            let found = rows.and_then(|rows| part(&record, rows, &own.epochs));
+            let Some(other) = found else { continue };
+            let kept = other.rows.into_iter().map(|part| part.kept);
+            let ops = kept.chain([other.end]).filter_map(|op| match op {
+                Op::Durable { op } => Some(op),
+                Op::Soft { .. } => None,
+            });
+            self.write_ops(0, ops.collect());
+            self.parted += 1;
+        }
     }
 
     /// Side 0 numbers; the other is behind, and may be when the cut comes.
@@ -247,14 +270,14 @@ impl Branches {
         });
         let (row, untaken) = known.unwrap_or_default();
         let Some(row) = row.filter(|row| row.state != AccountState::Deleted) else {
-            // Of two accounts of one name, one goes on under another name, and that is not done here.
-            if side > 0 && self.breaks {
-                return Vec::new();
-            }
             return vec![self.account(&record, None, AccountState::Enabled)];
         };
         let own = row.incarnation;
+        // A name that one side gave away and took back while the other gave it away, too, and a link that
+        // breaks then: what is left depends on who heard what first.
+        let is_apart = self.sides.get(side).is_some_and(Side::is_apart);
         match self.rng.below(16) {
+            0 if self.breaks && is_apart => Vec::new(),
             0 => vec![
                 self.account(&record, Some(own), AccountState::Deleted),
                 Durable::Sweep { record },
@@ -430,6 +453,10 @@ impl Side {
         let room = Arc::new(Room::default());
         side.state.rooms.insert(jid(0), room);
         side
+    }
+
+    fn is_apart(&self) -> bool {
+        self.epochs.mode(self.epoch) == Some(Mode::Solo)
     }
 
     fn take(&mut self, item: Item) {

@@ -26,12 +26,13 @@ fn assert_equal([first, second]: &[Side; 2], has_journal: bool) {
 
 #[test]
 fn both_nodes_hold_the_same_whatever_came_first() {
-    let (mut beside, mut lost) = (0, 0);
+    let (mut beside, mut lost, mut parted) = (0, 0, 0);
     for seed in 0..3_000 {
         println!("seed {seed}");
         let breaks = seed % 2 == 0;
         let branches = Branches::of(seed, 1 + seed % 3, breaks);
         assert_equal(&branches.sides, !breaks);
+        parted += branches.parted;
         for record in records() {
             let [first, _] = &branches.sides;
             for (name, cell) in first.state.rows(&record).unwrap().iter() {
@@ -41,6 +42,7 @@ fn both_nodes_hold_the_same_whatever_came_first() {
         }
     }
     assert!(beside > 1_000 && lost > 1_000, "{beside} {lost}");
+    assert!(parted > 100, "{parted}");
 }
 
 #[test]

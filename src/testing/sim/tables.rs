@@ -16,6 +16,7 @@ use crate::effect::query::Query;
 use crate::effect::query::Question;
 use crate::effect::records::record_of;
 use crate::model::account::Account;
+use crate::model::claim::Claim;
 use crate::model::copies::Copies;
 use crate::model::copies::Copy;
 use crate::model::copies::CopyKey;
@@ -25,6 +26,7 @@ use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
 use crate::model::epochs::Relation;
 use crate::model::frontier::Frontier;
+use crate::model::merge::claimed;
 use crate::model::merge::merge;
 use crate::model::message::Message;
 use crate::model::message::Place;
@@ -176,11 +178,19 @@ impl Tables {
         stamp: Hlc,
         row: Option<Row>,
     ) {
-        let rows = self.records.entry(record).or_default();
+        let mut rows = self.records.remove(&record).unwrap_or_default();
         let new = Write { at, stamp, row };
-        if let Some(merged) = merge(&name, rows.cell(&name), new, &self.tree) {
+        let claim = Claim::of(&record, &rows);
+        let around = (&self.tree, claim.as_ref());
+        if let Some(merged) = merge(&name, rows.cell(&name), new, around) {
             rows.put(name, merged.cell);
         }
+        let now = Claim::of(&record, &rows);
+        if now != claim {
+            let around = (&self.tree, now.as_ref());
+            rows.keep(|name, cell| Some(claimed(name, cell, around)));
+        }
+        self.records.insert(record, rows);
     }
 
     pub(crate) fn rows(&self, key: &RecordKey) -> Rows {

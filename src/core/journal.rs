@@ -1,0 +1,75 @@
+//! The conflict journal as both nodes of a pair keep it.
+//!
+//! What loses when two branches meet is noted where the row is merged, on either node. Which values a node sees
+//! lose depends on what it heard first if the link breaks meanwhile; so each writes what it has seen into the
+//! log of both when they are together again, and the journals are one.
+
+use crate::core::Core;
+use crate::core::bounds::RESCUE_BYTES_MAX;
+use crate::core::order::Asked;
+use crate::core::order::Place;
+use crate::effect::state::At;
+use crate::model::claim::Claim;
+use crate::model::codec::to_bytes;
+use crate::model::merge;
+use crate::model::op::Durable;
+use crate::model::op::Op;
+use crate::model::row::RecordKey;
+use crate::model::row::RowName;
+use crate::model::row::Write;
+
+impl Core {
+    /// An entry of another branch is about to be folded in.
+    pub(super) fn note_lost(&mut self, at: At, op: &Op) {
+        let Op::Durable {
+            op: Durable::Row { record, name, row },
+        } = op
+        else {
+            return;
+        };
+        let Some(rows) = self.states.delivered.rows(record) else {
+            return;
+        };
+        let new = Write {
+            at: at.position,
+            stamp: at.stamp,
+            row: row.clone(),
+        };
+        let claim = Claim::of(record, rows);
+        let around = (&self.states.epochs, claim.as_ref());
+        let Some(merged) = merge::merge(name, rows.cell(name), new, around) else {
+            return;
+        };
+        for at in merged.found {
+            self.lost.remove(&at);
+        }
+        for lost in merged.lost {
+            let (_, cell) = merge::journal_row(record, name, &lost);
+            self.lost.insert(lost.at, cell.row);
+        }
+    }
+
+    /// Both are together again, and all is delivered.
+    pub(super) fn publish_lost(&mut self) {
+        let mut line = self.order.line.iter();
+        if self.lost.is_empty()
+            || self.is_parted()
+            || line.any(|place| matches!(place, Place::Merged { .. }))
+        {
+            return;
+        }
+        let (mut ops, mut bytes) = (Vec::new(), 0);
+        for (at, row) in std::mem::take(&mut self.lost) {
+            bytes += to_bytes(&row).len();
+            ops.push(Op::row(RecordKey::Node, RowName::Lost { at }, row));
+            if bytes > RESCUE_BYTES_MAX {
+                bytes = 0;
+                let ops = std::mem::take(&mut ops);
+                self.open(Asked::Own { ops }, None, None);
+            }
+        }
+        if !ops.is_empty() {
+            self.open(Asked::Own { ops }, None, None);
+        }
+    }
+}

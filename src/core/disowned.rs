@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
 use crate::base::mirror_limits::DISOWNED_MAX;
@@ -71,7 +72,13 @@ impl Core {
     pub(super) fn drop_disowned(&mut self, key: Option<SmKey>) {
         let keys: Vec<SmKey> = match key {
             Some(key) => vec![key],
-            None => self.keys.keys().copied().collect(),
+            // Whoever is connected here has not gone there.
+            None => {
+                let away =
+                    |id: &SessionId| self.sessions.get(id).is_some_and(|one| one.link.is_none());
+                let away = self.keys.iter().filter(|(_, id)| away(id));
+                away.map(|(key, _)| *key).collect()
+            }
         };
         for key in keys {
             self.drop_under_way(key);

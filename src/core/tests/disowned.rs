@@ -1,26 +1,28 @@
 //! Clients that were told at one node that their stream is lost, while the other had something of it under way.
 
+use crate::base::ids::SmKey;
+use crate::core::Input;
 use crate::core::tests::duo::Duo;
 
 /// Ann at node 0, which hears nothing and goes on waiting; Bob at node 1, which goes on alone. What Ann says last is
 /// not numbered, and at node 1 she is told that her stream is lost.
-fn told_lost() -> Duo {
+fn told_lost() -> (Duo, SmKey) {
     let mut duo = Duo::new();
     let key = duo.arrive(0, 1, "ann");
     duo.arrive(1, 2, "bob");
     duo.part();
     duo.go_solo(1);
-    duo.nodes[0].step(crate::core::Input::Follow);
+    duo.nodes[0].step(Input::Follow);
     duo.nodes[0].chat(1, "bob@h", "hi");
     duo.nodes[1].resume(3, "ann", key, 1);
     duo.sync(1);
     assert_eq!(duo.nodes[1].resumption(3), Some(Err(Some(1))));
-    duo
+    (duo, key)
 }
 
 #[test]
 fn what_a_lost_stream_had_under_way_is_not_numbered_beside_what_is_sent_again() {
-    let mut duo = told_lost();
+    let (mut duo, _) = told_lost();
 
     // When the nodes meet, and Ann sends again what nobody has counted
     duo.meet(0);
@@ -38,13 +40,27 @@ fn what_a_lost_stream_had_under_way_is_not_numbered_beside_what_is_sent_again() 
 
 #[test]
 fn a_node_that_has_forgotten_whom_it_told_says_so() {
-    let mut duo = told_lost();
+    let (mut duo, key) = told_lost();
+    duo.nodes[0].cut(1);
     duo.reboot(1);
 
     duo.meet(0);
     duo.settle();
 
-    assert!(duo.nodes[0].end_of(1).is_some());
+    // Then her stream is over, with what it had under way
+    assert!(!duo.nodes[0].core.keys.contains_key(&key));
+}
+
+#[test]
+fn a_node_that_has_forgotten_whom_it_told_cuts_off_nobody_who_is_connected() {
+    let (mut duo, key) = told_lost();
+    duo.reboot(1);
+
+    duo.meet(0);
+    duo.settle();
+
+    assert!(duo.nodes[0].end_of(1).is_none());
+    assert!(duo.nodes[0].core.keys.contains_key(&key));
 }
 
 #[test]

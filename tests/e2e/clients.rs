@@ -49,6 +49,7 @@ scenarios! {
     slixmpp_reads_the_archive_inside_tls: "slixmpp/archive.py", Tls;
     slixmpp_finds_what_came_while_away: "slixmpp/offline.py", Plain;
     slixmpp_finds_what_came_while_away_inside_tls: "slixmpp/offline.py", Tls;
+    examples_of_the_manual_work: "slixmpp/examples.py", Plain;
     xmppjs_logs_in: "xmppjs/login.mjs", Tls;
     xmppjs_chats: "xmppjs/chat.mjs", Tls;
     xmppjs_resumes_a_cut_stream: "xmppjs/resume.mjs", Tls;

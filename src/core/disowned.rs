@@ -70,15 +70,12 @@ impl Core {
 
     /// The other node has told a client so of a stream of this one, or of any.
     pub(super) fn drop_disowned(&mut self, key: Option<SmKey>) {
+        // Of any: whoever is connected here has not gone there.
+        let away = |id: &SessionId| self.sessions.get(id).is_some_and(|one| one.link.is_none());
+        let all = self.keys.iter().filter(|(_, id)| away(id));
         let keys: Vec<SmKey> = match key {
             Some(key) => vec![key],
-            // Whoever is connected here has not gone there.
-            None => {
-                let away =
-                    |id: &SessionId| self.sessions.get(id).is_some_and(|one| one.link.is_none());
-                let away = self.keys.iter().filter(|(_, id)| away(id));
-                away.map(|(key, _)| *key).collect()
-            }
+            None => all.map(|(key, _)| *key).collect(),
         };
         for key in keys {
             self.drop_under_way(key);

@@ -35,7 +35,7 @@ until grep -q '^ready' "$folder/out"; do
     fi
     sleep 0.1
 done
-port=$(sed -n 's/^ready.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$folder/out" | head -1)
+port=$(sed -n 's/^ready 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$folder/out" | head -1)
 python3 cross/login.py 127.0.0.1 "$port" alice alice localhost
 
 kill -TERM "$server"

@@ -32,8 +32,8 @@ use world::World;
 /// Seeds of a mode in CI: with all else here, ten minutes of one core.
 const SEEDS: u64 = 2_000;
 
-/// Of two boards. Beyond, some in a hundred still show what the README names among its gaps.
-const DUO_SEEDS: u64 = 40;
+/// Of two boards: nine modes, five minutes of one core.
+const DUO_SEEDS: u64 = 100;
 const STEPS: u64 = 1_500;
 /// A mistake made on purpose has to be seen within so many seeds.
 const MUTANT_SEEDS_MAX: u64 = 200;

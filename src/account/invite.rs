@@ -1,12 +1,12 @@
 //! Making invitations, and accounts with them (XEP-0401, XEP-0445).
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::mobile_limits::INVITE_GRACE_MS;
 use crate::base::mobile_limits::INVITES_MAX;
 use crate::base::mobile_limits::INVITES_PER_USER_MAX;
+use crate::base::percent;
 use crate::effect::invite;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -142,13 +142,5 @@ pub(crate) fn uri(domain: &str, token: &str, invite: &Invite) -> String {
 
 /// RFC 5122 section 2.2: what is not for an address as it stands is percent-encoded.
 fn escaped(address: &str) -> String {
-    let mut out = String::with_capacity(address.len());
-    for byte in address.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~@!$'()*+,".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").unwrap_or_default();
-        }
-    }
-    out
+    percent::encode_but(address, b"@!$'()*+,")
 }

@@ -22,16 +22,15 @@ use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::Present;
 use crate::stanza::IqType;
-use crate::stanza::Kind;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
+use crate::stanza::outgoing::parse_payload;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
-use crate::xml::Element;
 use crate::xml::Writer;
 
 /// Section 4.18: how many of them to name at once.
@@ -135,14 +134,8 @@ pub(super) fn answer(query: &Query, purpose: &Purpose, found: &Found) -> Option<
         return None;
     };
     let content = write(task, jids, *total);
-    Some(Outgoing {
-        kind: Kind::Iq(IqType::Result),
-        from: query.from.clone(),
-        to: None,
-        id: Some(query.iq.clone()),
-        lang: None,
-        payload: adhoc::write_completed(task, &purpose.memo, &content).into(),
-    })
+    let payload = adhoc::write_completed(task, &purpose.memo, &content);
+    Some(query.answer(IqType::Result, payload))
 }
 
 fn write(task: Task, jids: &[BareJid], total: u64) -> Vec<u8> {
@@ -194,8 +187,7 @@ fn is_away(here: &Present) -> bool {
     {
         return false;
     }
-    let whole = [b"<presence>", payload.as_ref(), b"</presence>"].concat();
-    let Ok(element) = Element::parse(&whole) else {
+    let Some(element) = parse_payload(payload) else {
         return false;
     };
     let show = element.root().child_text("show", ns::CLIENT);

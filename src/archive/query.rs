@@ -30,7 +30,6 @@ use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
-use crate::stanza::outgoing::Outgoing;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
 use crate::xml::Node;
@@ -311,15 +310,7 @@ fn write_ends(
 }
 
 fn iq(query: &Query, kind: IqType, payload: Vec<u8>) -> Item {
-    let stanza = Outgoing {
-        kind: Kind::Iq(kind),
-        from: query.from.clone(),
-        to: None,
-        id: Some(query.iq.clone()),
-        lang: None,
-        payload: payload.into(),
-    };
     Item::Stanza {
-        stanza: Arc::new(stanza),
+        stanza: Arc::new(query.answer(kind, payload)),
     }
 }

@@ -4,9 +4,14 @@ use std::fmt::Write as _;
 
 /// A text as it may stand anywhere in a URL (RFC 3986 section 2.3).
 pub(crate) fn encode(text: &str) -> String {
+    encode_but(text, b"")
+}
+
+/// The same where more may stand as it is.
+pub(crate) fn encode_but(text: &str, also: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || also.contains(&byte) {
             encoded.push(char::from(byte));
         } else {
             // Writing into a text does not fail.

@@ -49,13 +49,15 @@ impl Core {
         }
     }
 
-    /// Both are together again, and all is delivered.
-    pub(super) fn publish_lost(&mut self) {
+    /// Both are together, and all that was numbered apart is delivered.
+    pub(super) fn has_all(&self) -> bool {
         let mut line = self.order.line.iter();
-        if self.lost.is_empty()
-            || self.is_parted()
-            || line.any(|place| matches!(place, Place::Merged { .. }))
-        {
+        !self.is_parted() && !line.any(|place| matches!(place, Place::Merged { .. }))
+    }
+
+    /// When both are together again.
+    pub(super) fn publish_lost(&mut self) {
+        if self.lost.is_empty() || !self.has_all() {
             return;
         }
         let (mut ops, mut bytes) = (Vec::new(), 0);

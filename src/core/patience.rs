@@ -25,6 +25,7 @@ use crate::stanza::MessageType;
 use crate::stanza::PresenceType;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
+use crate::stanza::outgoing::parse_payload;
 use crate::xml::Element;
 
 #[cfg(doc)]
@@ -130,13 +131,13 @@ fn is_chat_state(payload: &[u8]) -> bool {
                 || child.is("thread", ns::CLIENT)
         })
     };
-    parse(payload).is_some_and(is_only)
+    parse_payload(payload).is_some_and(is_only)
 }
 
 /// Which item of which node is published or retracted (XEP-0060 section 7.1.2.1), if it is one.
 fn published(payload: &[u8]) -> Option<(Box<str>, Box<str>)> {
     memchr::memmem::find(payload, ns::PUBSUB_EVENT.as_bytes())?;
-    let element = parse(payload)?;
+    let element = parse_payload(payload)?;
     let event = element.root().child("event", ns::PUBSUB_EVENT)?;
     let items = event.child("items", ns::PUBSUB_EVENT)?;
     let mut children = items.children();
@@ -144,11 +145,6 @@ fn published(payload: &[u8]) -> Option<(Box<str>, Box<str>)> {
     let id = item.attr("id").unwrap_or_default();
     let node = items.attr("node")?;
     more.is_none().then(|| (node.into(), id.into()))
-}
-
-fn parse(payload: &[u8]) -> Option<Element> {
-    let whole = [b"<message>", payload, b"</message>"].concat();
-    Element::parse(&whole).ok()
 }
 
 #[cfg(test)]

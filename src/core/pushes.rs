@@ -173,9 +173,11 @@ impl Core {
     /// The client is here, or has counted something: with nothing left it need not be woken.
     pub(super) fn wake_no_more(&mut self, id: SessionId) {
         let now = self.now.monotonic;
-        let session = self.sessions.get(&id);
-        let has_all = session.is_none_or(|one| one.queue.kept().next().is_none());
-        let patience_ms = session.and_then(patience_ms).unwrap_or(PUSH_SILENT_MS);
+        let Some(session) = self.sessions.get(&id).filter(|one| !one.pushes.is_empty()) else {
+            return;
+        };
+        let has_all = session.queue.kept().next().is_none();
+        let patience_ms = patience_ms(session).unwrap_or(PUSH_SILENT_MS);
         for key in self.push_keys(id) {
             if has_all {
                 self.pushes.forget(&key);

@@ -9,7 +9,6 @@ use crate::base::jid::BareJid;
 use crate::core::Core;
 use crate::core::bounds::RESCUE_BYTES_MAX;
 use crate::core::order::Asked;
-use crate::core::order::Place;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::view::View;
@@ -39,11 +38,7 @@ impl Core {
 
     /// When everything is here that both nodes have, those of one name part.
     pub(super) fn part_names(&mut self) {
-        let mut line = self.order.line.iter();
-        if self.claims.is_empty()
-            || self.is_parted()
-            || line.any(|place| matches!(place, Place::Merged { .. }))
-        {
+        if self.claims.is_empty() || !self.has_all() {
             return;
         }
         for record in std::mem::take(&mut self.claims) {

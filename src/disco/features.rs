@@ -34,6 +34,13 @@ const fn feature(namespace: &'static str, on: On) -> Feature {
     Feature { namespace, on }
 }
 
+/// A feature of publish-subscribe (XEP-0060 section 10).
+macro_rules! nodes {
+    ($name:literal) => {
+        concat!("http://jabber.org/protocol/pubsub#", $name)
+    };
+}
+
 /// All of them, in the order of their namespaces (XEP-0115 section 5.1 sorts them so).
 pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::CAPS, On::Server),
@@ -43,129 +50,48 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::MUC, On::Rooms),
     feature(ns::MUC_SELF_PING, On::Rooms),
     feature(ns::PUBSUB, On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#access-authorize",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#access-open", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#access-presence",
-        On::Account,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#access-roster",
-        On::Account,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#access-whitelist",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#auto-create", On::Account),
-    feature(
-        "http://jabber.org/protocol/pubsub#auto-subscribe",
-        On::Account,
-    ),
-    feature("http://jabber.org/protocol/pubsub#config-node", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#config-node-max",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#create-and-configure",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#create-nodes", On::Nodes),
-    feature("http://jabber.org/protocol/pubsub#delete-items", On::Nodes),
-    feature("http://jabber.org/protocol/pubsub#delete-nodes", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#filtered-notifications",
-        On::Account,
-    ),
-    feature("http://jabber.org/protocol/pubsub#instant-nodes", On::Nodes),
-    feature("http://jabber.org/protocol/pubsub#item-ids", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#last-published",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#leased-subscription",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#manage-subscriptions",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#member-affiliation",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#meta-data", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#modify-affiliations",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#multi-items", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#outcast-affiliation",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#persistent-items",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#presence-notifications",
-        On::Account,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#presence-subscribe",
-        On::Account,
-    ),
-    feature("http://jabber.org/protocol/pubsub#publish", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#publish-only-affiliation",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#publish-options",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#publisher-affiliation",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#purge-nodes", On::Nodes),
-    feature("http://jabber.org/protocol/pubsub#retract-items", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#retrieve-affiliations",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#retrieve-default",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#retrieve-default-sub",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#retrieve-items",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
-        On::Nodes,
-    ),
-    feature("http://jabber.org/protocol/pubsub#rsm", On::Nodes),
-    feature("http://jabber.org/protocol/pubsub#subscribe", On::Nodes),
-    feature(
-        "http://jabber.org/protocol/pubsub#subscription-notifications",
-        On::Nodes,
-    ),
-    feature(
-        "http://jabber.org/protocol/pubsub#subscription-options",
-        On::Nodes,
-    ),
+    feature(nodes!("access-authorize"), On::Nodes),
+    feature(nodes!("access-open"), On::Nodes),
+    feature(nodes!("access-presence"), On::Account),
+    feature(nodes!("access-roster"), On::Account),
+    feature(nodes!("access-whitelist"), On::Nodes),
+    feature(nodes!("auto-create"), On::Account),
+    feature(nodes!("auto-subscribe"), On::Account),
+    feature(nodes!("config-node"), On::Nodes),
+    feature(nodes!("config-node-max"), On::Nodes),
+    feature(nodes!("create-and-configure"), On::Nodes),
+    feature(nodes!("create-nodes"), On::Nodes),
+    feature(nodes!("delete-items"), On::Nodes),
+    feature(nodes!("delete-nodes"), On::Nodes),
+    feature(nodes!("filtered-notifications"), On::Account),
+    feature(nodes!("instant-nodes"), On::Nodes),
+    feature(nodes!("item-ids"), On::Nodes),
+    feature(nodes!("last-published"), On::Nodes),
+    feature(nodes!("leased-subscription"), On::Nodes),
+    feature(nodes!("manage-subscriptions"), On::Nodes),
+    feature(nodes!("member-affiliation"), On::Nodes),
+    feature(nodes!("meta-data"), On::Nodes),
+    feature(nodes!("modify-affiliations"), On::Nodes),
+    feature(nodes!("multi-items"), On::Nodes),
+    feature(nodes!("outcast-affiliation"), On::Nodes),
+    feature(nodes!("persistent-items"), On::Nodes),
+    feature(nodes!("presence-notifications"), On::Account),
+    feature(nodes!("presence-subscribe"), On::Account),
+    feature(nodes!("publish"), On::Nodes),
+    feature(nodes!("publish-only-affiliation"), On::Nodes),
+    feature(nodes!("publish-options"), On::Nodes),
+    feature(nodes!("publisher-affiliation"), On::Nodes),
+    feature(nodes!("purge-nodes"), On::Nodes),
+    feature(nodes!("retract-items"), On::Nodes),
+    feature(nodes!("retrieve-affiliations"), On::Nodes),
+    feature(nodes!("retrieve-default"), On::Nodes),
+    feature(nodes!("retrieve-default-sub"), On::Nodes),
+    feature(nodes!("retrieve-items"), On::Nodes),
+    feature(nodes!("retrieve-subscriptions"), On::Nodes),
+    feature(nodes!("rsm"), On::Nodes),
+    feature(nodes!("subscribe"), On::Nodes),
+    feature(nodes!("subscription-notifications"), On::Nodes),
+    feature(nodes!("subscription-options"), On::Nodes),
     feature(ns::LAST, On::Both),
     feature(ns::PRIVATE, On::Both),
     feature(ns::REGISTER, On::Registration),

@@ -54,13 +54,7 @@ pub(super) fn list(view: &View<'_>, request: &Request, query: Node<'_>) -> Resul
     writer
         .start_ns("services", ns::EXTERNAL_SERVICES)
         .attr_opt("type", kind.as_deref());
-    write_all(
-        &mut writer,
-        services,
-        &wanted,
-        (view.now(), &request.from.bare()),
-    );
-    Ok(answer(request, writer))
+    Ok(answer(view, request, (services, &wanted), writer))
 }
 
 /// Section 3.3: credentials for one service that the client knows of.
@@ -88,13 +82,7 @@ pub(super) fn credentials(
     }
     let mut writer = Writer::new();
     writer.start_ns("credentials", ns::EXTERNAL_SERVICES);
-    write_all(
-        &mut writer,
-        services,
-        &wanted,
-        (view.now(), &request.from.bare()),
-    );
-    Ok(answer(request, writer))
+    Ok(answer(view, request, (services, &wanted), writer))
 }
 
 fn there<'a>(view: &View<'a>) -> Result<&'a ExternalServices, Stop> {
@@ -105,7 +93,15 @@ fn there<'a>(view: &View<'a>) -> Result<&'a ExternalServices, Stop> {
     Ok(services)
 }
 
-fn answer(request: &Request, mut writer: Writer) -> Proposal {
+/// Those that are wanted, and the end.
+fn answer(
+    view: &View<'_>,
+    request: &Request,
+    (services, wanted): (&ExternalServices, &Wanted<'_>),
+    mut writer: Writer,
+) -> Proposal {
+    let whom = (view.now(), &request.from.bare());
+    write_all(&mut writer, services, wanted, whom);
     writer.end();
     Proposal::answer(request.stanza.result(&request.from, writer.finish()))
 }

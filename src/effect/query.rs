@@ -16,6 +16,9 @@ use crate::model::position::Position;
 use crate::model::room::Nicks;
 use crate::model::room::RoomConfig;
 use crate::model::row::RecordKey;
+use crate::stanza::IqType;
+use crate::stanza::Kind;
+use crate::stanza::outgoing::Outgoing;
 use crate::stanza::rsm::PageRequest;
 
 /// What is asked, and by which request.
@@ -121,6 +124,20 @@ impl Horizon {
     /// Without a tail: the tables alone.
     pub(crate) fn none() -> Self {
         Self::default()
+    }
+}
+
+impl Query {
+    /// What ends it.
+    pub(crate) fn answer(&self, kind: IqType, payload: Vec<u8>) -> Outgoing {
+        Outgoing {
+            kind: Kind::Iq(kind),
+            from: self.from.clone(),
+            to: None,
+            id: Some(self.iq.clone()),
+            lang: None,
+            payload: payload.into(),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::alias;
 use crate::stanza::ns;
-use crate::xml::Element;
+use crate::stanza::outgoing::parse_payload;
 
 /// What two copies have in common.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -87,10 +87,7 @@ fn without_delay(payload: &[u8]) -> Vec<u8> {
     if !has_delay {
         return payload.to_vec();
     }
-    let mut bytes = b"<message xmlns='jabber:client'>".to_vec();
-    bytes.extend_from_slice(payload);
-    bytes.extend_from_slice(b"</message>");
-    let Ok(element) = Element::parse(&bytes) else {
+    let Some(element) = parse_payload(payload) else {
         return payload.to_vec();
     };
     let is_delay = |child: crate::xml::Node<'_>| child.is("delay", ns::DELAY);

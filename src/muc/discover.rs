@@ -34,7 +34,6 @@ use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
-use crate::stanza::outgoing::Outgoing;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
 use crate::xml::Node;
@@ -140,14 +139,7 @@ pub(crate) fn answer_rooms(view: &View<'_>, query: &Query, found: Found) -> Vec<
         count: usize::try_from(total).ok(),
     };
     page.write(&mut writer);
-    let stanza = Outgoing {
-        kind: Kind::Iq(IqType::Result),
-        from: query.from.clone(),
-        to: None,
-        id: Some(query.iq.clone()),
-        lang: None,
-        payload: writer.finish().into(),
-    };
+    let stanza = query.answer(IqType::Result, writer.finish());
     vec![Item::Stanza {
         stanza: stanza.into(),
     }]

@@ -19,14 +19,12 @@ use crate::model::room::RoomConfig;
 use crate::stanza::Condition;
 use crate::stanza::ErrorType;
 use crate::stanza::IqType;
-use crate::stanza::Kind;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
-use crate::stanza::outgoing::Outgoing;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
 use crate::xml::Node;
@@ -206,16 +204,8 @@ pub(crate) fn answer(
         let error = StanzaError::new(Condition::ItemNotFound);
         (IqType::Error, error.to_payload())
     };
-    let stanza = Outgoing {
-        kind: Kind::Iq(kind),
-        from: query.from.clone(),
-        to: None,
-        id: Some(query.iq.clone()),
-        lang: None,
-        payload: payload.into(),
-    };
     vec![Item::Stanza {
-        stanza: Arc::new(stanza),
+        stanza: Arc::new(query.answer(kind, payload)),
     }]
 }
 

@@ -16,7 +16,7 @@ use crate::stanza::Condition;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
 use crate::stanza::ns;
-use crate::xml::Element;
+use crate::stanza::outgoing::parse_payload;
 
 /// A message with a subject and no body changes the subject; with a body it only has one (section
 /// 7.2.15).
@@ -57,10 +57,7 @@ pub(super) fn evaluate(
 
 /// What the subject says.
 pub(super) fn text(subject: &Subject) -> String {
-    let mut bytes = b"<message xmlns='jabber:client'>".to_vec();
-    bytes.extend_from_slice(&subject.message.payload);
-    bytes.extend_from_slice(b"</message>");
-    let element = Element::parse(&bytes).ok();
+    let element = parse_payload(&subject.message.payload);
     let text = element.as_ref().and_then(|element| {
         let text = element.root().child_text("subject", ns::CLIENT)?;
         Some(text.into_owned())

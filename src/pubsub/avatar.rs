@@ -22,7 +22,7 @@ use crate::stanza::Kind;
 use crate::stanza::PresenceType;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
-use crate::xml::Element;
+use crate::stanza::outgoing::parse_payload;
 use crate::xml::Node;
 use crate::xml::Writer;
 
@@ -78,8 +78,7 @@ fn change(host: &Host<'_>, hash: Option<&str>) -> Vec<Op> {
     let mut ops = vec![Op::row(record, note(), row)];
     for (online, here) in account.available() {
         let stanza = &here.stanza;
-        let payload = [b"<presence>", stanza.payload.as_ref(), b"</presence>"].concat();
-        let Ok(element) = Element::parse(&payload) else {
+        let Some(element) = parse_payload(&stanza.payload) else {
             continue;
         };
         let payload = dressed(element.root(), Some(hash.unwrap_or_default()));
@@ -105,8 +104,7 @@ pub(crate) fn dress(view: &View<'_>, own: &BareJid, stanza: &Outgoing) -> Option
         return None;
     }
     let hash = hash(view.resident_account(own)?)?;
-    let whole = [b"<presence>", stanza.payload.as_ref(), b"</presence>"].concat();
-    let element = Element::parse(&whole).ok()?;
+    let element = parse_payload(&stanza.payload)?;
     let said = element.root().child("x", ns::VCARD_UPDATE);
     let photo = said.and_then(|said| said.child("photo", ns::VCARD_UPDATE));
     // XEP-0398 section 4: an empty photo is meant so.

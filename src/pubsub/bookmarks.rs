@@ -169,7 +169,7 @@ pub(super) fn write(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         let (row, first) = nodes::make(visit, NODE, private())?;
         proposal = first;
         made = row;
-        host.unmade(NODE, &made)?
+        host.place_of(NODE, &made)?
     };
     let mut wanted = rooms(storage);
     let mut gone = Vec::new();

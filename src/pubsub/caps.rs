@@ -25,7 +25,7 @@ use crate::stanza::Kind;
 use crate::stanza::form::Form;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
-use crate::xml::Element;
+use crate::stanza::outgoing::parse_payload;
 use crate::xml::Node;
 use crate::xml::Writer;
 
@@ -115,8 +115,7 @@ pub(crate) fn learn(view: &View<'_>, request: &Request) -> Option<Proposal> {
     let query = query.filter(|_| is_ours && stanza.kind == Kind::Iq(IqType::Result))?;
     let online = view.online(request.from.as_jid())?;
     let payload = &online.presence.as_ref()?.stanza.payload;
-    let whole = [b"<presence>", payload.as_ref(), b"</presence>"].concat();
-    let presence = Element::parse(&whole).ok()?;
+    let presence = parse_payload(payload)?;
     let shown = Shown::parse(presence.root())?;
     let interests = Interests {
         version: shown.version(),
@@ -225,6 +224,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::Element;
 
     /// The simple and the complex example of XEP-0115 sections 5.2 and 5.3.
     #[test]

@@ -34,7 +34,7 @@ use crate::stanza::MessageType;
 use crate::stanza::delay;
 use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
-use crate::xml::Element;
+use crate::stanza::outgoing::parse_payload;
 use crate::xml::Writer;
 
 /// An item, and a contact who may see more from now on.
@@ -227,8 +227,7 @@ fn is_shown(online: &Online, row: &SubscriptionRow) -> bool {
     let Some(here) = &online.presence else {
         return false;
     };
-    let whole = [b"<presence>", here.stanza.payload.as_ref(), b"</presence>"].concat();
-    let Ok(element) = Element::parse(&whole) else {
+    let Some(element) = parse_payload(&here.stanza.payload) else {
         return false;
     };
     let show = element.root().child_text("show", ns::CLIENT);

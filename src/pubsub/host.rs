@@ -107,18 +107,11 @@ impl<'a> Host<'a> {
     /// One node, loaded. XEP-0060: `item-not-found` where there is none.
     pub(super) fn place(&'a self, node: &str) -> Result<Place<'a>, Stop> {
         let row = pubsub::node(self.rows, node).ok_or_else(not_found)?;
-        let key = self.key(node);
-        let leaf = self.view.leaf(&key)?;
-        Ok(Place {
-            host: self,
-            key,
-            row,
-            leaf,
-        })
+        self.place_of(node, row)
     }
 
-    /// A node that is about to be made.
-    pub(super) fn unmade(&'a self, node: &str, row: &'a NodeRow) -> Result<Place<'a>, Stop> {
+    /// The same with the configuration that it has, or will have: it may be about to be made.
+    pub(super) fn place_of(&'a self, node: &str, row: &'a NodeRow) -> Result<Place<'a>, Stop> {
         let key = self.key(node);
         let leaf = self.view.leaf(&key)?;
         Ok(Place {

@@ -61,7 +61,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal,
         let (row, first) = make(visit, &node, options.as_ref())?;
         proposal = first;
         made = row;
-        host.unmade(&node, &made)?
+        host.place_of(&node, &made)?
     };
     let fresh = parse(visit, &place, publish)?;
     let mut all = Vec::new();

@@ -189,7 +189,7 @@ fn put(visit: &Visit<'_>, node: &str, id: &str, payload: Vec<u8>) -> Result<Prop
         let (row, first) = nodes::make(visit, node, config)?;
         proposal = first;
         made = row;
-        host.unmade(node, &made)?
+        host.place_of(node, &made)?
     };
     let fresh = [Fresh {
         id: id.into(),

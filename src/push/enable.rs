@@ -10,6 +10,7 @@ use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Request;
 use crate::effect::view::View;
+use crate::model::account::Account;
 use crate::model::op::Durable;
 use crate::model::push::PushRow;
 use crate::model::row::RecordKey;
@@ -83,12 +84,21 @@ pub(super) fn disable(
         }
         _ => false,
     };
-    let meant = services(account).filter(|(name, _)| is_meant(name));
-    let removed = meant.fold(Proposal::nothing(), |proposal, (name, _)| {
-        proposal.row(record.clone(), name.clone(), None)
-    });
+    let removed = without(account, &record, is_meant);
     Ok(with_forgotten(removed, view, &record)?
         .and_answer(request.stanza.result(&request.from, Vec::new())))
+}
+
+/// These services go.
+pub(super) fn without(
+    account: &Account,
+    record: &RecordKey,
+    is_meant: impl Fn(&RowName) -> bool,
+) -> Proposal {
+    let meant = services(account).filter(|(name, _)| is_meant(name));
+    meant.fold(Proposal::nothing(), |proposal, (name, _)| {
+        proposal.row(record.clone(), name.clone(), None)
+    })
 }
 
 /// What was removed long ago is forgotten.

@@ -9,8 +9,8 @@ use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::push::ID;
 use crate::push::enable::with_forgotten;
+use crate::push::enable::without;
 use crate::push::id;
-use crate::push::services;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
 use crate::stanza::ns;
@@ -41,15 +41,13 @@ pub(crate) fn evaluate_error(
         return Err(Stop::Ignore);
     }
     let record = RecordKey::Account { jid: user.clone() };
-    let failed = services(view.account(user)?).filter(|(name, _)| match name {
+    let failed = |name: &RowName| match name {
         RowName::Push { service, node } => {
             **service == *request.from.as_jid().as_str() && id(service, node) == asked
         }
         _ => false,
-    });
-    let removed = failed.fold(Proposal::nothing(), |proposal, (name, _)| {
-        proposal.row(record.clone(), name.clone(), None)
-    });
+    };
+    let removed = without(view.account(user)?, &record, failed);
     if removed.ops.is_empty() {
         return Err(Stop::Ignore);
     }

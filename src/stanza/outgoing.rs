@@ -11,6 +11,7 @@ use crate::stanza::PresenceType;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
 use crate::stanza::ids;
+use crate::xml::Element;
 use crate::xml::Writer;
 use crate::xml::append_attribute;
 
@@ -25,6 +26,12 @@ pub(crate) struct Outgoing {
     pub(crate) id: Option<Box<str>>,
     pub(crate) lang: Option<Box<str>>,
     pub(crate) payload: Arc<[u8]>,
+}
+
+/// A payload inside an element, so that it can be read.
+pub(crate) fn parse_payload(payload: &[u8]) -> Option<Element> {
+    let whole = [b"<stanza>", payload, b"</stanza>"].concat();
+    Element::parse(&whole).ok()
 }
 
 /// The attributes of a stanza's start tag (RFC 6120 section 8.1).

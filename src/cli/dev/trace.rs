@@ -118,11 +118,12 @@ fn masked(root: Node<'_>) -> String {
     mask_children(root, false, &mut text);
     for name in SECRET_ATTRIBUTES {
         for quote in ['\'', '"'] {
-            text = mask_attribute(&text, &format!(" {name}={quote}"), quote);
+            text = mask(&text, &format!(" {name}={quote}"), |letter| letter == quote);
         }
     }
+    // The word of an invitation in an address.
     for mark in ["preauth=", "/invite/"] {
-        text = mask_word(&text, mark);
+        text = mask(&text, mark, |letter| !letter.is_ascii_alphanumeric());
     }
     text
 }
@@ -160,28 +161,12 @@ fn is_secret(node: Node<'_>) -> bool {
     is_login || is_private_field || node.is("password", ns::REGISTER)
 }
 
-/// Everything between `mark` and the next quote.
-fn mask_attribute(text: &str, mark: &str, quote: char) -> String {
+/// What follows each `mark`, up to where it is over.
+fn mask(text: &str, mark: &str, is_over: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once(mark) {
-        let end = behind.find(quote).unwrap_or(behind.len());
-        out.push_str(before);
-        out.push_str(mark);
-        out.push_str(HIDDEN);
-        rest = behind.split_at_checked(end).map_or("", |(_, rest)| rest);
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The word of an invitation in an address.
-fn mask_word(text: &str, mark: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once(mark) {
-        let is_over = |letter: char| !letter.is_ascii_alphanumeric();
-        let end = behind.find(is_over).unwrap_or(behind.len());
+        let end = behind.find(&is_over).unwrap_or(behind.len());
         out.push_str(before);
         out.push_str(mark);
         out.push_str(HIDDEN);

@@ -45,6 +45,17 @@ fn part(duo: &mut Duo) {
     duo.go_solo(1);
 }
 
+/// What Bob says is numbered at both, apart.
+fn numbered_twice() -> Duo {
+    let mut duo = friends();
+    duo.nodes[1].chat(2, "ann@h", "numbered twice");
+    duo.carry(0);
+    part(&mut duo);
+    duo.sync(0);
+    duo.sync(1);
+    duo
+}
+
 #[test]
 fn a_short_outage_is_seen_by_nobody() {
     let mut duo = friends();
@@ -293,12 +304,7 @@ fn what_a_client_sent_to_both_sides_is_one_message() {
 
 #[test]
 fn a_copy_is_named_when_the_log_has_room_again() {
-    let mut duo = friends();
-    duo.nodes[1].chat(2, "ann@h", "numbered twice");
-    duo.carry(0);
-    part(&mut duo);
-    duo.sync(0);
-    duo.sync(1);
+    let mut duo = numbered_twice();
     for node in &mut duo.nodes {
         node.core.set_credit(0);
     }
@@ -316,12 +322,7 @@ fn a_copy_is_named_when_the_log_has_room_again() {
 #[test]
 fn a_copy_that_nothing_names_is_named_after_a_start() {
     // Given a log whose last entries are lost: those that named the copy
-    let mut duo = friends();
-    duo.nodes[1].chat(2, "ann@h", "numbered twice");
-    duo.carry(0);
-    part(&mut duo);
-    duo.sync(0);
-    duo.sync(1);
+    let mut duo = numbered_twice();
     duo.meet(0);
     duo.settle();
     let is_alias = |entry: &Entry| copies_of(entry).next().is_some();

@@ -256,6 +256,23 @@ impl Bench {
         self.step(Input::AckRequest { link: LinkId(link) });
     }
 
+    /// Ann at link 1 has told Bob at link 2 three things, of which he has counted the first.
+    pub(super) fn two_uncounted() -> (Self, SmKey) {
+        let mut bench = Self::new();
+        bench.open(1, "ann", "a");
+        let key = bench.open(2, "bob", "b");
+        bench.say(2, "<presence/>");
+        bench.read(2);
+        for body in ["one", "two", "three"] {
+            bench.chat(1, "bob@h", body);
+        }
+        bench.sync();
+        bench.read(2);
+        // The presence, and one message.
+        bench.ack(2, 2);
+        (bench, key)
+    }
+
     pub(super) fn cut(&mut self, link: u64) {
         self.step(Input::Closed {
             link: LinkId(link),

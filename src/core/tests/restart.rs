@@ -53,18 +53,7 @@ fn two_in_a_room() -> (Bench, SmKey, SmKey) {
 
 #[test]
 fn a_session_goes_on_with_what_its_client_has_not_counted() {
-    let mut bench = Bench::new();
-    bench.open(1, "ann", "a");
-    let key = bench.open(2, "bob", "b");
-    bench.say(2, "<presence/>");
-    bench.read(2);
-    for body in ["one", "two", "three"] {
-        bench.chat(1, "bob@h", body);
-    }
-    bench.sync();
-    bench.read(2);
-    // The presence, and one message.
-    bench.ack(2, 2);
+    let (mut bench, key) = Bench::two_uncounted();
 
     assert_eq!(restart(&mut bench, 1_000), 2);
     bench.resume(3, "bob", key, 3);

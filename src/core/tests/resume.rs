@@ -8,18 +8,7 @@ use crate::core::tests::harness::Bench;
 
 #[test]
 fn a_resumed_stream_goes_on_where_the_client_has_counted_to() {
-    let mut bench = Bench::new();
-    bench.open(1, "ann", "a");
-    let key = bench.open(2, "bob", "b");
-    bench.say(2, "<presence/>");
-    bench.read(2);
-    for body in ["one", "two", "three"] {
-        bench.chat(1, "bob@h", body);
-    }
-    bench.sync();
-    bench.read(2);
-    // The presence, and one message.
-    bench.ack(2, 2);
+    let (mut bench, key) = Bench::two_uncounted();
 
     bench.cut(2);
     bench.chat(1, "bob@h", "four");

@@ -57,20 +57,7 @@ impl<H: Hub> Connection<H> {
                 Output::Write(bytes) => out.extend_from_slice(&bytes),
                 Output::StartTls => self.phase = Phase::TlsDue,
                 Output::LookUp(look_up) => self.attempt(now, look_up),
-                Output::Register(Register::Create {
-                    account,
-                    password,
-                    token,
-                }) => {
-                    self.register(
-                        now,
-                        Register::Create {
-                            account,
-                            password,
-                            token,
-                        },
-                    );
-                }
+                Output::Register(create @ Register::Create { .. }) => self.register(now, create),
                 Output::Refused(refusal) => self.count_refusal(now, refusal),
                 Output::Close(ending) => {
                     if let Ending::Failed(why) = ending {

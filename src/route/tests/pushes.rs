@@ -47,6 +47,11 @@ fn notification(house: &mut House, count: u32) -> Option<String> {
     Some(house.take("bob/app").concat())
 }
 
+fn id_of(stanza: &str) -> &str {
+    let (_, behind) = stanza.split_once("id='").unwrap();
+    behind.split_once('\'').unwrap().0
+}
+
 #[test]
 fn each_node_of_a_service_is_switched_on_and_off() {
     let mut house = house();
@@ -121,13 +126,7 @@ fn an_error_that_is_to_stay_ends_it_and_no_other() {
     enable(&mut house, "one", "");
     enable(&mut house, "two", "");
     let told = notification(&mut house, 1).unwrap();
-    let id = told
-        .split("id='")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
+    let id = id_of(&told);
     let fail = |id: &str, kind: &str, condition: &str| {
         format!(
             "<iq type='error' id='{id}' to='ann@house.example'><error type='{kind}'>\
@@ -149,14 +148,7 @@ fn only_the_service_itself_can_end_it() {
     let mut house = house();
     enable(&mut house, "one", "");
     let told = notification(&mut house, 1).unwrap();
-    let id = told
-        .split("id='")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap()
-        .to_owned();
+    let id = id_of(&told);
     house.log_in("bob/other");
 
     house.send(

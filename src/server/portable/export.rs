@@ -1,6 +1,5 @@
 //! All accounts into a folder: a file a user, one that includes those of the host, one for all.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -15,6 +14,7 @@ use std::sync::Arc;
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::limits::PAGE_ITEMS_MAX;
+use crate::base::percent;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
@@ -97,13 +97,17 @@ impl Export {
                 .write(&below.join(&name), &mut || tell(done, total))
                 .map_err(|error| error.told(&below.join(&name)))?;
             if is_there {
-                files.push(format!("{}/{}", percent(&self.domain), percent(&name)));
+                files.push(format!(
+                    "{}/{}",
+                    percent::encode(&self.domain),
+                    percent::encode(&name)
+                ));
             }
             done = done.saturating_add(1);
         }
         let host_name = format!("{}.xml", self.domain);
         let host = write::including("host", Some(&self.domain), &files);
-        let main = write::including("server-data", None, &[percent(&host_name)]);
+        let main = write::including("server-data", None, &[percent::encode(&host_name)]);
         for (name, bytes) in [(host_name.as_str(), host), (MAIN_FILE, main)] {
             let path = root.join(name);
             write_file(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -263,20 +267,6 @@ fn file_name(local: &str, number: u64) -> String {
     } else {
         format!("@{number}.xml")
     }
-}
-
-/// A name as a part of a relative URI (RFC 3986 section 2.1).
-fn percent(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a text does not fail.
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-    out
 }
 
 /// Keys of passwords are inside: nobody else reads it.

@@ -258,10 +258,14 @@ impl Copies {
         self.later.values().copied()
     }
 
-    /// The log says so.
+    /// The log says so of these two; the same message may have another copy, which it does not name yet.
     pub(crate) fn settle(&mut self, copy: Copy) {
-        self.later.remove(&copy.entry);
-        self.later.remove(&copy.alias);
+        for at in [copy.entry, copy.alias] {
+            let unnamed = self.later.get(&at).map(|unnamed| unnamed.alias);
+            if unnamed == Some(copy.alias) {
+                self.later.remove(&at);
+            }
+        }
     }
 }
 
@@ -364,6 +368,21 @@ mod tests {
             let copy = copies.add(at(2), known(7, 5), &epochs);
             assert_eq!(copy.is_some(), is_copy, "{epoch:?}");
         }
+    }
+
+    #[test]
+    fn what_the_log_says_of_one_copy_does_not_name_another() {
+        let epochs = epochs();
+        // Numbered by both; then it came here alone, and over there once more.
+        let (entry, here, there) = (at(1, 0, 9), at(2, 1, 1), at(2, 0, 3));
+        let mut copies = Copies::default();
+        copies.add(here, known(7, 5), &epochs);
+        let ours = copies.add(entry, known(7, 4), &epochs).unwrap();
+        let alias = there;
+        copies.settle(Copy { entry, alias });
+        assert!(copies.is_later(entry));
+        copies.settle(ours);
+        assert!(!copies.is_later(entry));
     }
 
     #[test]

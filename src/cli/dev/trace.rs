@@ -76,7 +76,9 @@ impl Tap for Trace {
         let mut rest = bytes;
         loop {
             match framer.next(&mut rest) {
-                Ok(Some(Frame::Open(_))) => self.tell(link, direction, "<stream:stream>"),
+                Ok(Some(Frame::Open(header))) => {
+                    self.tell(link, direction, &masked(header.root()));
+                }
                 Ok(Some(Frame::Element(element))) => {
                     let root = element.root();
                     if direction == Direction::ToClient {

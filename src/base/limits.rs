@@ -329,9 +329,9 @@ pub(crate) const ROOM_SUBJECT_BYTES_MAX: usize = 8_192;
 
 /// Most users whose role or affiliation one request changes.
 ///
-/// Each is up to two changes of one entry, which holds 255. More are refused with `resource-constraint`.
-pub(crate) const ROOM_ITEMS_MAX: usize = 100;
-const _: () = assert!(2 * ROOM_ITEMS_MAX + 5 < OPS_PER_ENTRY_MAX);
+/// Each is up to three changes of one entry, which holds 255. More are refused with `resource-constraint`.
+pub(crate) const ROOM_ITEMS_MAX: usize = 70;
+const _: () = assert!(3 * ROOM_ITEMS_MAX + 25 < OPS_PER_ENTRY_MAX);
 
 /// Requests of others that one device in a room has not answered yet, and that are answered for it when it leaves.
 ///

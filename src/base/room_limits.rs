@@ -20,6 +20,17 @@ pub(crate) const CHANNELS_FOUND_MAX: usize = 1_000;
 pub(crate) const SEARCH_WORDS_MAX: usize = 8;
 pub(crate) const SEARCH_BYTES_MAX: usize = 256;
 
+/// Users who wait for membership of one room (XEP-0045 section 7.10). The next is refused with `resource-constraint`.
+pub(crate) const APPLICANTS_MAX: usize = 100;
+
+/// How long somebody waits for membership, in milliseconds: 30 days. Then the request is as if it had never been.
+pub(crate) const APPLICANT_MS: u64 = 30 * 24 * 3_600 * 1_000;
+
+/// Owners and admins who are asked whether somebody may become a member, owners first.
+///
+/// Each gets a message of its own. The others see the list of members.
+pub(crate) const ADMINS_ASKED_MAX: usize = 20;
+
 /// Messages of an archive that are looked at for the one that its sender takes back (XEP-0424).
 ///
 /// Some 40 us where none is of that conversation. What is further back stays; clients know of the retraction.

@@ -103,6 +103,18 @@ impl AffiliationRow {
     }
 }
 
+/// Somebody who has asked for membership and was not answered yet (XEP-0045 section 7.10).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ApplicantRow {
+    /// Whoever has the name later has not asked.
+    pub(crate) account: Option<Incarnation>,
+    /// The nickname that is to be reserved.
+    pub(crate) nick: Box<str>,
+    pub(crate) at: Timestamp,
+}
+
+coded!(struct ApplicantRow { account, nick, at });
+
 /// From least to most.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Affiliation {
@@ -414,6 +426,16 @@ impl Room {
             Some(Row::Affiliation { row }) => Some(row),
             _ => None,
         }
+    }
+
+    /// Everybody who waits for membership, in order of address.
+    pub(crate) fn applicants(&self) -> impl Iterator<Item = (&BareJid, &Arc<ApplicantRow>)> {
+        self.rows
+            .iter()
+            .filter_map(|(name, cell)| match (name, &cell.row) {
+                (RowName::Applicant { jid }, Some(Row::Applicant { row })) => Some((jid, row)),
+                _ => None,
+            })
     }
 
     /// Everybody with a lasting relation to the room, in order of address.

@@ -35,6 +35,7 @@ use crate::model::pubsub::StandingRow;
 use crate::model::pubsub::SubscriptionRow;
 use crate::model::push::PushRow;
 use crate::model::room::AffiliationRow;
+use crate::model::room::ApplicantRow;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
 use crate::model::room::Subject;
@@ -92,6 +93,8 @@ pub(crate) enum RowName {
     Subject,
     /// What a user is to the room (XEP-0045 section 5.2).
     Affiliation { jid: BareJid },
+    /// A user who waits for membership of a room (XEP-0045 section 7.10).
+    Applicant { jid: BareJid },
     /// A secret of the domain, by purpose.
     Secret { purpose: Box<str> },
     /// An open ad-hoc or server-wide text, by name (message of the day and the like), or what a
@@ -155,6 +158,7 @@ coded!(enum RowName {
     34 => Subscribed { owner, node },
     51 => Invite { digest },
     60 => File { id },
+    40 => Applicant { jid },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -200,6 +204,7 @@ impl RowName {
             | Self::Item { .. }
             | Self::Subscription { .. }
             | Self::File { .. }
+            | Self::Applicant { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -270,6 +275,9 @@ pub(crate) enum Row {
     File {
         file: Arc<FileRow>,
     },
+    Applicant {
+        row: Arc<ApplicantRow>,
+    },
 }
 
 coded!(enum Row {
@@ -294,6 +302,7 @@ coded!(enum Row {
     33 => Standing { row },
     51 => Invite { invite },
     60 => File { file },
+    40 => Applicant { row },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

@@ -12,6 +12,7 @@ use crate::model::room::Affiliation;
 use crate::model::room::RoomRole;
 use crate::muc::affiliate;
 use crate::muc::affiliate::Wish;
+use crate::muc::greet;
 use crate::muc::role;
 use crate::muc::user::Item;
 use crate::muc::user::parse_affiliation;
@@ -141,7 +142,7 @@ fn change(visit: &Visit<'_>, items: &[Node<'_>]) -> Result<Proposal, Stop> {
         let reason = reason(*item)?;
         if let Some(name) = item.attr("affiliation") {
             if item.attr("role").is_some() {
-                // Section 16.4, rule 4.
+                // Section 17.4, rule 4.
                 return Err(bad().into());
             }
             let affiliation = parse_affiliation(&name).ok_or_else(bad)?;
@@ -164,7 +165,9 @@ fn change(visit: &Visit<'_>, items: &[Node<'_>]) -> Result<Proposal, Stop> {
     }
     let mut proposal = visit.propose();
     if !wishes.is_empty() {
-        proposal = affiliate::apply(visit, &visit.config(), &wishes, proposal)?;
+        let config = visit.config();
+        proposal = affiliate::apply(visit, &config, &wishes, proposal)?;
+        proposal = greet::propose(visit, &config, &wishes, proposal)?;
     }
     for change in roles {
         proposal = proposal.op(visit.change(change));

@@ -31,7 +31,7 @@ use crate::stanza::StanzaError;
 
 /// Rows of accounts that are gone which one change removes.
 const STALE_REMOVED_MAX: usize = 20;
-const _: () = assert!(2 * ROOM_ITEMS_MAX + STALE_REMOVED_MAX + 5 < OPS_PER_ENTRY_MAX);
+const _: () = assert!(3 * ROOM_ITEMS_MAX + STALE_REMOVED_MAX + 15 < OPS_PER_ENTRY_MAX);
 
 /// Owners that are looked at for one whose account is there, before the last one may step down.
 const OWNERS_LOOKED_AT_MAX: usize = 32;
@@ -99,7 +99,12 @@ pub(super) fn without_old(visit: &Visit<'_>, proposal: Proposal) -> Proposal {
             let name = RowName::Affiliation { jid: user.clone() };
             proposal.row(visit.record(), name, None)
         });
-    let is_ours = |name: &RowName| matches!(name, RowName::Affiliation { .. });
+    let is_ours = |name: &RowName| {
+        matches!(
+            name,
+            RowName::Affiliation { .. } | RowName::Applicant { .. }
+        )
+    };
     let names = visit.room.rows.too_old(is_ours);
     if !names.is_empty() {
         let record = visit.record();

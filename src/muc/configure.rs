@@ -8,6 +8,7 @@ use crate::base::limits::ROOM_ITEMS_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::room::Affiliation;
+use crate::model::room::Hearers;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRow;
 use crate::model::room::Why;
@@ -17,10 +18,14 @@ use crate::muc::affiliate;
 use crate::muc::affiliate::Wish;
 use crate::muc::destroy;
 use crate::muc::form;
+use crate::muc::greet;
+use crate::muc::notify;
+use crate::muc::setting;
 use crate::muc::visit::Visit;
 use crate::stanza::Condition;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
+use crate::stanza::MessageType;
 use crate::stanza::StanzaError;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
@@ -52,7 +57,8 @@ fn ask(visit: &Visit<'_>) -> Proposal {
     let limit = visit.view.settings.limits.occupants_max;
     let mut writer = Writer::new();
     writer.start_ns("query", ns::MUC_OWNER);
-    form::filled(visit, &visit.config(), limit).write(&mut writer);
+    let form = form::filled(visit, &visit.config(), limit);
+    setting::filled(form, visit.room).write(&mut writer);
     let stanza = &visit.request.stanza;
     Proposal::answer(stanza.result(&visit.request.from, writer.finish()))
 }
@@ -77,11 +83,22 @@ fn submit(visit: &Visit<'_>, row: RoomRow, form: &Form) -> Result<Proposal, Stop
         };
         proposal = proposal.row(visit.record(), RowName::RoomConfig, Some(config));
     }
+    let before = proposal.ops.len();
+    proposal = setting::submit(visit, form, proposal)?;
+    if proposal.ops.len() > before && config == *old {
+        // Section 10.2.1; a changed configuration tells of itself.
+        let told = notify::codes_message(&visit.jid, MessageType::Groupchat, &[104]);
+        proposal = proposal.op(visit.change(RoomChange::Say {
+            stanza: Arc::new(told),
+            to: Hearers::All,
+        }));
+    }
     let wishes = wishes(visit, form)?;
     if wishes.len() > ROOM_ITEMS_MAX {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
     }
     proposal = affiliate::apply(visit, &config, &wishes, proposal)?;
+    proposal = greet::propose(visit, &config, &wishes, proposal)?;
     if config.members_only && !old.members_only {
         proposal = without_strangers(visit, &wishes, proposal);
     }

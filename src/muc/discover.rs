@@ -19,6 +19,8 @@ use crate::model::room::Affiliation;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
 use crate::muc::search;
+use crate::muc::setting;
+use crate::muc::setting::Setting;
 use crate::muc::subject;
 use crate::muc::user::role_bit;
 use crate::muc::user::sees_addresses;
@@ -41,6 +43,9 @@ use crate::xml::Writer;
 
 /// The node that asks for one's registered nickname (section 6.7).
 const NICK_NODE: &str = "x-roomuser-item";
+
+/// The node that asks what of stanzas a room does not pass on (section 18.1.1).
+const TRAFFIC_NODE: &str = "http://jabber.org/protocol/muc#traffic";
 
 /// A message keeps the id that its sender gave it (section 6.4).
 const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
@@ -66,6 +71,7 @@ pub(super) fn evaluate_host(view: &View<'_>, request: &Request) -> Result<Propos
                 ns::OCCUPANT_ID,
                 ns::PING,
                 ns::VCARD,
+                STABLE_ID,
             ] {
                 writer.start("feature").attr("var", feature).end();
             }
@@ -193,7 +199,9 @@ pub(super) fn info(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop>
             }
             return Ok(result(visit.request, writer));
         }
-        Some(_) => return Err(StanzaError::new(Condition::FeatureNotImplemented).into()),
+        // Section 18.1.1: a room passes everything on.
+        Some(TRAFFIC_NODE) => return Err(StanzaError::new(Condition::ServiceUnavailable).into()),
+        Some(_) => return Err(StanzaError::new(Condition::ItemNotFound).into()),
     }
     let config = visit.config();
     identity(&mut writer, name_of(&config, &visit.jid));
@@ -253,9 +261,9 @@ fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
     .chain(archive.into_iter().flatten())
 }
 
-/// The form with details (section 15.5.5).
+/// The form with details (section 16.5.4).
 fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
-    // Section 13.4: what is said in a room, and by how many, is for those who may read there.
+    // Section 14.4: what is said in a room, and by how many, is for those who may read there.
     let is_told = may_read(visit).is_ok();
     let subject = visit.room.subject().filter(|_| is_told);
     let subject = subject.map(|one| subject::text(one));
@@ -285,8 +293,17 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
     if is_told {
         form = form.with(Field::answer("muc#roominfo_occupants", &occupants));
     }
-    let most = PAGE_ITEMS_MAX.to_string();
-    let form = form.with(Field::answer("muc#maxhistoryfetch", &most));
+    let most = setting::history_max(visit.room).to_string();
+    form = form.with(Field::answer(Setting::HistoryMax.field(), &most));
+    for (setting, kind) in [
+        (Setting::Contacts, FieldKind::JidMulti),
+        (Setting::Node, FieldKind::TextSingle),
+    ] {
+        let text = setting.text(visit.room);
+        if !text.is_empty() {
+            form = form.with(Field::new(setting.field(), kind).with_values(text.lines()));
+        }
+    }
     match vcard::hashes(visit.room) {
         Some(hashes) => form.with(
             Field::new("muc#roominfo_avatarhash", FieldKind::TextMulti)

@@ -41,7 +41,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         return Ok(Proposal::answer(not_inside(visit)));
     };
     if nick.trim().is_empty() {
-        // Section 16.1: invisible nicknames.
+        // Section 17.1: invisible nicknames.
         return Err(StanzaError::new(Condition::JidMalformed).into());
     }
     let online = visit.view.account(&visit.user)?;
@@ -196,7 +196,7 @@ fn asked_nick(visit: &Visit<'_>) -> Option<String> {
     to.split_once('/').map(|(_, nick)| nick.to_owned())
 }
 
-/// Section 7.2.17: presence without the wish to enter is from a client that believes to be inside.
+/// Section 7.2.18: presence without the wish to enter is from a client that believes to be inside.
 /// It learns that it is not.
 fn not_inside(visit: &Visit<'_>) -> Outgoing {
     let item = Item {

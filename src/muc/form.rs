@@ -1,4 +1,4 @@
-//! A room's configuration as a form, and back (XEP-0045 sections 10.1.3, 10.2 and 15.5.4).
+//! A room's configuration as a form, and back (XEP-0045 sections 10.1.3, 10.2 and 16.5.3).
 
 use crate::base::jid::BareJid;
 use crate::base::limits::ROOM_TEXT_BYTES_MAX;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::base::limits::ROOM_HISTORY_DEFAULT;
 use crate::base::time::Timestamp;
 use crate::effect::query::ArchivePage;
@@ -19,6 +18,7 @@ use crate::model::room::Nicks;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
+use crate::muc::setting;
 use crate::muc::visit::Visit;
 use crate::stanza::Kind;
 use crate::stanza::MessageType;
@@ -45,6 +45,7 @@ pub(super) fn page(
     let count = number("maxstanzas").map_or(ROOM_HISTORY_DEFAULT, |count| {
         usize::try_from(count).unwrap_or(usize::MAX)
     });
+    let count = count.min(setting::history_max(visit.room));
     let bytes = number("maxchars").map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     if !config.archived || count == 0 || bytes == Some(0) {
         return None;
@@ -68,7 +69,7 @@ pub(super) fn page(
             before: None,
             ids: Vec::new(),
             backwards: true,
-            count_max: count.min(PAGE_ITEMS_MAX),
+            count_max: count,
             flipped: false,
         },
         since: start,

@@ -56,7 +56,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, ask: Node<'_>) -> Result<Proposal, Sto
     let mut wishes = Vec::new();
     for invite in invites {
         let guest = address(visit, invite)?;
-        let payload = invitation(visit, &config, invite)?;
+        let payload = invitation(visit, &config, Some(invite))?;
         if config.members_only && visit.affiliation_of(&guest) < Affiliation::Member {
             if visit.affiliation_of(&guest) == Affiliation::Outcast {
                 return Err(StanzaError::new(Condition::Forbidden).into());
@@ -96,10 +96,17 @@ fn address(visit: &Visit<'_>, invite: Node<'_>) -> Result<BareJid, Stop> {
     Ok(to.to_bare().to_compact())
 }
 
-/// The room's message: who invites, why, and what a client that knows only direct invitations
-/// (XEP-0249) needs.
-fn invitation(visit: &Visit<'_>, config: &RoomConfig, invite: Node<'_>) -> Result<Vec<u8>, Stop> {
-    let reason = text(invite, "reason")?;
+/// The room's message: who invites, why (if `invite` says so), and what a client that knows only
+/// direct invitations (XEP-0249) needs.
+pub(super) fn invitation(
+    visit: &Visit<'_>,
+    config: &RoomConfig,
+    invite: Option<Node<'_>>,
+) -> Result<Vec<u8>, Stop> {
+    let reason = match invite {
+        Some(invite) => text(invite, "reason")?,
+        None => None,
+    };
     let mut writer = Writer::new();
     writer.start_ns("x", ns::MUC_USER);
     writer
@@ -108,7 +115,7 @@ fn invitation(visit: &Visit<'_>, config: &RoomConfig, invite: Node<'_>) -> Resul
     if let Some(reason) = &reason {
         writer.leaf("reason", reason);
     }
-    if let Some(thread) = invite.child("continue", ns::MUC_USER) {
+    if let Some(thread) = invite.and_then(|one| one.child("continue", ns::MUC_USER)) {
         let thread = thread.attr("thread");
         writer
             .start("continue")
@@ -161,13 +168,17 @@ fn evaluate_decline(visit: &Visit<'_>, decline: Node<'_>) -> Result<Proposal, St
     post(visit, &to, writer.finish(), visit.propose())
 }
 
-/// A message of the room to a user of ours, who gets it now or when a device comes.
 fn post(
     visit: &Visit<'_>,
     to: &Jid,
     payload: Vec<u8>,
     proposal: Proposal,
 ) -> Result<Proposal, Stop> {
+    Ok(proposal.and(letter(visit, to, payload)?))
+}
+
+/// A message of the room to a user of ours, who gets it now or when a device comes.
+pub(super) fn letter(visit: &Visit<'_>, to: &Jid, payload: Vec<u8>) -> Result<Proposal, Stop> {
     let user = to.to_bare().to_compact();
     let account = visit.view.account(&user)?;
     let from = visit.jid.to_jid();
@@ -176,7 +187,7 @@ fn post(
     };
     if account.blocks(&from) || account.blocks(visit.request.from.as_jid()) {
         // XEP-0191 section 3: who is blocked is not told.
-        return Ok(proposal);
+        return Ok(Proposal::nothing());
     }
     if account.untaken.len() >= visit.view.settings.limits.untaken_max {
         return Err(StanzaError::new(Condition::ResourceConstraint).into());
@@ -198,7 +209,7 @@ fn post(
         sender: None,
     };
     let record = RecordKey::Account { jid: user };
-    Ok(proposal
+    Ok(Proposal::nothing()
         .guarded(visit.view.guard(record, RowName::Account))
         .durable(Durable::Message {
             message: Arc::new(message),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::jid::BareJid;
 use crate::effect::sends::Sends;
 use crate::model::room::Rights;
 use crate::model::room::RoomConfig;
@@ -96,19 +97,23 @@ pub(super) fn deliver_config(hall: &Hall<'_>, new: &RoomConfig, sends: &mut Send
 
 /// Status codes for everybody, from the room itself.
 pub(super) fn deliver_codes(hall: &Hall<'_>, codes: &[u16], sends: &mut Sends) {
+    let stanza = Arc::new(codes_message(hall.jid, MessageType::Groupchat, codes));
+    for (_, _, device) in hall.devices() {
+        sends.stanza(device.session, &stanza);
+    }
+}
+
+pub(super) fn codes_message(room: &BareJid, kind: MessageType, codes: &[u16]) -> Outgoing {
     let mut writer = Writer::new();
     writer.start_ns("x", ns::MUC_USER);
     write_codes(&mut writer, codes);
-    let stanza = Arc::new(Outgoing {
-        kind: Kind::Message(MessageType::Groupchat),
-        from: hall.jid.to_jid(),
+    Outgoing {
+        kind: Kind::Message(kind),
+        from: room.to_jid(),
         to: None,
         id: None,
         lang: None,
         payload: writer.finish().into(),
-    });
-    for (_, _, device) in hall.devices() {
-        sends.stanza(device.session, &stanza);
     }
 }
 

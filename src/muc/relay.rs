@@ -1,4 +1,4 @@
-//! Requests between occupants, who know each other by the room only (XEP-0045 section 16.4,
+//! Requests between occupants, who know each other by the room only (XEP-0045 section 17.4,
 //! XEP-0410).
 //!
 //! A request goes to one device of the occupant, from the asking occupant's address. Its id gets a tag
@@ -147,7 +147,7 @@ fn evaluate_answer(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> {
     Ok(Proposal::nothing().op(visit.change(reply)))
 }
 
-/// A user's card is the account's, whatever device is inside (section 16.4).
+/// A user's card is the account's, whatever device is inside (section 17.4).
 fn vcard(visit: &Visit<'_>, to: &Occupant) -> Result<Proposal, Stop> {
     let account = visit.view.account(&to.user)?;
     let Some(bytes) = account.bytes(&RowName::VCard) else {

@@ -166,7 +166,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn guard(&self, name: RowName) -> Guard {
+    pub(super) fn guard(&self, name: RowName) -> Guard {
         self.view.guard(self.record(), name)
     }
 

@@ -170,6 +170,8 @@ names! {
     MUC_OWNER = "http://jabber.org/protocol/muc#owner";
     /// XEP-0045: form type of the configuration.
     MUC_CONFIG = "http://jabber.org/protocol/muc#roomconfig";
+    /// XEP-0045: form type of a registration, and of a request for it.
+    MUC_REGISTER = "http://jabber.org/protocol/muc#register";
     /// XEP-0045: form type of a request for voice.
     MUC_REQUEST = "http://jabber.org/protocol/muc#request";
     /// XEP-0045: form type of the room's description in discovery.

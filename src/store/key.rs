@@ -134,6 +134,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Item { id } => (31, id),
         RowName::Subscription { jid } => (32, jid.as_str()),
         RowName::Standing { jid } => (33, jid.as_str()),
+        RowName::Applicant { jid } => (40, jid.as_str()),
         RowName::Subscribed { owner, node } => {
             key.push(SUBSCRIBED);
             key.extend_from_slice(owner.as_str().as_bytes());
@@ -234,6 +235,7 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
             jid: Jid::parse(rest).map_err(|_| UNREADABLE)?,
         },
         33 => RowName::Standing { jid: bare(rest)? },
+        40 => RowName::Applicant { jid: bare(rest)? },
         34 => {
             let (owner, node) = rest.split_once('\n').ok_or(UNREADABLE)?;
             RowName::Subscribed {

@@ -1,5 +1,7 @@
 //! Rooms, driven through the rules of delivery.
 
+mod admit;
+mod clauses;
 mod crowd;
 mod enter;
 mod govern;

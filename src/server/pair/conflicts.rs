@@ -182,6 +182,7 @@ fn what(name: &RowName) -> String {
         RowName::Leaf { node } => format!("configuration of the node {node}"),
         RowName::Item { id } => format!("item {id} of a node"),
         RowName::Subscription { jid } => format!("subscription of {jid} to a node"),
+        RowName::Applicant { jid } => format!("{jid} asks for membership"),
         RowName::Standing { jid } => format!("affiliation of {jid} to a node"),
         other => format!("{other:?}"),
     }

@@ -8,14 +8,18 @@ pub(crate) const ACCOUNT_NODES_MAX: usize = 64;
 /// Nodes of the service. All their configurations are in memory (about 400 bytes each).
 pub(crate) const SERVICE_NODES_MAX: usize = 1_000;
 
+/// Nodes of the service that one user may make, administrators aside: nobody alone takes all of them.
+pub(crate) const SERVICE_NODES_PER_USER_MAX: usize = 100;
+
 /// Items of a node, whatever its configuration says; `max` means so many.
 ///
 /// A node is loaded as a whole, and a purge is one entry of the log. The oldest items leave first.
 pub(crate) const NODE_ITEMS_MAX: usize = 1_000;
 
-/// What the items of a node take together, in bytes: twice the largest stanza.
+/// What the items of a node take together, ids and payloads, in bytes: twice the largest stanza.
 ///
-/// The next item is refused with `resource-constraint` unless older ones leave for it.
+/// The next item is refused with `resource-constraint` unless older ones leave for it. As many nodes as fit into
+/// `quota.published_mib` with this need not be looked at when one of them gets an item.
 pub(crate) const NODE_BYTES_MAX: usize = 512 << 10;
 
 /// Subscriptions and affiliations of a node, pending ones among them, each.

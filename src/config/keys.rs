@@ -39,6 +39,10 @@ const fn contact(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Uris, OFF, true, doc)
 }
 
+const fn absent(name: &'static str, what: &'static str) -> Key {
+    key(name, Kind::Absent(what), OFF, false, "")
+}
+
 const fn limit(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     key(name, kind, Fallback::Toml(default), true, doc)
 }
@@ -69,16 +73,14 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Accounts,
         OFF,
         true,
-        "Accounts that may administer the server, besides those added with `user add --admin`. A name without \
-         an @ belongs to the domain.",
+        "Accounts that may administer the server, besides those added with `user add --admin`. A name without an @ belongs to the domain.",
     ),
     key(
         "registration",
         Kind::Choice(&["closed", "invited", "open"]),
         Fallback::Toml("\"closed\""),
         true,
-        "Who may make an account from a client (XEP-0077). \"invited\" lets in who has an invitation (`meerkat invite`, \
-         XEP-0401, XEP-0445). \"open\" lets anybody do it: for a closed network only.",
+        "Who may make an account from a client (XEP-0077). \"invited\" lets in who has an invitation (`meerkat invite`, XEP-0401, XEP-0445). \"open\" lets anybody do it: for a closed network only.",
     ),
     key(
         "log_level",
@@ -115,14 +117,8 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "The same with TLS, for example [\"[::]:443\"] or [\"[::]:5281\"].",
     ),
-    key("listen.s2s", Kind::Absent("federation"), OFF, false, ""),
-    key(
-        "listen.component",
-        Kind::Absent("components"),
-        OFF,
-        false,
-        "",
-    ),
+    absent("listen.s2s", "federation"),
+    absent("listen.component", "components"),
     key(
         "listen.mirror",
         Kind::Addresses,
@@ -142,8 +138,7 @@ pub(crate) const KEYS: &[Key] = &[
         integer(16, 65_536, MEBIBYTES),
         Fallback::Toml("128"),
         false,
-        "How much of the log is kept while the other board of the pair is away. If more is written meanwhile, the \
-         boards compare all they have when it is back, and it takes what differs.",
+        "How much of the log is kept while the other board of the pair is away. If more is written meanwhile, the boards compare all they have when it is back, and it takes what differs.",
     ),
     key(
         "mdns.name",
@@ -181,8 +176,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Flag,
         Fallback::Toml("true"),
         true,
-        "Clients must encrypt before they log in. false sends messages in the clear, and with listen.c2s on this machine only \
-         passwords, too: for tests.",
+        "Clients must encrypt before they log in. false sends messages in the clear, and with listen.c2s on this machine only passwords, too: for tests.",
     ),
     key(
         "http.url",
@@ -229,8 +223,7 @@ pub(crate) const KEYS: &[Key] = &[
             like: "\"upload.chat.example.org\"",
         },
         false,
-        "The host that clients ask for room for a file (XEP-0363). The files go over listen.http or listen.https, and \
-         there is no such host without these and an http.url that begins with https.",
+        "The host that clients ask for room for a file (XEP-0363). The files go over listen.http or listen.https, and there is no such host without these and an http.url that begins with https.",
     ),
     limit(
         "upload.file_mib",
@@ -246,8 +239,7 @@ pub(crate) const KEYS: &[Key] = &[
             like: "\"pubsub.chat.example.org\"",
         },
         false,
-        "The host of publish-subscribe nodes that are nobody's. It is part of their address, so changing it later hides the \
-         nodes there are.",
+        "The host of publish-subscribe nodes that are nobody's. It is part of their address, so changing it later hides the nodes there are.",
     ),
     contact(
         "contact.abuse",
@@ -266,8 +258,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Choice(&["admins", "anyone"]),
         Fallback::Toml("\"admins\""),
         true,
-        "Who may invite from a client (XEP-0401). With registration = \"closed\" an invitation makes a contact of who has an \
-         account elsewhere.",
+        "Who may invite from a client (XEP-0401). With registration = \"closed\" an invitation makes a contact of who has an account elsewhere.",
     ),
     key(
         "invites.days",
@@ -281,8 +272,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Uris,
         OFF,
         true,
-        "STUN and TURN servers that clients are told of for calls (XEP-0215), for example \
-         [\"stun:stun.example.org\", \"turn:turn.example.org:3478?transport=udp\"].",
+        "STUN and TURN servers that clients are told of for calls (XEP-0215), for example [\"stun:stun.example.org\", \"turn:turn.example.org:3478?transport=udp\"].",
     ),
     key(
         "services.secret",
@@ -305,8 +295,7 @@ pub(crate) const KEYS: &[Key] = &[
         "limits.connections",
         integer(1, 1_000_000, "connections"),
         "2000",
-        "Client connections at one time, logged in or not. The next one is closed at once. `meerkat check` tells \
-         what that many cost in the worst case.",
+        "Client connections at one time, logged in or not. The next one is closed at once. `meerkat check` tells what that many cost in the worst case.",
     ),
     limit(
         "limits.connections_per_address",
@@ -478,6 +467,12 @@ pub(crate) const KEYS: &[Key] = &[
         integer(0, 100_000, "rooms"),
         "100",
         "Rooms that one account may own. Administrators are not counted.",
+    ),
+    limit(
+        "quota.published_mib",
+        integer(1, 512, MEBIBYTES),
+        "16",
+        "Items published by one account (XEP-0060): pictures, bookmarks, keys. Those of nodes that it made at the service are as much again. Beyond it a publication that needs more room gets resource-constraint.",
     ),
     limit(
         "quota.upload_mib",

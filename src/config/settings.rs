@@ -140,6 +140,7 @@ pub(crate) struct Quota {
     pub(crate) room_bytes: u64,
     pub(crate) offline_messages: usize,
     pub(crate) rooms_per_account: usize,
+    pub(crate) published_bytes: usize,
     pub(crate) upload_bytes: u64,
     pub(crate) upload_day_bytes: u64,
     pub(crate) uploads: usize,

@@ -99,6 +99,8 @@ pub(crate) struct Limits {
     pub(crate) blocked_max: usize,
     /// Private elements of an account, and the vCard: bytes in all.
     pub(crate) private_bytes_max: usize,
+    /// Items of all nodes of an account, and of all that it made at the service: bytes, each.
+    pub(crate) published_bytes_max: usize,
     /// Messages waiting for a user's devices; the next is refused with `resource-constraint`.
     pub(crate) untaken_max: usize,
     /// Rooms in all.
@@ -123,6 +125,7 @@ impl Default for Limits {
             roster_items_max: 1_000,
             blocked_max: 1_000,
             private_bytes_max: 1 << 20,
+            published_bytes_max: 16 << 20,
             untaken_max: 4_096,
             rooms_max: 1_000,
             rooms_per_user_max: 100,

@@ -284,6 +284,12 @@ pub(crate) fn items(rows: &Rows, now: Timestamp, expires: u64) -> Vec<(&str, &Ar
     found.into_iter().map(|(_, id, item)| (id, item)).collect()
 }
 
+/// What the items of a node take, ids and payloads.
+pub(crate) fn bytes(rows: &Rows) -> usize {
+    let items = items(rows, Timestamp::default(), 0).into_iter();
+    items.map(|(id, item)| id.len() + item.payload.len()).sum()
+}
+
 fn is_current(item: &ItemRow, now: Timestamp, expires: u64) -> bool {
     expires == 0 || now.since_ms(item.at) / 1_000 < expires
 }

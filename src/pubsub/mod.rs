@@ -19,6 +19,7 @@ mod last;
 mod manage;
 mod nodes;
 mod publish;
+mod quota;
 mod retract;
 mod subscribe;
 #[cfg(test)]

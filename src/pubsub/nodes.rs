@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::pubsub_limits::ACCOUNT_NODES_MAX;
 use crate::base::pubsub_limits::NODE_NAME_BYTES_MAX;
 use crate::base::pubsub_limits::SERVICE_NODES_MAX;
+use crate::base::pubsub_limits::SERVICE_NODES_PER_USER_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::account::Account;
@@ -80,6 +81,10 @@ pub(super) fn make(
     };
     if host.nodes().count() >= limit {
         return Err(full("there are as many nodes as there may be").into());
+    }
+    let own = host.nodes().filter(|(_, row)| row.creator == visit.user);
+    if !host.is_own(&visit.user) && own.count() >= SERVICE_NODES_PER_USER_MAX {
+        return Err(full("you have made as many nodes as one user may").into());
     }
     let row = NodeRow {
         created: host.view.now(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::base::pubsub_limits::ITEM_ID_BYTES_MAX;
-use crate::base::pubsub_limits::NODE_BYTES_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::op::Durable;
@@ -19,12 +18,12 @@ use crate::pubsub::bookmarks;
 use crate::pubsub::config;
 use crate::pubsub::error::bad_request;
 use crate::pubsub::error::forbidden;
-use crate::pubsub::error::full;
 use crate::pubsub::error::not_found;
 use crate::pubsub::error::refused;
 use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
 use crate::pubsub::nodes;
+use crate::pubsub::quota;
 use crate::pubsub::visit::Visit;
 use crate::pubsub::visit::node_of;
 use crate::stanza::Condition;
@@ -39,6 +38,12 @@ use crate::xml::Writer;
 pub(super) struct Fresh {
     pub(super) id: Box<str>,
     pub(super) payload: Arc<[u8]>,
+}
+
+impl Fresh {
+    fn bytes(&self) -> usize {
+        self.id.len().saturating_add(self.payload.len())
+    }
 }
 
 pub(super) fn evaluate(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal, Stop> {
@@ -218,18 +223,16 @@ pub(super) fn ops(
     let surplus = old.len().saturating_sub(kept);
     let current = place.items();
     let is_over = |id: &str| !current.iter().any(|(one, _)| *one == id);
-    let mut bytes: usize = fresh.iter().map(|one| one.payload.len()).sum();
+    let mut bytes: usize = fresh.iter().map(Fresh::bytes).sum();
     for (number, (id, item)) in old.into_iter().enumerate() {
         if number < surplus || is_over(id) {
             let name = RowName::Item { id: (*id).into() };
             proposal = proposal.row(record.clone(), name, None);
         } else {
-            bytes = bytes.saturating_add(item.payload.len());
+            bytes = bytes.saturating_add(id.len() + item.payload.len());
         }
     }
-    if bytes > NODE_BYTES_MAX {
-        return Err(full("the items of the node have reached their limit").into());
-    }
+    quota::check(place, bytes)?;
     let names = place
         .leaf
         .too_old(|name| matches!(name, RowName::Item { .. }));

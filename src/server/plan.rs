@@ -149,6 +149,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
             untaken_max: settings.quota.offline_messages,
             rooms_max: settings.limits.rooms,
             rooms_per_user_max: settings.quota.rooms_per_account,
+            published_bytes_max: settings.quota.published_bytes,
             sessions_max: settings.limits.sessions_per_account,
             occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
             ..Bounds::default()

@@ -150,6 +150,8 @@ impl Check<'_> {
             room_bytes: self.mebibytes("quota.room_mib"),
             offline_messages: self.count("quota.offline_messages"),
             rooms_per_account: self.count("quota.rooms_per_account"),
+            published_bytes: usize::try_from(self.mebibytes("quota.published_mib"))
+                .unwrap_or(usize::MAX),
             upload_bytes: self.mebibytes("quota.upload_mib"),
             upload_day_bytes: self.mebibytes("quota.upload_day_mib"),
             uploads: self.count("quota.uploads"),

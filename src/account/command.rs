@@ -21,10 +21,8 @@ use crate::model::account::Credentials;
 use crate::model::op::Durable;
 use crate::model::op::KickReason;
 use crate::model::op::Kicked;
-use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::pubsub;
-use crate::model::pubsub::LeafKey;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -216,7 +214,9 @@ pub(crate) fn delete(view: &View<'_>, jid: &BareJid, whom: Kicked) -> Result<Pro
     };
     let record = RecordKey::Account { jid: jid.clone() };
     proposal.ops.extend(roster::farewell_ops(view, jid)?);
-    proposal.ops.extend(node_ops(view.account(jid)?, jid));
+    for record in pubsub::leaves(view.account(jid)?, jid) {
+        proposal = proposal.durable(Durable::Sweep { record });
+    }
     Ok(proposal
         .durable(Durable::Sweep { record })
         .soft(Soft::Kick {
@@ -224,22 +224,6 @@ pub(crate) fn delete(view: &View<'_>, jid: &BareJid, whom: Kicked) -> Result<Pro
             whom,
             why: KickReason::NotAuthorized,
         }))
-}
-
-/// What is in the nodes of publish-subscribe that the account has goes with it.
-fn node_ops<'a>(account: &'a Account, jid: &'a BareJid) -> impl Iterator<Item = Op> {
-    let incarnation = account.incarnation().unwrap_or_default();
-    pubsub::nodes(&account.rows).map(move |(node, _)| {
-        let leaf = LeafKey {
-            owner: jid.clone(),
-            incarnation,
-            node: node.into(),
-        };
-        let record = RecordKey::Leaf { leaf };
-        Op::Durable {
-            op: Durable::Sweep { record },
-        }
-    })
 }
 
 fn with_state(

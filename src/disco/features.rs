@@ -100,6 +100,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(MSG_OFFLINE, On::Server),
     feature(ns::BLOCKING, On::Both),
     feature("urn:xmpp:bookmarks:1#compat", On::Account),
+    feature("urn:xmpp:bookmarks:1#compat-pep", On::Account),
     feature(ns::CARBONS, On::Both),
     feature(CARBONS_RULES, On::Both),
     feature(ns::EXTERNAL_SERVICES, On::Services),

@@ -11,8 +11,10 @@ use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::time::Timestamp;
+use crate::model::account::Account;
 use crate::model::codec::coded;
 use crate::model::row::Cell;
+use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
@@ -262,6 +264,18 @@ pub(crate) fn nodes(rows: &Rows) -> impl Iterator<Item = (&str, &Arc<NodeRow>)> 
     cells.filter_map(|(node, cell)| match &cell.row {
         Some(Row::Leaf { row }) => Some((node, row)),
         _ => None,
+    })
+}
+
+/// What is in the nodes of an account.
+pub(crate) fn leaves(account: &Account, owner: &BareJid) -> impl Iterator<Item = RecordKey> {
+    let incarnation = account.incarnation().unwrap_or_default();
+    nodes(&account.rows).map(move |(node, _)| RecordKey::Leaf {
+        leaf: LeafKey {
+            owner: owner.clone(),
+            incarnation,
+            node: node.into(),
+        },
     })
 }
 

@@ -29,7 +29,7 @@ use crate::xml::Writer;
 /// Hexadecimal digits of SHA-1.
 const HASH_DIGITS: usize = 40;
 
-fn note() -> RowName {
+pub(super) fn note() -> RowName {
     RowName::Text {
         name: "avatar".into(),
     }
@@ -46,11 +46,15 @@ pub(super) fn follow(host: &Host<'_>, node: &str, fresh: &[Fresh]) -> Vec<Op> {
     let Some(newest) = fresh.last().filter(|_| node == ns::AVATAR_METADATA) else {
         return Vec::new();
     };
-    let is_hash =
-        newest.id.len() == HASH_DIGITS && newest.id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    change(host, hash_of(node, &newest.id, &newest.payload))
+}
+
+/// The hash of the picture that an item is about.
+pub(super) fn hash_of<'a>(node: &str, id: &'a str, payload: &[u8]) -> Option<&'a str> {
+    let is_hash = id.len() == HASH_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     // XEP-0084 section 4.2.4: empty metadata take the picture away.
-    let has_picture = memchr::memmem::find(&newest.payload, b"<info").is_some();
-    change(host, Some(&*newest.id).filter(|_| is_hash && has_picture))
+    let has_picture = memchr::memmem::find(payload, b"<info").is_some();
+    Some(id).filter(|_| node == ns::AVATAR_METADATA && is_hash && has_picture)
 }
 
 /// The same where items are taken back.

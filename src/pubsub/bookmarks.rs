@@ -1,4 +1,4 @@
-//! Bookmarks of rooms, one set for clients of all ages (XEP-0402 section 5.1, `#compat`): a node with an item a room, which
+//! Bookmarks of rooms, one set for clients of all ages (XEP-0402 section 5.3, `#compat`): a node with an item a room, which
 //! looks like one element of private storage (XEP-0049) to who asks there.
 //!
 //! What else stands in that element (bookmarks of pages) stays in it.
@@ -17,6 +17,7 @@ use crate::model::row::RowName;
 use crate::pubsub::config;
 use crate::pubsub::error::full;
 use crate::pubsub::host::Host;
+use crate::pubsub::legacy;
 use crate::pubsub::nodes;
 use crate::pubsub::publish;
 use crate::pubsub::publish::Fresh;
@@ -30,8 +31,8 @@ use crate::xml::Writer;
 /// XEP-0402: the node.
 pub(super) const NODE: &str = "urn:xmpp:bookmarks:1";
 
-/// XEP-0048: the element in private storage.
-const STORAGE: &str = "storage:bookmarks";
+/// XEP-0048: the element in private storage, and a node that has it as its item.
+pub(super) const STORAGE: &str = "storage:bookmarks";
 
 /// A bookmark in either form.
 #[derive(Debug, Eq, PartialEq)]
@@ -99,7 +100,7 @@ fn row_name() -> RowName {
 }
 
 /// What private storage has beside the rooms; with them where there is no node yet.
-fn stored(host: &Host<'_>) -> Option<Element> {
+pub(super) fn stored(host: &Host<'_>) -> Option<Element> {
     let bytes = host.account?.bytes(&row_name())?;
     Element::parse(bytes).ok()
 }
@@ -141,26 +142,46 @@ pub(super) fn read(visit: &Visit<'_>) -> Option<Result<Proposal, Stop>> {
         Err(stop) => return Some(Err(stop)),
     };
     Some(Ok(Proposal::answer(visit.result(|writer| {
-        writer
-            .start_ns("query", ns::PRIVATE)
-            .start_ns("storage", STORAGE);
-        for (id, item) in place.items() {
-            if let Ok(element) = Element::parse(&item.payload) {
-                Bookmark::parse(element.root()).write(writer, Some(id), &[]);
-            }
-        }
-        if let Some(storage) = stored(host) {
-            let is_room = |child: Node<'_>| child.is("conference", STORAGE);
-            writer.raw(&storage.root().inner_without(is_room));
-        }
-        writer.end().end();
+        writer.start_ns("query", ns::PRIVATE);
+        let items = place.items().into_iter();
+        let items = items.map(|(id, item)| (id, &*item.payload));
+        writer.raw(&element(items, &beside(host))).end();
     }))))
+}
+
+/// What is not rooms in the element that is stored.
+pub(super) fn beside(host: &Host<'_>) -> Vec<u8> {
+    let rest = |storage: Element| {
+        let is_room = |child: Node<'_>| child.is("conference", STORAGE);
+        storage.root().inner_without(is_room).to_vec()
+    };
+    stored(host).map_or_else(Vec::new, rest)
+}
+
+/// The element with rooms as items have them, and what else is to stand in it.
+pub(super) fn element<'a>(
+    items: impl Iterator<Item = (&'a str, &'a [u8])>,
+    rest: &[u8],
+) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.start_ns("storage", STORAGE);
+    for (id, payload) in items {
+        if let Ok(element) = Element::parse(payload) {
+            Bookmark::parse(element.root()).write(&mut writer, Some(id), &[]);
+        }
+    }
+    writer.raw(rest).end();
+    writer.finish()
 }
 
 /// The element anew: items for rooms that are new or other than before; the rest are taken back.
 pub(super) fn write(visit: &Visit<'_>) -> Result<Proposal, Stop> {
-    let host = &visit.host;
     let storage = visit.query.children().next().ok_or(Stop::Ignore)?;
+    Ok(replace(visit, storage)?.and_answer(visit.done()))
+}
+
+pub(super) fn replace(visit: &Visit<'_>, storage: Node<'_>) -> Result<Proposal, Stop> {
+    let host = &visit.host;
     let made;
     let mut proposal = Proposal::nothing();
     let place = if host.has(NODE) {
@@ -201,10 +222,13 @@ pub(super) fn write(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         &visit.request.from.to_jid(),
         &fresh,
     )?);
+    let rest = storage.inner_without(|child| child.is("conference", STORAGE));
+    proposal
+        .ops
+        .extend(legacy::follow(&place, &fresh, &gone, Some(&rest)));
     if !gone.is_empty() {
         proposal = proposal.and(retract::ops(&place, gone, true));
     }
-    let rest = storage.inner_without(|child| child.is("conference", STORAGE));
     if rest.len() > host.view.settings.limits.private_bytes_max / 4 {
         return Err(full("the bookmarks have reached their limit").into());
     }
@@ -215,9 +239,7 @@ pub(super) fn write(visit: &Visit<'_>) -> Result<Proposal, Stop> {
             bytes: writer.finish().into(),
         }
     });
-    Ok(proposal
-        .row(host.record(), row_name(), row)
-        .and_answer(visit.done()))
+    Ok(proposal.row(host.record(), row_name(), row))
 }
 
 /// XEP-0402 section 3.3.

@@ -194,9 +194,8 @@ pub(super) fn apply(
 ) -> Result<NodeConfig, StanzaError> {
     let mut config = old.clone();
     for field in &form.fields {
-        let is_set = set(&mut config, &field.var, form)?;
-        let is_type = &*field.var == "FORM_TYPE";
-        if is_strict && !is_set && !is_type {
+        let is_set = &*field.var == "FORM_TYPE" || set(&mut config, &field.var, form)?;
+        if is_strict && !is_set {
             return Err(refused(Condition::Conflict, "precondition-not-met"));
         }
     }
@@ -226,7 +225,9 @@ fn set(config: &mut NodeConfig, var: &str, form: &Form) -> Result<bool, StanzaEr
     match var {
         // There are no collections.
         "pubsub#node_type" if value != "leaf" => return Err(wrong()),
-        "pubsub#node_type" => {}
+        // A session may end without a word, and then nothing could be purged.
+        "pubsub#purge_offline" if form.boolean(var)? == Some(true) => return Err(wrong()),
+        "pubsub#node_type" | "pubsub#purge_offline" => {}
         "pubsub#title" => config.title = text()?,
         "pubsub#description" => config.description = text()?,
         "pubsub#type" => config.payload = text()?,

@@ -22,8 +22,10 @@ use crate::model::pubsub;
 use crate::model::pubsub::Interests;
 use crate::model::pubsub::NodeRow;
 use crate::model::pubsub::SendLast;
+use crate::pubsub::bookmarks::STORAGE;
 use crate::pubsub::deliver;
 use crate::pubsub::host::Host;
+use crate::pubsub::legacy;
 
 /// A session says what it wants to hear of, for the first time or anew: of what is new, by all it may see.
 pub(super) fn for_session(
@@ -137,6 +139,13 @@ pub(crate) fn evaluate(view: &View<'_>, wish: &LastItems) -> Result<Proposal, St
             let stanza = Arc::new(deliver::item(&place, last, true));
             proposal = proposal.soft(Soft::Route { stanza, to });
         }
+    }
+    if *owner == user
+        && wish.nodes.contains(STORAGE)
+        && let Some(stanza) = legacy::last(&host)?
+    {
+        let (stanza, to) = (Arc::new(stanza), wish.reader.to_jid());
+        proposal = proposal.soft(Soft::Route { stanza, to });
     }
     Ok(proposal)
 }

@@ -28,6 +28,7 @@ use crate::stanza::Kind;
 use crate::stanza::StanzaError;
 use crate::stanza::ns;
 use crate::xml::Node;
+use crate::xml::Writer;
 
 const STANDINGS: &[(Standing, &str)] = &[
     (Standing::Outcast, "outcast"),
@@ -41,6 +42,19 @@ const STANDINGS: &[(Standing, &str)] = &[
 pub(super) fn name(standing: Standing) -> &'static str {
     let found = STANDINGS.iter().find(|(one, _)| *one == standing);
     found.map_or("none", |(_, name)| name)
+}
+
+pub(super) fn find(name: &str) -> Option<Standing> {
+    let found = STANDINGS.iter().find(|(_, one)| *one == name);
+    found.map(|(standing, _)| *standing)
+}
+
+pub(super) fn write(writer: &mut Writer, jid: &BareJid, standing: Standing) {
+    writer
+        .start("affiliation")
+        .attr("jid", jid.as_str())
+        .attr("affiliation", name(standing))
+        .end();
 }
 
 pub(super) fn affiliations(visit: &Visit<'_>, asked: Node<'_>) -> Result<Proposal, Stop> {
@@ -62,11 +76,7 @@ pub(super) fn affiliations(visit: &Visit<'_>, asked: Node<'_>) -> Result<Proposa
         writer.start_ns("pubsub", ns::PUBSUB_OWNER);
         writer.start("affiliations").attr("node", &node);
         for (jid, standing) in &found {
-            writer
-                .start("affiliation")
-                .attr("jid", jid.as_str())
-                .attr("affiliation", name(*standing))
-                .end();
+            write(writer, jid, *standing);
         }
         writer.end().end();
     })))
@@ -82,13 +92,12 @@ fn set_affiliations(
         let jid = one.attr("jid").ok_or_else(bad_request)?;
         let jid = Jid::parse(&jid).map_err(|_| bad_request())?.to_bare();
         let word = one.attr("affiliation").ok_or_else(bad_request)?;
-        let found = STANDINGS.iter().find(|(_, name)| *name == &*word);
-        let (standing, _) = found.ok_or_else(bad_request)?;
+        let standing = find(&word).ok_or_else(bad_request)?;
         if visit.host.account.is_some() && jid == visit.host.jid {
             // An account owns its nodes.
             return Err(StanzaError::new(Condition::NotAcceptable).into());
         }
-        changed.push((jid, *standing));
+        changed.push((jid, standing));
     }
     let after = |owner: &BareJid| {
         let found = changed.iter().rev().find(|(jid, _)| jid == owner);

@@ -16,6 +16,7 @@ mod error;
 mod host;
 mod items;
 mod last;
+mod legacy;
 mod manage;
 mod nodes;
 mod publish;
@@ -24,6 +25,7 @@ mod retract;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod vcard;
 mod visit;
 
@@ -33,6 +35,10 @@ pub(crate) use caps::notice;
 pub(crate) use deliver::deliver;
 pub(crate) use deliver::deliver_row;
 pub(crate) use last::evaluate as evaluate_last;
+pub(crate) use transfer::Drafts;
+pub(crate) use transfer::old_bookmarks;
+pub(crate) use transfer::write_items;
+pub(crate) use transfer::write_setting;
 
 use crate::base::jid::BareJid;
 use crate::effect::proposal::Proposal;
@@ -184,6 +190,9 @@ fn act(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     };
     let action = visit.query.children().find(|child| !is_beside(*child));
     let action = action.ok_or_else(bad_request)?;
+    if legacy::is_asked(visit, action) {
+        return legacy::evaluate(visit, action, is_set);
+    }
     match (is_owner, action.name(), is_set) {
         (false, "publish", true) => publish::evaluate(visit, action),
         (false, "retract", true) => retract::evaluate(visit, action),

@@ -26,6 +26,7 @@ use crate::pubsub::error::forbidden;
 use crate::pubsub::error::full;
 use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
+use crate::pubsub::legacy;
 use crate::pubsub::retract::event;
 use crate::pubsub::visit::Visit;
 use crate::pubsub::visit::node_of;
@@ -207,6 +208,7 @@ pub(super) fn delete(visit: &Visit<'_>, delete: Node<'_>) -> Result<Proposal, St
         node: place.key.node.clone(),
     };
     proposal.ops.extend(avatar::follow_retract(&place));
+    proposal.ops.extend(legacy::follow_end(&place));
     Ok(proposal
         .durable(Durable::Sweep {
             record: place.record(),

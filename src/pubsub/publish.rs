@@ -22,6 +22,7 @@ use crate::pubsub::error::not_found;
 use crate::pubsub::error::refused;
 use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
+use crate::pubsub::legacy;
 use crate::pubsub::nodes;
 use crate::pubsub::quota;
 use crate::pubsub::visit::Visit;
@@ -78,6 +79,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal,
     proposal = proposal.and(place.propose());
     proposal = proposal.and(ops(&place, &visit.request.from.to_jid(), &all)?);
     proposal.ops.extend(avatar::follow(host, &node, &fresh));
+    proposal.ops.extend(legacy::follow(&place, &all, &[], None));
     Ok(proposal.and_answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB);
         writer.start("publish").attr("node", &node);
@@ -110,7 +112,7 @@ fn make(
 }
 
 /// Section 7.1.5: what the publisher takes for granted holds.
-fn check_preconditions(
+pub(super) fn check_preconditions(
     config: &NodeConfig,
     options: Option<&Form>,
     host: &Host<'_>,

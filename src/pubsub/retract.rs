@@ -13,6 +13,7 @@ use crate::pubsub::error::forbidden;
 use crate::pubsub::error::not_found;
 use crate::pubsub::error::refused;
 use crate::pubsub::host::Place;
+use crate::pubsub::legacy;
 use crate::pubsub::visit::Visit;
 use crate::pubsub::visit::node_of;
 use crate::stanza::Condition;
@@ -38,7 +39,9 @@ pub(super) fn evaluate(visit: &Visit<'_>, retract: Node<'_>) -> Result<Proposal,
     }
     let wants = matches!(retract.attr("notify").as_deref(), Some("1" | "true"));
     let is_told = wants || place.row.config.notifies_retract;
-    let mut proposal = place.propose().and(ops(&place, ids, is_told));
+    let mut proposal = place.propose();
+    proposal.ops.extend(legacy::follow(&place, &[], &ids, None));
+    proposal = proposal.and(ops(&place, ids, is_told));
     proposal.ops.extend(avatar::follow_retract(&place));
     Ok(proposal.and_answer(visit.done()))
 }
@@ -80,6 +83,7 @@ pub(super) fn purge(visit: &Visit<'_>, purge: Node<'_>) -> Result<Proposal, Stop
         proposal = proposal.soft(event(&place, NodeEvent::Purged));
     }
     proposal.ops.extend(avatar::follow_retract(&place));
+    proposal.ops.extend(legacy::follow_end(&place));
     Ok(proposal.and_answer(visit.done()))
 }
 

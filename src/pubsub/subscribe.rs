@@ -101,7 +101,7 @@ pub(super) fn subscribe(visit: &Visit<'_>, subscribe: Node<'_>) -> Result<Propos
     Ok(proposal)
 }
 
-fn blank() -> SubscriptionRow {
+pub(super) fn blank() -> SubscriptionRow {
     SubscriptionRow {
         account: None,
         is_pending: false,

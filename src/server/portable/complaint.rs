@@ -12,6 +12,7 @@ use crate::base::limits::IMPORT_WAITING_MAX;
 use crate::base::limits::REQUESTS_MAX;
 use crate::base::limits::ROSTER_BYTES_MAX;
 use crate::base::limits::SCRAM_ITERATIONS_MAX;
+use crate::base::pubsub_limits::ACCOUNT_NODES_MAX;
 use crate::server::start::StartError;
 use crate::store::StoreError;
 use crate::xml::XmlError;
@@ -107,6 +108,10 @@ pub(crate) enum Mistake {
         max: usize,
     },
     PrivateTooLarge {
+        max: usize,
+    },
+    TooManyNodes,
+    PublishedTooLarge {
         max: usize,
     },
     BadDefault,
@@ -266,6 +271,14 @@ impl Mistake {
                     "vCard and private data of one user have more than {max} bytes; take some out"
                 )
             }
+            Self::TooManyNodes => write!(
+                out,
+                "one user has more than {ACCOUNT_NODES_MAX} nodes; take some out"
+            ),
+            Self::PublishedTooLarge { max } => write!(
+                out,
+                "one user has published more than {max} bytes; raise quota.published_mib"
+            ),
             Self::BadDefault => {
                 out.write_str("the default of <prefs> is not always, never or roster")
             }

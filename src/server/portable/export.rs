@@ -23,10 +23,14 @@ use crate::effect::query::Question;
 use crate::model::account::Account;
 use crate::model::message::Owner;
 use crate::model::position::Position;
+use crate::model::pubsub::LeafKey;
+use crate::model::pubsub::nodes;
 use crate::model::record::Record;
 use crate::model::row::RecordKey;
+use crate::model::row::Rows;
 use crate::model::stanza_id::StanzaIds;
 use crate::model::vector::Vector;
+use crate::pubsub;
 use crate::server::portable::MAIN_FILE;
 use crate::server::portable::write;
 use crate::store::Store;
@@ -166,12 +170,52 @@ impl UserFile<'_> {
         };
         let mut file = BufWriter::new(new_file(path)?);
         file.write_all(&write::head(self.jid, &account))?;
+        self.write_nodes(&account, archive, &mut file)?;
         self.write_waiting(&account, &mut file)?;
         self.write_archive(archive, &mut file, tell)?;
         file.write_all(write::USER_END)?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         Ok(true)
+    }
+
+    /// One node in memory at a time: first how they are, then what is in them (XEP-0227 section 4.10).
+    fn write_nodes(
+        &self,
+        account: &Account,
+        incarnation: Incarnation,
+        file: &mut BufWriter<File>,
+    ) -> Result<(), WriteError> {
+        let leaf = |node: &str| {
+            let key = RecordKey::Leaf {
+                leaf: LeafKey {
+                    owner: self.jid.clone(),
+                    incarnation,
+                    node: node.into(),
+                },
+            };
+            self.store.load(&key).map(|record| match record {
+                Record::Leaf { rows } => rows,
+                Record::Node { .. } | Record::Account { .. } | Record::Room { .. } => {
+                    Rows::default()
+                }
+            })
+        };
+        if nodes(&account.rows).next().is_none() {
+            return Ok(());
+        }
+        file.write_all(write::NODES_START)?;
+        for (node, row) in nodes(&account.rows) {
+            file.write_all(b"\n")?;
+            file.write_all(&pubsub::write_setting(node, row, &leaf(node)?))?;
+        }
+        file.write_all(write::NODES_END)?;
+        file.write_all(write::ITEMS_START)?;
+        for (node, _) in nodes(&account.rows) {
+            file.write_all(b"\n")?;
+            file.write_all(&pubsub::write_items(self.jid, node, &leaf(node)?))?;
+        }
+        Ok(file.write_all(write::NODES_END)?)
     }
 
     fn write_waiting(

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use ring::digest;
-
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::limits::IMPORT_ACCOUNTS_MAX;
@@ -24,6 +22,7 @@ use crate::model::message::Owner;
 use crate::model::message::Place as MessagePlace;
 use crate::model::message::Role;
 use crate::model::op::Durable;
+use crate::model::pubsub;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -239,17 +238,20 @@ impl Reader<'_, '_> {
         plan.is_begun = true;
         let record = RecordKey::Account { jid: jid.clone() };
         if plan.is_again {
-            let record = record.clone();
-            self.ledger.append(None, vec![Durable::Sweep { record }])?;
+            let nodes = pubsub::leaves(&self.ledger.account(jid)?, jid).collect();
+            let all = [nodes, vec![record.clone()]].concat();
+            let sweeps = all.into_iter().map(|record| Durable::Sweep { record });
+            self.ledger.append(None, sweeps.collect())?;
         }
         let ops = ops::begin(&record, plan.row);
         Ok(self.ledger.append(None, ops)?)
     }
 
     fn write_rows(&mut self, person: Person) -> Result<(), ImportError> {
-        let record = RecordKey::Account {
-            jid: person.jid.clone(),
+        let Some(plan) = self.plans.get(&person.jid) else {
+            return Ok(());
         };
+        let life = (plan.row.incarnation, self.ledger.now());
         let derived = person.wants_password().and_then(|password| {
             let mut salt = [0; 16];
             let random = [self.ledger.random(), self.ledger.random()];
@@ -260,7 +262,7 @@ impl Reader<'_, '_> {
             translate::derive(&Secret::from(password), salt, translate::ITERATIONS)
         });
         let (mut some, mut bytes) = (Vec::new(), 0_usize);
-        for (name, row) in person.into_rows(derived) {
+        for (record, name, row) in person.into_rows(derived, life) {
             let op = ops::row(&record, name, Some(row));
             bytes = bytes.saturating_add(op_bytes(&op));
             some.push(op);
@@ -295,7 +297,7 @@ impl Reader<'_, '_> {
         let is_waiting = past.role == Role::Received
             && past.id.as_deref().is_some_and(|id| {
                 // What is left of the set is what the archive does not hold.
-                self.waiting.remove(&number(jid, id))
+                self.waiting.remove(&parse::id_number(jid, id))
             });
         self.keep(jid, past, true, is_waiting)
     }
@@ -304,7 +306,7 @@ impl Reader<'_, '_> {
         if !self.fits(&past) {
             return Ok(());
         }
-        let known = past.id.as_deref().map(|id| number(jid, id));
+        let known = past.id.as_deref().map(|id| parse::id_number(jid, id));
         if self.stage == Stage::Waiting {
             // Without an id, or not found in the archive.
             if known.is_some_and(|known| !self.waiting.remove(&known)) {
@@ -396,6 +398,12 @@ impl Visitor for Reader<'_, '_> {
         }
     }
 
+    fn begin_node(&mut self, node: &str) {
+        if let Some(person) = &mut self.person {
+            person.begin_node(node);
+        }
+    }
+
     fn part(&mut self, part: Part, element: &Element, at: &Place) -> Result<(), ImportError> {
         let Some(mut person) = self.person.take() else {
             return Ok(());
@@ -425,12 +433,17 @@ impl Visitor for Reader<'_, '_> {
         Ok(())
     }
 
-    fn end_user(&mut self, _: &Place) -> Result<(), ImportError> {
+    fn end_user(&mut self, at: &Place) -> Result<(), ImportError> {
         let Some(person) = self.person.take() else {
             return Ok(());
         };
         match self.stage {
             Stage::Check => {
+                let checked = person.check(self.target.limits);
+                checked.map_err(|mistake| ImportError::Mistake {
+                    at: at.clone(),
+                    mistake,
+                })?;
                 self.done.accounts = self.done.accounts.saturating_add(1);
                 let is_open = person.has_password();
                 self.done.without_password += u64::from(!is_open);
@@ -481,12 +494,4 @@ fn check_password(person: &Person, at: &Place) -> Result<(), ImportError> {
             mistake: Mistake::BadPassword,
         }),
     }
-}
-
-/// An id in a user's archive, whatever its length.
-fn number(jid: &BareJid, id: &str) -> u128 {
-    let text = [jid.as_str(), id].join("\0");
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let bytes = hash.as_ref().first_chunk::<16>();
-    bytes.map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }

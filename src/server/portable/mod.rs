@@ -5,6 +5,7 @@
 //! | keys of the password | `<scram-credentials/>`, one a hash; `password='..'` is read, never written |
 //! | contacts, open requests | `jabber:iq:roster`, `<presence type='subscribe'/>` |
 //! | private XML, vCard | `jabber:iq:private`, `vcard-temp` |
+//! | nodes (PEP): configuration, items, who is what to them | two `<pubsub/>` |
 //! | blocked addresses | a default privacy list that denies them |
 //! | what should be archived | `<prefs/>` of XEP-0441: XEP-0227 has nothing for it |
 //! | the archive | `<archive/>`, oldest first |

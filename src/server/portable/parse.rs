@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64ct::Base64;
 use base64ct::Encoding as _;
+use ring::digest;
 
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
@@ -256,6 +257,14 @@ pub(super) fn waiting(root: Node<'_>, owner: &BareJid, now: Timestamp) -> Result
     })?;
     let role = Role::Received;
     Ok(Past { role, id, ..past })
+}
+
+/// An id in a user's archive, whatever its length.
+pub(super) fn id_number(jid: &BareJid, id: &str) -> u128 {
+    let text = [jid.as_str(), id].join("\0");
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let bytes = hash.as_ref().first_chunk::<16>();
+    bytes.map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 fn stamp(delay: Node<'_>) -> Option<Timestamp> {

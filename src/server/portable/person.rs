@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::account::private;
 use crate::archive::preferences::ADDRESSES_MAX;
+use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::REQUESTS_MAX;
@@ -19,8 +20,11 @@ use crate::model::account::Preferences;
 use crate::model::account::ScramKeys;
 use crate::model::contact::Contact;
 use crate::model::contact::Inward;
+use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::pubsub;
+use crate::pubsub::Drafts;
 use crate::roster::item;
 use crate::sasl::Hash;
 use crate::server::portable::complaint::Mistake;
@@ -43,6 +47,9 @@ pub(super) struct Person {
     stored: BTreeMap<RowName, Vec<u8>>,
     stored_bytes: usize,
     preferences: Option<Preferences>,
+    nodes: Drafts,
+    /// Whose items come.
+    node: Box<str>,
 }
 
 /// What could not be taken over; the user has the rest.
@@ -65,6 +72,8 @@ impl Person {
             stored: BTreeMap::new(),
             stored_bytes: 0,
             preferences: None,
+            nodes: Drafts::default(),
+            node: Box::default(),
         }
     }
 
@@ -99,6 +108,8 @@ impl Person {
                 }
                 self.preferences = Some(preferences);
             }
+            Part::NodeSetting => return Ok(self.nodes.add_setting(element)),
+            Part::NodeItem => return self.add_item(element, limits),
             Part::Archived | Part::Waiting => {}
         }
         Ok(None)
@@ -197,6 +208,33 @@ impl Person {
         Ok(None)
     }
 
+    pub(super) fn begin_node(&mut self, node: &str) {
+        self.node = node.into();
+    }
+
+    fn add_item(&mut self, item: Node<'_>, limits: &Limits) -> Result<LeftOut, Mistake> {
+        let Some(storage) = pubsub::old_bookmarks(&self.node, item) else {
+            return Ok(self.nodes.add_item(&self.jid, &self.node, item));
+        };
+        let name = private::name_of(storage);
+        if self.stored.contains_key(&name) {
+            return Ok(None);
+        }
+        self.add_stored(name, storage, limits)
+    }
+
+    /// What can be looked at only when everything is known.
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), Mistake> {
+        if self.nodes.is_crowded {
+            return Err(Mistake::TooManyNodes);
+        }
+        let max = limits.published_bytes_max;
+        if self.nodes.bytes() > max {
+            return Err(Mistake::PublishedTooLarge { max });
+        }
+        Ok(())
+    }
+
     fn add_blocked(&mut self, jids: Vec<Jid>, limits: &Limits) -> Result<(), Mistake> {
         self.blocked.extend(jids);
         if self.blocked.len() > limits.blocked_max {
@@ -216,11 +254,16 @@ impl Person {
         self.password.is_some() || !self.keys.is_empty()
     }
 
-    /// All rows but the account's own. `derived`: the keys of [`Person::wants_password`].
+    /// All rows but the account's own. `derived`: the keys of [`Person::wants_password`]; `life`: of the new account.
     pub(super) fn into_rows(
         mut self,
         derived: Option<Arc<Credentials>>,
-    ) -> impl Iterator<Item = (RowName, Row)> {
+        life: (Incarnation, Timestamp),
+    ) -> impl Iterator<Item = (RecordKey, RowName, Row)> {
+        let record = RecordKey::Account {
+            jid: self.jid.clone(),
+        };
+        let nodes = self.nodes.into_rows(&self.jid, life);
         let known = (!self.keys.is_empty()).then(|| {
             let mut keys = |hash| self.keys.remove(&hash).unwrap_or_else(parse::no_keys);
             Arc::new(Credentials {
@@ -249,5 +292,7 @@ impl Person {
             .chain(contacts)
             .chain(blocked)
             .chain(stored)
+            .map(move |(name, row)| (record.clone(), name, row))
+            .chain(nodes)
     }
 }

@@ -25,6 +25,9 @@ pub(super) enum Part {
     Preferences,
     Archived,
     Waiting,
+    /// How a node is configured, and who is what to it.
+    NodeSetting,
+    NodeItem,
 }
 
 /// A user's start tag.
@@ -39,6 +42,9 @@ pub(super) trait Visitor {
 
     /// Whether parts of this kind are looked at; the others are passed over.
     fn wants(&self, part: Part) -> bool;
+
+    /// The items that follow are of this node.
+    fn begin_node(&mut self, node: &str);
 
     fn part(&mut self, part: Part, element: &Element, at: &Place) -> Result<(), ImportError>;
 
@@ -64,6 +70,7 @@ fn list_of(tag: Node<'_>) -> Option<Part> {
         ("query", ns::ROSTER) => Part::Contact,
         ("query", ns::PRIVATE) => Part::Private,
         ("offline-messages", ns::PIE) => Part::Waiting,
+        ("pubsub", ns::PUBSUB_OWNER) => Part::NodeSetting,
         // Others have archives of nodes here as well.
         ("archive", ns::PIE_MAM) if tag.attr("node").is_none() => Part::Archived,
         _ => return None,
@@ -173,14 +180,32 @@ impl Walk<'_> {
             let (list, part) = (list_of(tag), part_of(tag));
             if tag.is("include", ns::XINCLUDE) {
                 self.source.include(tag)?;
+            } else if tag.is("pubsub", ns::PUBSUB) && self.visitor.wants(Part::NodeItem) {
+                self.nodes()?;
             } else if let Some(part) = list.filter(|part| self.visitor.wants(*part)) {
                 self.list(part)?;
             } else if let Some(part) = part.filter(|part| self.visitor.wants(*part)) {
                 self.part(part)?;
-            } else if list.is_some() || part.is_some() {
+            } else if list.is_some() || part.is_some() || tag.is("pubsub", ns::PUBSUB) {
                 self.source.skip()?;
             } else {
                 self.skip(tag)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Items, node by node (section 4.10.2).
+    fn nodes(&mut self) -> Result<(), ImportError> {
+        self.source.enter()?;
+        while let Next::Start(tag) = self.source.next()? {
+            let tag = tag.root();
+            match tag.attr("node").filter(|_| tag.is("items", ns::PUBSUB)) {
+                Some(node) => {
+                    self.visitor.begin_node(&node);
+                    self.list(Part::NodeItem)?;
+                }
+                None => self.skip(tag)?,
             }
         }
         Ok(())

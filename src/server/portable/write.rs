@@ -26,6 +26,9 @@ use base64ct::Encoding as _;
 pub(super) const PROLOG: &str = "<?xml version='1.0' encoding='UTF-8'?>\n";
 
 pub(super) const USER_END: &[u8] = b"\n</user>\n";
+pub(super) const NODES_START: &[u8] = b"\n<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>";
+pub(super) const ITEMS_START: &[u8] = b"\n<pubsub xmlns='http://jabber.org/protocol/pubsub'>";
+pub(super) const NODES_END: &[u8] = b"\n</pubsub>";
 pub(super) const OFFLINE_START: &[u8] = b"\n<offline-messages>";
 pub(super) const OFFLINE_END: &[u8] = b"\n</offline-messages>";
 pub(super) const ARCHIVE_START: &[u8] = b"\n<archive xmlns='urn:xmpp:pie:0#mam'>";

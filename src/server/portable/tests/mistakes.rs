@@ -198,6 +198,9 @@ fn what_is_too_much_names_the_key() {
     house.limits.blocked_max = 2;
     house.limits.untaken_max = 2;
     house.limits.private_bytes_max = 100;
+    house.limits.published_bytes_max = 100;
+    let node = |number| format!("<items node='n{number}'><item id='i'/></items>");
+    let nodes: String = (0..65).map(node).collect();
     let message = "<message xmlns='jabber:client' from='b@c'><body>x</body></message>";
     let item = |number| format!("<item jid='b{number}@c'/>");
     let items: String = (0..3).map(item).collect();
@@ -217,6 +220,18 @@ fn what_is_too_much_names_the_key() {
         (
             format!("<vCard xmlns='vcard-temp'>{}</vCard>", "x".repeat(90)),
             "more than 100 bytes",
+        ),
+        (
+            format!("<pubsub xmlns='http://jabber.org/protocol/pubsub'>{nodes}</pubsub>"),
+            "more than 64 nodes",
+        ),
+        (
+            format!(
+                "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'><item id='i'>\
+                 <x>{}</x></item></items></pubsub>",
+                "x".repeat(100)
+            ),
+            "quota.published_mib",
         ),
     ] {
         let found = house

@@ -21,7 +21,34 @@ const PROSODY: &str = "<?xml version='1.0' encoding='utf-8'?>
 			<query xmlns='jabber:iq:roster'>
 				<item jid='romeo@montague.example' subscription='from'><group/></item>
 			</query>
-			<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure node='n'/></pubsub>
+			<pubsub xmlns='http://jabber.org/protocol/pubsub'>
+				<items node='urn:xmpp:bookmarks:1'>
+					<item id='den@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1'/></item>
+				</items>
+				<items node='mood'><item id='1'><mood xmlns='u:m'/></item></items>
+				<items node='storage:bookmarks'>
+					<item id='current'><storage xmlns='storage:bookmarks'><url url='http://x/'/></storage></item>
+				</items>
+			</pubsub>
+			<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>
+				<configure node='urn:xmpp:bookmarks:1'>
+					<x xmlns='jabber:x:data' type='submit'>
+						<field var='FORM_TYPE' type='hidden'>
+							<value>http://jabber.org/protocol/pubsub#node_config</value>
+						</field>
+						<field var='pubsub#access_model' type='list-single'><value>prosody:secret</value></field>
+						<field var='pubsub#max_items' type='text-single'><value>max</value></field>
+						<field var='http://prosody.im/x'><value>1</value></field>
+					</x>
+				</configure>
+				<affiliations node='urn:xmpp:bookmarks:1'>
+					<affiliation jid='nurse@capulet.example' affiliation='member'/>
+				</affiliations>
+				<subscriptions node='urn:xmpp:bookmarks:1'>
+					<subscription jid='nurse@capulet.example' subscribed='subscribed'/>
+				</subscriptions>
+			</pubsub>
+			<archive xmlns='urn:xmpp:pie:0#mam' node='rooms'/>
 			<archive xmlns='urn:xmpp:pie:0#mam'>
 				<result id='1' xmlns='urn:xmpp:mam:2'>
 					<forwarded xmlns='urn:xmpp:forward:0'>
@@ -58,12 +85,8 @@ fn keys_for_one_hash_are_enough() {
             .concat()
             .contains("SCRAM-SHA-256")
     );
-    assert!(
-        done.left_out
-            .keys()
-            .any(|what| what.contains("pubsub#owner")),
-        "{done:?}"
-    );
+    let is_told = |what| done.left_out.keys().any(|one| one.contains(what));
+    assert!(is_told("pie:0#mam") && is_told("closed"), "{done:?}");
     let contact = account
         .contact(&"romeo@montague.example".parse_bare())
         .unwrap();
@@ -72,6 +95,29 @@ fn keys_for_one_hash_are_enough() {
         (Outward::Without, Inward::From)
     );
     assert!(contact.groups.is_empty());
+}
+
+#[test]
+fn nodes_of_others_come_in_and_nobody_reads_more_than_before() {
+    let house = House::new();
+    house.import(&house.write("prosody.xml", PROSODY)).unwrap();
+
+    let text = house.exported(&["juliet"]).concat();
+
+    for kept in [
+        "<item id='den@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1'/></item>",
+        "<affiliation jid='nurse@capulet.example' affiliation='member'/>",
+        "<subscription jid='nurse@capulet.example' subscription='subscribed'/>",
+        "<mood xmlns='u:m'/>",
+        // What this server does not keep in a node of its own.
+        "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'>",
+    ] {
+        assert!(text.contains(kept), "{kept}\n{text}");
+    }
+    // An access model that is not known here, and none: both are closed.
+    let closed = "<field var='pubsub#access_model' type='list-single'><value>whitelist</value>";
+    assert_eq!(text.matches(closed).count(), 2, "{text}");
+    assert!(!text.contains("node='storage:bookmarks'"));
 }
 
 trait ParseBare {

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::base::limits::IMPORT_BATCH_BYTES;
 use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::model::account::AccountState;
+use crate::model::row::RowName;
 use crate::sasl::Derivation;
 use crate::sasl::Hash;
 use crate::server::portable::MAIN_FILE;
@@ -18,6 +19,24 @@ fn result(id: &str, stamp: &str, (from, to): (&str, &str), body: &str) -> String
          from='{from}' to='{to}'><body>{body}</body></message></forwarded></result>"
     )
 }
+
+/// An open node with three items, the picture's, and one for a group.
+const NODES: &str = "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>\
+    <configure node='blog'><x xmlns='jabber:x:data' type='submit'>\
+    <field var='pubsub#access_model'><value>open</value></field>\
+    <field var='pubsub#max_items'><value>max</value></field></x></configure>\
+    <affiliations node='blog'><affiliation jid='nurse@capulet.example' affiliation='publisher'/></affiliations>\
+    <configure node='urn:xmpp:avatar:metadata'/>\
+    <configure node='diary'><x xmlns='jabber:x:data' type='submit'>\
+    <field var='pubsub#access_model'><value>roster</value></field>\
+    <field var='pubsub#roster_groups_allowed'><value>Friends</value></field></x></configure></pubsub>\
+    <pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='blog'>\
+    <item id='z'><a xmlns='u:a'>first</a></item>\
+    <item id='y' publisher='nurse@capulet.example'><a xmlns='u:a'>second</a></item>\
+    <item id='x'><a xmlns='u:a'>third</a></item></items>\
+    <items node='urn:xmpp:avatar:metadata'><item id='0123456789abcdef0123456789abcdef01234567'>\
+    <metadata xmlns='urn:xmpp:avatar:metadata'><info id='0' bytes='1' type='image/png'/></metadata></item></items>\
+    <items node='diary'><item id='1'><a xmlns='u:a'>secret</a></item></items></pubsub>";
 
 /// Two users with everything that an account can have.
 fn users() -> String {
@@ -60,6 +79,7 @@ fn users() -> String {
          <vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>\
          <query xmlns='jabber:iq:privacy'><default name='b'/><list name='b'><item type='jid' \
          value='tybalt@capulet.example' action='deny' order='1'/></list></query>\
+         {NODES}\
          <prefs xmlns='urn:xmpp:mam:2' default='roster'><always><jid>romeo@montague.example</jid></always>\
          <never/></prefs>\
          <archive xmlns='urn:xmpp:pie:0#mam'>{archive}</archive></user>\
@@ -103,11 +123,25 @@ fn an_export_of_an_import_of_an_export_says_the_same() {
         "default='roster'><always><jid>romeo@montague.example</jid></always>",
         "stamp='2024-05-01T08:19:00.000Z'",
         "from='gateway.example' stamp='2001-01-01T00:00:00Z'",
+        "<affiliation jid='nurse@capulet.example' affiliation='publisher'/>",
+        "<value>Friends</value>",
+        "<items node='blog'><item id='z'><a xmlns='u:a'>first</a></item>\
+         <item id='y' publisher='nurse@capulet.example'><a xmlns='u:a'>second</a></item><item id='x'>",
+        "<item id='0123456789abcdef0123456789abcdef01234567'><metadata ",
+        "<item id='1'><a xmlns='u:a'>secret</a></item>",
         "<delay xmlns='urn:xmpp:delay' from='capulet.example' stamp='2024-05-02T00:00:01.000Z'/>",
     ] {
         assert!(juliet.contains(kept), "{kept}\n{juliet}");
     }
     assert_eq!(juliet.matches("waits, archived").count(), 2);
+    let avatar = RowName::Text {
+        name: "avatar".into(),
+    };
+    let hash = b"0123456789abcdef0123456789abcdef01234567";
+    assert_eq!(
+        two.account("juliet").bytes(&avatar).map(|hash| &**hash),
+        Some(&hash[..])
+    );
     assert!(!juliet.contains("late"), "{juliet}");
 }
 

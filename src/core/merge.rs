@@ -131,7 +131,7 @@ impl Core {
                 position: entry.position.with_sub(sub),
                 stamp: entry.stamp,
             };
-            if self.note_copy(at.position, op, entry) {
+            if self.note_copy(at.position, op, entry) && !self.is_mistaken(Mistake::CopiesShown) {
                 self.states.fold(at, op);
                 continue;
             }

@@ -10,6 +10,8 @@ pub(crate) enum Mistake {
     NothingPushed,
     /// A stream that is not here is told one more than was counted.
     CountTooHigh,
+    /// A copy of what is here is shown as well.
+    CopiesShown,
 }
 
 impl Core {

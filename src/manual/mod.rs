@@ -37,6 +37,10 @@ pub(crate) mod pair {}
 #[doc = include_str!("mirror.md")]
 pub(crate) mod mirror {}
 
+#[cfg(doc)]
+#[doc = include_str!("simulator.md")]
+pub(crate) mod simulator {}
+
 /// Decisions: context, options, choice, cost.
 #[cfg(doc)]
 pub(crate) mod decisions {

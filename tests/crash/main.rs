@@ -1,7 +1,7 @@
 //! SIGKILL under load, many times: what was acknowledged is there, once and in order.
 //!
 //! The real binary with its data on a real file system; clients that talk to each other and in a room,
-//! change their rosters and their private elements; a kill at a random moment. After each restart the
+//! change their rosters, their private elements and items; a kill at a random moment. After each restart the
 //! clients say what they saw and the checker (`history`, independent of the server's code) compares it with
 //! what the server shows. `CRASH_SEED` repeats the choices of a run, `CRASH_KILLS=20` makes it shorter.
 

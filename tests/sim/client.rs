@@ -2,6 +2,7 @@
 //!
 //! Written after what clients do (Conversations, Gajim, Dino), not after what the server expects.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 /// Which habits.
@@ -39,9 +40,17 @@ pub(crate) enum Up {
 /// What comes from the server, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Down {
-    Bound { is_bound: bool },
-    Resumed { h: u32 },
-    Failed { h: Option<u32> },
+    Bound {
+        is_bound: bool,
+    },
+    Resumed {
+        h: u32,
+    },
+    /// `is_paired`: said by one board of two that are one.
+    Failed {
+        h: Option<u32>,
+        is_paired: bool,
+    },
     Bytes(Vec<u8>),
     Ended,
 }
@@ -95,6 +104,8 @@ pub(crate) struct Device {
     pub(crate) is_paging: bool,
     /// The archive as far as it was read: ids and bodies.
     pub(crate) archive: Vec<(String, String)>,
+    /// What came to it, in whatever way and session.
+    pub(crate) known: BTreeSet<String>,
     /// The last page was the last one there was.
     pub(crate) is_caught_up: bool,
 }
@@ -124,6 +135,7 @@ impl Device {
             inside_from: None,
             is_paging: false,
             archive: Vec::new(),
+            known: BTreeSet::new(),
             is_caught_up: false,
         }
     }

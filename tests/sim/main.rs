@@ -18,6 +18,7 @@
 
 mod checker;
 mod client;
+mod mistakes;
 mod world;
 
 use std::time::Instant;
@@ -92,12 +93,12 @@ fn run_many(name: &str, plan: &Plan) {
         shown,
         ms,
         faulted,
-        too_low,
+        excuses,
     } = total;
     let hours = ms / 3_600_000;
     eprintln!(
         "{name}: {seeds} seeds in {seconds:.1} s: {hours} simulated hours, {boots} starts, \
-         {acked} acknowledged, {shown} shown, {too_low} counts too low, {faulted}"
+         {acked} acknowledged, {shown} shown, {faulted}; {excuses}"
     );
     assert!(failed.is_empty(), "{name}: broken by the seeds {failed:?}");
 }

@@ -26,6 +26,8 @@ use crate::model::position::Position;
 use crate::model::vector::Vector;
 use crate::store::disk::log::LogFiles;
 use crate::testing::sim::machine::Machine;
+use crate::testing::sim::options::Mutation;
+use crate::testing::sim::options::mistake_of_link;
 
 const PAIR: u128 = 0x7a1;
 const BOOT_WAIT_MS: u64 = 5_000;
@@ -69,6 +71,14 @@ pub enum Standing {
     Paired {
         leads: bool,
     },
+}
+
+/// An epoch that is in the log: who numbered in it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Numbering {
+    pub counter: u32,
+    pub node: u8,
+    pub salt: u32,
 }
 
 /// A part of the log's files.
@@ -138,10 +148,12 @@ impl Machine {
         let settings = Settings {
             boot_wait_ms: BOOT_WAIT_MS,
             dials: self.node() == 1,
-            mistake: None,
+            mistake: self.mutation.and_then(mistake_of_link),
         };
         let has = Index(oldest.0.saturating_sub(1));
-        engine.keep_for_peer(has, KEPT_BYTES_MAX);
+        if self.mutation != Some(Mutation::TrimmedTooEarly) {
+            engine.keep_for_peer(has, KEPT_BYTES_MAX);
+        }
         let mirror = Mirror::new(start, settings, now.monotonic);
         Member::paired(engine, mirror, now)
     }
@@ -269,6 +281,23 @@ impl Machine {
         self.shelf
             .digest()
             .map_err(|error| format!("tables: {error:?}"))
+    }
+
+    /// All epochs, after [`Machine::archive`].
+    pub fn numberings(&self) -> Result<Vec<Numbering>, String> {
+        let known = self.shelf.epochs();
+        let known = known.map_err(|error| format!("tables: {error:?}"))?;
+        let known = known.into_iter().map(|record| Numbering {
+            counter: record.epoch.counter,
+            node: record.epoch.node,
+            salt: record.epoch.salt,
+        });
+        Ok(known.collect())
+    }
+
+    /// It was never part of a pair.
+    pub fn is_blank(&self) -> bool {
+        self.options.seat.is_some_and(|seat| seat.is_joining)
     }
 
     /// What the link told its operator since this was asked last.

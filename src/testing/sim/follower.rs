@@ -32,6 +32,8 @@ pub struct Archived {
     pub is_room: bool,
     /// Whose archives hold it.
     pub places: usize,
+    /// When it was numbered.
+    pub at_ms: u64,
 }
 
 /// What somebody on the other node does.
@@ -174,6 +176,7 @@ impl Machine {
                     body: bodies(&message.payload).pop().unwrap_or_default(),
                     is_room: matches!(owner, Owner::Room { .. }),
                     places: 0,
+                    at_ms: kept.at.unix_ms(),
                 });
                 archived.places += 1;
             }

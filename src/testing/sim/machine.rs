@@ -70,6 +70,10 @@ pub struct Machine {
     pub(super) notices: Vec<String>,
     /// Bodies that some write, synced, has brought onto the disk.
     pub(super) durable: BTreeSet<String>,
+    /// Connections on which a session goes on, for a mistake made with them.
+    pub(super) resumed: BTreeSet<u64>,
+    /// What was written last, for another.
+    pub(super) strays: Option<(u64, String)>,
     pub(super) now_ms: u64,
     /// How far the wall clock is from what it should be.
     clock_ms: i64,
@@ -130,6 +134,8 @@ impl Machine {
             said: VecDeque::new(),
             notices: Vec::new(),
             durable: BTreeSet::new(),
+            resumed: BTreeSet::new(),
+            strays: None,
             now_ms: 1_000,
             clock_ms: 0,
             boots: 0,

@@ -7,6 +7,7 @@
 mod duo;
 mod follower;
 mod machine;
+mod mistakes;
 mod options;
 pub(crate) mod reading;
 mod sequencer;
@@ -16,6 +17,7 @@ mod wire;
 mod work;
 
 pub use self::duo::Heard;
+pub use self::duo::Numbering;
 pub use self::duo::Said;
 pub use self::duo::Seat;
 pub use self::duo::Standing;
@@ -26,6 +28,7 @@ pub use self::options::Event;
 pub use self::options::Faults;
 pub use self::options::Mutation;
 pub use self::options::Options;
+pub use self::reading::Change;
 pub use self::reading::Copy;
 pub use self::reading::Seen;
 pub use self::reading::Text;

@@ -1,6 +1,7 @@
 //! How a board is made, what goes wrong with it, and what it says.
 
 use crate::core::mistake::Mistake;
+use crate::mirror;
 use crate::testing::sim::duo::Seat;
 
 /// How the board is made.
@@ -70,6 +71,34 @@ pub enum Mutation {
     SecondLoses,
     /// `<a/>` counts what was received instead of what is committed (made by the driver).
     CountUncommitted,
+    /// Rows that the other board wrote alone are forgotten, on both.
+    MergedRowDropped,
+    /// No second name of a message is kept.
+    AliasDropped,
+    /// Some messages do not reach the tables.
+    ArchiveHole,
+    /// The times of some messages lie before those of older ones.
+    ClockTurnsBack,
+    /// Some messages are written twice to a client.
+    ShownTwice,
+    /// Two messages that are written together change places.
+    OrderSwapped,
+    /// Some messages carry another id than the archive gave them.
+    IdChanged,
+    /// What is written to one client is now and then written to the next one too.
+    ShownToAnother,
+    /// A room says nothing more to those who went on with a session.
+    OccupantLost,
+    /// Of two copies of a message both are shown.
+    CopiesShown,
+    /// The log keeps nothing for the other board.
+    TrimmedTooEarly,
+    /// Mistakes of the link.
+    AckBeforePeer,
+    AckAloneBeforeSync,
+    BlankBoardServes,
+    CounterStuck,
+    TailKept,
 }
 
 /// What the server says to whoever holds the stream.
@@ -88,6 +117,19 @@ pub(super) fn mistake(mutation: Mutation) -> Option<Mistake> {
         Mutation::GuardIgnored => Some(Mistake::GuardsIgnored),
         Mutation::NothingPushed => Some(Mistake::NothingPushed),
         Mutation::CountTooHigh => Some(Mistake::CountTooHigh),
+        Mutation::CopiesShown => Some(Mistake::CopiesShown),
+        _ => None,
+    }
+}
+
+/// Those that the link makes.
+pub(super) fn mistake_of_link(mutation: Mutation) -> Option<mirror::Mistake> {
+    match mutation {
+        Mutation::AckBeforePeer => Some(mirror::Mistake::CommitWithoutPeer),
+        Mutation::AckAloneBeforeSync => Some(mirror::Mistake::SoloCommitsUndurable),
+        Mutation::BlankBoardServes => Some(mirror::Mistake::JoinerServes),
+        Mutation::CounterStuck => Some(mirror::Mistake::CounterStuck),
+        Mutation::TailKept => Some(mirror::Mistake::OwnTailKept),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! What a client reads: the bytes of a stream as a list of what they say.
 
 use crate::stanza::ns;
+use crate::testing::sim::work::bodies;
 use crate::xml::Element;
 use crate::xml::Node;
 
@@ -15,6 +16,11 @@ pub enum Seen {
     Iq {
         id: String,
         kind: String,
+        from: String,
+        /// The namespace of what it asks for or answers.
+        about: String,
+        /// Items of a node with their bodies, or who is blocked.
+        found: Vec<(String, String)>,
         /// The end of a page of the archive: whether it is the last.
         is_complete: Option<bool>,
     },
@@ -47,6 +53,15 @@ pub enum Copy {
     Received,
 }
 
+/// What a node of somebody has become (XEP-0060 section 7.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    pub node: String,
+    /// Ids, with bodies.
+    pub published: Vec<(String, String)>,
+    pub retracted: Vec<String>,
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Text {
     pub from: String,
@@ -59,6 +74,7 @@ pub struct Text {
     pub stanza_id: Option<String>,
     /// The condition, if it is an error.
     pub error: Option<String>,
+    pub change: Option<Change>,
 }
 
 /// Reads whole elements, as [`super::Machine::write`] gives them.
@@ -83,6 +99,9 @@ fn read_one(node: Node<'_>) -> Seen {
         ("iq", ns::CLIENT) => Seen::Iq {
             id: attribute("id"),
             kind: attribute("type"),
+            from: attribute("from"),
+            about: node.children().next().map_or("", Node::ns).to_owned(),
+            found: read_found(node),
             is_complete: node
                 .child("fin", ns::MAM)
                 .map(|fin| fin.attr("complete").as_deref() == Some("true")),
@@ -106,6 +125,41 @@ fn read_result(node: Node<'_>) -> Option<Seen> {
     Some(Seen::Result {
         id: result.attr("id")?.into_owned(),
         body: read_message(message).body,
+    })
+}
+
+fn read_items(items: Node<'_>) -> Vec<(String, String)> {
+    let items = items.children().filter(|child| child.name() == "item");
+    let items = items.map(|item| {
+        let id = item.attr("id").unwrap_or_default().into_owned();
+        (id, bodies(&item.outer()).pop().unwrap_or_default())
+    });
+    items.collect()
+}
+
+fn read_found(iq: Node<'_>) -> Vec<(String, String)> {
+    let items = iq.child("pubsub", ns::PUBSUB);
+    if let Some(items) = items.and_then(|pubsub| pubsub.child("items", ns::PUBSUB)) {
+        return read_items(items);
+    }
+    let list = iq.child("blocklist", ns::BLOCKING);
+    let blocked = list.into_iter().flat_map(Node::children);
+    let blocked = blocked.filter_map(|item| item.attr("jid"));
+    blocked
+        .map(|jid| (jid.into_owned(), String::new()))
+        .collect()
+}
+
+fn read_change(message: Node<'_>) -> Option<Change> {
+    let items = message
+        .child("event", ns::PUBSUB_EVENT)?
+        .child("items", ns::PUBSUB_EVENT)?;
+    let gone = items.children().filter(|child| child.name() == "retract");
+    let gone = gone.filter_map(|child| child.attr("id"));
+    Some(Change {
+        node: items.attr("node")?.into_owned(),
+        published: read_items(items),
+        retracted: gone.map(std::borrow::Cow::into_owned).collect(),
     })
 }
 
@@ -142,6 +196,7 @@ fn read_message(node: Node<'_>) -> Text {
             .child("stanza-id", "urn:xmpp:sid:0")
             .and_then(|id| id.attr("id"))
             .map(std::borrow::Cow::into_owned),
+        change: read_change(node),
         error: error.and_then(|error| {
             let condition = error.children().next()?;
             Some(condition.name().to_owned())

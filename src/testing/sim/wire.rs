@@ -123,7 +123,7 @@ impl Machine {
         };
         let more = running.member.engine.write(LinkId(link), &mut out, budget);
         self.settle();
-        (out, more)
+        (self.spoiled(link, out), more)
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -142,7 +142,10 @@ impl Machine {
                 link: link.0,
                 jid: bound.ok().map(|jid| jid.as_str().to_owned()),
             },
-            Output::Resumed { link, h, .. } => Event::Resumed { link: link.0, h },
+            Output::Resumed { link, h, .. } => {
+                self.resumed.insert(link.0);
+                Event::Resumed { link: link.0, h }
+            }
             Output::ResumeFailed { link, h } => Event::ResumeFailed { link: link.0, h },
             Output::Ready { link } => Event::Ready { link: link.0 },
             Output::End { link, why } => Event::Ended {

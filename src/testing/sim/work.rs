@@ -7,9 +7,6 @@ use crate::core::Output;
 use crate::core::Record;
 use crate::log::Failure;
 use crate::log::Request;
-use crate::model::entry::Entry;
-use crate::model::position::Hlc;
-use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::store::StoreError;
 use crate::testing::sim::duo::Part;
@@ -199,7 +196,7 @@ impl Machine {
                 upto,
             } => match self
                 .shelf
-                .checkpoint(&self.mistaken(entries), &epochs, upto)
+                .checkpoint(&self.mistaken(entries, &epochs), &epochs, upto)
             {
                 Ok(()) => Some(Input::Checkpointed { upto }),
                 Err(StoreError::Full) => Some(Input::NotCheckpointed),
@@ -207,17 +204,6 @@ impl Machine {
             },
             _ => None,
         }
-    }
-
-    /// With the mistake, what another board wrote is older than anything in the tables of board 1.
-    fn mistaken(&self, mut entries: Vec<(Index, Arc<Entry>)>) -> Vec<(Index, Arc<Entry>)> {
-        if self.mutation == Some(Mutation::SecondLoses) && self.node() == 1 {
-            let written_there = |entry: &Entry| entry.position.epoch().node == 0;
-            for (_, entry) in entries.iter_mut().filter(|(_, one)| written_there(one)) {
-                Arc::make_mut(entry).stamp = Hlc::default();
-            }
-        }
-        entries
     }
 
     /// Takes what the core wants done, until it wants nothing more.

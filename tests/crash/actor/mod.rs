@@ -67,6 +67,11 @@ enum Change {
         value: u64,
         place: usize,
     },
+    /// An item of a node of its own (XEP-0163).
+    Item {
+        value: u64,
+        place: usize,
+    },
     /// A stanza that may be forgotten: presence, a question.
     Volatile,
 }
@@ -184,6 +189,9 @@ impl Actor {
             Change::Private { place, .. } => {
                 history.register_promised(&self.private_register(), *place);
             }
+            Change::Item { place, .. } => {
+                history.register_promised(&self.item_register(), *place);
+            }
             Change::Volatile => {}
         }
     }
@@ -194,6 +202,10 @@ impl Actor {
 
     fn private_register(&self) -> String {
         format!("{} private", self.user)
+    }
+
+    fn item_register(&self) -> String {
+        format!("{} item", self.user)
     }
 
     fn client(&mut self) -> Outcome<&mut Client> {

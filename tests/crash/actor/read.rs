@@ -15,7 +15,7 @@ use crate::generator::xml::Node;
 use crate::history::Entry;
 
 impl Actor {
-    /// Compares own archive, roster and private element with what was promised.
+    /// Compares own archive, roster, private element and item with what was promised.
     pub(crate) async fn audit(mut self, whole: bool) -> Outcome<Self> {
         let lines = [
             pair_line(&self.user, &self.peer),
@@ -54,7 +54,25 @@ impl Actor {
             .and_then(|element| element.text.parse().ok());
         let register = self.private_register();
         self.history.borrow_mut().check_register(&register, shown);
+
+        let shown = self.read_item().await?;
+        let register = self.item_register();
+        self.history.borrow_mut().check_register(&register, shown);
         Ok(self)
+    }
+
+    /// The item of the own node, if there is one already (XEP-0060 section 6.5).
+    async fn read_item(&mut self) -> Outcome<Option<u64>> {
+        let get = "<iq type='get' id='items'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                   <items node='crash:test'/></pubsub></iq>";
+        self.send(get, Change::Volatile)?;
+        loop {
+            let answer = tree(self.client()?.next().await?)?;
+            if answer.attr("id") == Some("items") {
+                let element = answer.at(&["pubsub", "items", "item", "crash"]);
+                return Ok(element.and_then(|element| element.text.parse().ok()));
+            }
+        }
     }
 
     /// Reads an archive (its new part, or all of it) and hands it to the checker.
@@ -123,6 +141,7 @@ impl Actor {
         let confirmed = self.pending.iter().find(|(_, change)| match change {
             Change::Contact { contact, place, .. } => id == format!("c{contact}.{place}"),
             Change::Private { place, .. } => id == format!("x{place}"),
+            Change::Item { place, .. } => id == format!("e{place}"),
             _ => false,
         });
         if let Some((_, change)) = confirmed {

@@ -105,7 +105,7 @@ impl Actor {
 
     fn invent(&mut self) -> Change {
         let mut history = self.history.borrow_mut();
-        match self.random.below(10) {
+        match self.random.below(11) {
             0..5 => Change::Message {
                 number: history.message_sent(&pair_line(&self.user, &self.peer)),
             },
@@ -125,11 +125,17 @@ impl Actor {
                     place,
                 }
             }
-            _ => {
+            9 => {
                 self.values += 1;
                 let value = self.values;
                 let place = history.register_written(&self.private_register(), Some(value));
                 Change::Private { value, place }
+            }
+            _ => {
+                self.values += 1;
+                let value = self.values;
+                let place = history.register_written(&self.item_register(), Some(value));
+                Change::Item { value, place }
             }
         }
     }
@@ -164,6 +170,11 @@ impl Actor {
             Change::Private { value, place } => format!(
                 "<iq type='set' id='x{place}'><query xmlns='jabber:iq:private'>\
                  <crash xmlns='crash:test'>{value}</crash></query></iq>"
+            ),
+            Change::Item { value, place } => format!(
+                "<iq type='set' id='e{place}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                 <publish node='crash:test'><item id='current'><crash xmlns='crash:test'>{value}</crash></item>\
+                 </publish></pubsub></iq>"
             ),
             Change::Volatile => return Ok(()),
         };

@@ -6,6 +6,8 @@ use meerkat::testing::sim::Archived;
 
 use crate::checker::Checker;
 use crate::checker::Watch;
+use crate::checker::excuse::Excuse;
+use crate::client::Device;
 
 impl Checker {
     /// All is over, all is delivered: what is on the disk is compared with what was said.
@@ -14,7 +16,7 @@ impl Checker {
         archive: &[Archived],
         alive: &BTreeMap<(usize, u64), u64>,
         states: &[(u128, String, bool)],
-        may_refuse: bool,
+        may_refuse: Option<&dyn Fn(&str) -> bool>,
     ) -> Result<(), String> {
         let mut places: BTreeMap<&str, Vec<u128>> = BTreeMap::new();
         for kept in archive {
@@ -36,17 +38,22 @@ impl Checker {
             }
         }
         for (body, op) in &self.ops {
-            let is_lost = op.acked && !op.refused && !places.contains_key(body.as_str());
+            let is_here = places.contains_key(body.as_str());
+            let is_lost = op.acked && !op.refused && !is_here;
             // The error may have gone with its session.
             let is_gone = !alive.contains_key(&op.session);
             let went_with = self.moved.contains(&op.session) && self.suspects.contains(body);
-            let is_excused = may_refuse && (is_gone || went_with);
-            if is_lost && !is_excused {
+            let is_on_disk = may_refuse.is_none_or(|is_on_disk| is_on_disk(body));
+            let is_excused = !is_on_disk && (is_gone || went_with);
+            if is_lost && !self.excuses.admit(Excuse::RefusalLost, is_excused) {
                 return Err(format!("{body} was acknowledged and is lost"));
             }
+            let is_early = self.suspects.contains(body) && is_here && !op.refused;
+            if is_early && !self.may_be_late(body) {
+                return Err(format!("{body} was acknowledged before it was on a disk"));
+            }
             // What was under way when the boards parted may be refused by one and numbered by the other.
-            let is_both = self.doubled.contains(body);
-            if op.refused && !is_both && places.contains_key(body.as_str()) {
+            if op.refused && is_here && !self.may_be_late(body) {
                 return Err(format!("{body} was refused and is in the archive"));
             }
         }
@@ -77,7 +84,7 @@ impl Checker {
             else {
                 continue;
             };
-            if before > op.number && !self.doubled.contains(&kept.body) {
+            if before > op.number && !self.may_be_late(&kept.body) {
                 return Err(format!("{body} is in the archive before {}", kept.body));
             }
         }
@@ -106,6 +113,26 @@ impl Checker {
         Ok(())
     }
 
+    /// A device has all that was acknowledged of what is for its account or from it.
+    pub(crate) fn check_known(
+        &self,
+        device: &Device,
+        is_careless: bool,
+        is_on_disk: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
+        let (account, jid) = (&device.account, device.jid());
+        for (body, op) in self.ops.iter().filter(|(_, op)| op.acked && !op.refused) {
+            let is_own = op.sender == jid;
+            let is_for = op.account == *account || op.sender.starts_with(&format!("{account}/"));
+            let is_missed = is_for && !is_own && !device.known.contains(body) && is_on_disk(body);
+            let went = self.careless_alone.contains(account);
+            if is_missed && !self.excuses.admit(Excuse::Written, is_careless || went) {
+                return Err(format!("{jid} has {body} from nowhere, and reads on"));
+            }
+        }
+        Ok(())
+    }
+
     fn check_delivered(
         &self,
         archive: &[Archived],
@@ -117,7 +144,8 @@ impl Checker {
             let seen = self.seen_by_account.get(account);
             let is_alone = kept.to != account && self.careless_alone.contains(account);
             let is_careless = is_alone || self.careless.contains(account);
-            if !is_careless && !seen.is_some_and(|seen| seen.contains(&kept.body)) {
+            let is_unseen = !seen.is_some_and(|seen| seen.contains(&kept.body));
+            if is_unseen && !self.excuses.admit(Excuse::Written, is_careless) {
                 return Err(format!("{} never reached {account}", kept.body));
             }
         }
@@ -145,6 +173,17 @@ impl Checker {
 /// Each branch has its own; a position begins with it.
 pub(super) fn epoch(position: u128) -> u128 {
     position >> 56
+}
+
+/// In a branch time does not go back (invariant 16).
+pub(crate) fn check_times(archive: &[Archived]) -> Result<(), String> {
+    for pair in archive.windows(2) {
+        let [one, two] = pair else { continue };
+        if epoch(one.position) == epoch(two.position) && one.at_ms > two.at_ms {
+            return Err(format!("{} is dated before {}", two.body, one.body));
+        }
+    }
+    Ok(())
 }
 
 /// Nobody wrote while disabled.

@@ -7,6 +7,7 @@ use crate::client::ROOM;
 use crate::client::State;
 use crate::client::Up;
 use crate::world::Link;
+use crate::world::Reading;
 use crate::world::World;
 use crate::world::between;
 
@@ -23,8 +24,9 @@ impl World {
                 }
                 let device = &mut self.devices[index];
                 let mut up = device.flush();
-                let pages = if self.is_reading { 3 } else { 40 };
-                let wants_page = !self.is_calm || self.is_reading && !device.is_caught_up;
+                let is_reading = self.reading != Reading::Not;
+                let pages = if is_reading { 3 } else { 40 };
+                let wants_page = !self.is_calm || is_reading && !device.is_caught_up;
                 if wants_page && self.rng.one_in(pages) {
                     self.next_op += 1;
                     up.extend(device.ask_page(self.next_op, 1 + self.rng.below(20)));
@@ -152,11 +154,17 @@ impl World {
         self.devices[index].outbox.push_back(outgoing);
     }
 
-    /// Private XML, one element a device.
+    /// Private XML: one element a device, and one for all.
     fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
         let body = format!("s{number}");
         let device = &self.devices[index];
-        let ns = format!("sim:{}", device.resource);
+        let is_shared = self.rng.one_in(2);
+        let place = if is_shared {
+            "shared"
+        } else {
+            &device.resource
+        };
+        let ns = format!("sim:{place}");
         let name = format!("{{{ns}}}note");
         self.checker.stored(&body, number, &device.account, &name);
         let note = format!("<note xmlns='{ns}'><body>{body}</body></note>");

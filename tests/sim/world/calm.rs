@@ -6,15 +6,19 @@ use meerkat::testing::sim::Faults;
 use meerkat::testing::sim::Foreign;
 use meerkat::testing::sim::Machine;
 
+use crate::checker::end::check_times;
 use crate::client::Kind;
 use crate::client::State;
 use crate::world::DOMAIN;
 use crate::world::NAMES;
+use crate::world::Reading;
 use crate::world::Report;
 use crate::world::World;
 
 /// Steps in which all has to calm down once nothing new happens.
 const CALM_STEPS_MAX: u64 = 40_000;
+/// Two boards that nothing keeps apart have met and know the same.
+const MEETING_MS_MAX: u64 = 60_000;
 
 impl World {
     /// No more faults, nothing new: everything under way has to come to its end.
@@ -34,6 +38,7 @@ impl World {
                 });
             }
         }
+        let mut met_within_ms = Some(self.machines[0].now_ms() + MEETING_MS_MAX);
         for round in 0..CALM_STEPS_MAX {
             for board in 0..self.machines.len() {
                 if !self.machines[board].is_up() {
@@ -44,33 +49,75 @@ impl World {
             match self.rng.below(6) {
                 0 => self.act(),
                 1 => self.go_up()?,
-                2 => self.go_out(),
+                2 => self.go_out()?,
                 3 => self.go_down()?,
                 4 => self.go_work(),
                 _ => self.pass_ms(40),
             }
             self.step_between();
             self.take_events();
-            if round.is_multiple_of(64) && self.is_quiet() {
-                if self.is_reading {
-                    return Ok(());
-                }
-                self.read_archives();
+            self.check_meeting(&mut met_within_ms)?;
+            if let Some(broken) = self.broken.take() {
+                return Err(broken);
+            }
+            if round.is_multiple_of(64) && self.is_quiet() && !self.read_archives()? {
+                return Ok(());
             }
         }
         Err(format!("it does not come to rest: {}", self.unrest()))
     }
 
-    fn read_archives(&mut self) {
-        self.is_reading = true;
-        // What was merged lies before where some were.
-        let begins_anew = self.has_trouble();
+    /// Two boards that nothing keeps apart are one within a bounded time (invariant 14).
+    fn check_meeting(&self, within_ms: &mut Option<u64>) -> Result<(), String> {
+        let Some(until) = *within_ms else {
+            return Ok(());
+        };
+        if self.is_level() {
+            *within_ms = None;
+        } else if self.machines[0].now_ms() > until {
+            return Err(format!("the boards do not meet: {}", self.unrest()));
+        }
+        Ok(())
+    }
+
+    /// First from where each device was, as clients do; then, where what was merged may lie before that,
+    /// from the beginning. Returns whether there is more to do.
+    fn read_archives(&mut self) -> Result<bool, String> {
+        self.reading = match self.reading {
+            Reading::Not => Reading::On,
+            Reading::On => {
+                self.check_known()?;
+                Reading::Anew
+            }
+            Reading::Anew => return Ok(false),
+        };
         for device in &mut self.devices {
-            if begins_anew {
+            if self.reading == Reading::Anew {
                 device.archive.clear();
             }
             device.is_caught_up = false;
         }
+        Ok(true)
+    }
+
+    /// Every device has everything that was written to its account or from it, live, pushed or read from
+    /// its own place in the archive on (invariant 4).
+    fn check_known(&self) -> Result<(), String> {
+        let careless = |account: &str| {
+            let mut devices = self.devices.iter().filter(|one| one.account == account);
+            devices.any(|one| one.kind == Kind::Plain)
+        };
+        for device in &self.devices {
+            let is_careless = careless(&device.account);
+            let is_on_disk = |body: &str| self.was_on_disk(body);
+            self.checker.check_known(device, is_careless, is_on_disk)?;
+        }
+        Ok(())
+    }
+
+    /// What is refused is on no disk.
+    fn was_on_disk(&self, body: &str) -> bool {
+        self.machines.iter().any(|one| one.is_durable(body))
     }
 
     fn is_quiet(&self) -> bool {
@@ -79,7 +126,7 @@ impl World {
                 && device.outbox.is_empty()
                 && !device.owes_ack
                 && !device.is_paging
-                && (!self.is_reading || device.is_caught_up)
+                && (self.reading == Reading::Not || device.is_caught_up)
                 && device
                     .stream
                     .as_ref()
@@ -144,15 +191,19 @@ impl World {
             archives.push(machine.archive()?);
         }
         self.check_equal(&archives)?;
+        self.check_epochs()?;
         let archive = archives.swap_remove(0);
         let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
+        check_times(&archive)?;
+        check_times(&room)?;
         self.checker.check_room(&room, &inside, &alive)?;
         let states = self.machines[0].account_states();
         for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
             self.checker.may_lose(&device.account);
         }
-        self.checker
-            .finish(&archive, &alive, &states, self.may_refuse)?;
+        let is_on_disk: &dyn Fn(&str) -> bool = &|body| self.was_on_disk(body);
+        let may_refuse = self.may_refuse.then_some(is_on_disk);
+        self.checker.finish(&archive, &alive, &states, may_refuse)?;
         for device in &self.devices {
             self.checker
                 .check_pages(&device.account, &device.archive, &archive)?;
@@ -161,15 +212,17 @@ impl World {
             self.checker
                 .check_ids(|account, id| machine.resolve(account, id))?;
         }
-        self.checker
-            .check_sets(|account, name| self.machines[0].private(account, name))?;
+        let do_clocks_agree = self.faulted.jumps == 0;
+        self.checker.check_sets(do_clocks_agree, |account, name| {
+            self.machines[0].private(account, name)
+        })?;
         Ok(Report {
             boots: self.retired_boots + self.machines.iter().map(Machine::boots).sum::<u64>(),
             acked: self.checker.acked,
             shown: self.checker.shown,
             ms: self.machines[0].now_ms(),
             faulted: self.faulted,
-            too_low: self.checker.too_low,
+            excuses: self.checker.excuses.clone(),
         })
     }
 }

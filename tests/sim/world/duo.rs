@@ -260,6 +260,11 @@ impl World {
             }
         }
         for notice in self.machines[board].take_notices() {
+            self.taken.pass();
+            if notice.starts_with("needs a copy") || notice.starts_with("Lacking") {
+                // The logs keep everything that the other lacks, and a blank board joins from the start.
+                self.broken = Some(format!("board {board}: {notice}, of a log that is whole"));
+            }
             if let Some(net) = self.net.as_mut().filter(|_| notice.starts_with("Alone")) {
                 net.parted += 1;
                 self.checker.part();
@@ -337,6 +342,20 @@ impl World {
         let is_paired =
             |one: &Machine| matches!(one.standing(), Standing::Paired { .. }) && one.is_settled();
         self.net.is_none() || self.machines.iter().all(is_paired)
+    }
+
+    /// Nobody numbers in the epoch of another (invariant 10).
+    pub(super) fn check_epochs(&self) -> Result<(), String> {
+        for machine in self.machines.iter().filter(|_| self.net.is_some()) {
+            let mut salts = BTreeMap::new();
+            for one in machine.numberings()? {
+                let before = salts.insert((one.counter, one.node), one.salt);
+                if before.is_some_and(|salt| salt != one.salt) {
+                    return Err(format!("{one:?} was begun before"));
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn check_equal(&self, archives: &[Vec<Archived>]) -> Result<(), String> {

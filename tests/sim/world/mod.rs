@@ -2,8 +2,10 @@
 
 mod act;
 mod calm;
+mod commit;
 mod duo;
 mod elsewhere;
+mod plan;
 mod senses;
 mod trouble;
 
@@ -16,60 +18,24 @@ use meerkat::testing::sim::Machine;
 use meerkat::testing::sim::Mutation;
 use meerkat::testing::sim::Options;
 use meerkat::testing::sim::Rng;
+use meerkat::testing::sim::Standing;
 
 use crate::checker::Checker;
 use crate::client::Device;
 use crate::client::Down;
 use crate::client::Kind;
 use crate::client::Up;
+use crate::world::commit::Taken;
 use crate::world::duo::Net;
 use crate::world::duo::seats;
 
-pub(crate) use crate::world::trouble::Faulted;
+pub(crate) use crate::world::plan::Plan;
+pub(crate) use crate::world::plan::Report;
+use crate::world::trouble::Faulted;
 pub(crate) use crate::world::trouble::Trouble;
 
 const NAMES: [&str; 4] = ["ann", "bob", "cid", "dan"];
 const DOMAIN: &str = "sim.example";
-
-/// What a run does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) steps: u64,
-    pub(crate) is_follower: bool,
-    /// Two boards, and what may go wrong between them.
-    pub(crate) duo: Option<Trouble>,
-    pub(crate) mutation: Option<Mutation>,
-    /// The checker does not look at the disk: it knows what the clients know, and what is there at the end.
-    pub(crate) is_blind: bool,
-    /// The process dies in the call to the disk after so many, and nothing else goes wrong.
-    pub(crate) dies_after: Option<u64>,
-    /// No process dies, no power goes, no disk fails.
-    pub(crate) is_gentle: bool,
-}
-
-/// What a run came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) boots: u64,
-    pub(crate) acked: u64,
-    pub(crate) shown: u64,
-    /// Model time, and what went wrong in it.
-    pub(crate) ms: u64,
-    pub(crate) faulted: Faulted,
-    /// Sessions that went on at a board that knew less of them than their clients had been told.
-    pub(crate) too_low: u64,
-}
-
-impl Report {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.boots += other.boots;
-        self.acked += other.acked;
-        self.shown += other.shown;
-        self.ms += other.ms;
-        self.faulted.add(&other.faulted);
-        self.too_low += other.too_low;
-    }
-}
 
 /// A connection.
 struct Link {
@@ -82,6 +48,16 @@ struct Link {
     is_cut: bool,
     /// Stanzas that the server has taken since stream management began here.
     taken: u32,
+}
+
+/// Nothing changes any more, and every device reads its archive to the end.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Reading {
+    Not,
+    /// From where it was.
+    On,
+    /// From the beginning.
+    Anew,
 }
 
 pub(crate) struct World {
@@ -98,10 +74,13 @@ pub(crate) struct World {
     next_link: u64,
     next_op: u64,
     checker: Checker,
+    /// When boards took what clients sent.
+    taken: Taken,
+    /// A promise that was seen broken where nobody could say so.
+    broken: Option<String>,
     faults: Faults,
     is_calm: bool,
-    /// Nothing changes any more; every device reads its archive to the end.
-    is_reading: bool,
+    reading: Reading,
     is_follower: bool,
     is_blind: bool,
     is_gentle: bool,
@@ -143,21 +122,7 @@ impl World {
                 devices.push(device);
             }
         }
-        let is_hard = rng.one_in(3) && !plan.is_gentle;
-        let faults = Faults {
-            read_error: if is_hard { 400 } else { 0 },
-            write_error: if is_hard { 300 } else { 0 },
-            sync_error: if is_hard { 200 } else { 0 },
-            stall: match plan.duo {
-                Some(trouble) if trouble.stalls > 0 => trouble.stalls,
-                _ if plan.is_gentle => 0,
-                _ => 40,
-            },
-            write_through: 1 + rng.below(8),
-            is_garbling: rng.one_in(3),
-            capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
-                .then(|| 700_000 + rng.below(1_000_000)),
-        };
+        let faults = faults(&mut rng, plan);
         Self {
             seats: options.clone(),
             retired_boots: 0,
@@ -174,9 +139,11 @@ impl World {
             next_link: 1,
             next_op: 1,
             checker: Checker::default(),
+            taken: Taken::default(),
+            broken: None,
             faults,
             is_calm: false,
-            is_reading: false,
+            reading: Reading::Not,
             is_follower: plan.is_follower,
             is_blind: plan.is_blind,
             is_gentle: plan.is_gentle || plan.dies_after.is_some(),
@@ -236,7 +203,7 @@ impl World {
         match self.rng.below(1_000) {
             0..220 => self.act(),
             220..470 => self.go_up()?,
-            470..640 => self.go_out(),
+            470..640 => self.go_out()?,
             640..760 => self.go_down()?,
             760..930 => self.go_work(),
             930..970 => {
@@ -255,7 +222,7 @@ impl World {
         }
         self.step_between();
         self.take_events();
-        Ok(())
+        self.broken.take().map_or(Ok(()), Err)
     }
 
     /// One of the boards, if there is more than one.
@@ -366,7 +333,12 @@ impl World {
             Up::Bind => machine.bind(id, &account, &resource),
             Up::Resume { id: session, h } => machine.resume(id, &account, &session, h),
             Up::Enable => machine.enable(id),
-            Up::Stanza { text } => machine.stanza(id, &text)?,
+            Up::Stanza { text } => {
+                if let Some(body) = between(&text, "<body>", "</body>") {
+                    self.taken.note(body);
+                }
+                machine.stanza(id, &text)?;
+            }
             Up::Ack { h } => machine.ack(id, h),
             Up::AskAck => machine.ask_ack(id),
         }
@@ -374,7 +346,7 @@ impl World {
     }
 
     /// The server writes to one of the connections.
-    fn go_out(&mut self) {
+    fn go_out(&mut self) -> Result<(), String> {
         let ready: Vec<u64> = self
             .links
             .iter()
@@ -382,17 +354,20 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         if ready.is_empty() {
-            return;
+            return Ok(());
         }
         let id = ready[self.rng.index(ready.len())];
         let budget = if self.rng.one_in(2) { 300 } else { 5_000 };
         if let Some(link) = self.links.get_mut(&id) {
-            let (bytes, more) = self.machines[link.board].write(id, budget);
+            let (board, device) = (link.board, link.device);
+            let (bytes, more) = self.machines[board].write(id, budget);
             link.is_ready = more;
             if !bytes.is_empty() {
-                link.down.push_back(Down::Bytes(bytes));
+                link.down.push_back(Down::Bytes(bytes.clone()));
+                self.check_written(board, device, &bytes)?;
             }
         }
+        Ok(())
     }
 
     pub(super) fn take_events(&mut self) {
@@ -411,6 +386,10 @@ impl World {
                     }
                     continue;
                 }
+                Event::Bound { .. } | Event::Resumed { .. } if self.machines[board].is_blank() => {
+                    self.broken = Some(format!("board {board} is blank, and serves"));
+                    continue;
+                }
                 Event::Bound { link, jid } => (
                     link,
                     Down::Bound {
@@ -420,7 +399,9 @@ impl World {
                 Event::Resumed { link, h } => (link, Down::Resumed { h }),
                 Event::ResumeFailed { link, h } => {
                     self.doubt_what_is_left(board, link, h);
-                    (link, Down::Failed { h })
+                    let standing = self.machines[board].standing();
+                    let is_paired = matches!(standing, Standing::Paired { .. });
+                    (link, Down::Failed { h, is_paired })
                 }
                 Event::Ended { link, .. } => (link, Down::Ended),
             };
@@ -478,6 +459,25 @@ impl World {
                 Up::Bind | Up::Resume { .. } | Up::Enable | Up::Ack { .. } => return,
             }
         }
+    }
+}
+
+/// What goes wrong with the disks.
+fn faults(rng: &mut Rng, plan: &Plan) -> Faults {
+    let is_hard = rng.one_in(3) && !plan.is_gentle;
+    Faults {
+        read_error: if is_hard { 400 } else { 0 },
+        write_error: if is_hard { 300 } else { 0 },
+        sync_error: if is_hard { 200 } else { 0 },
+        stall: match plan.duo {
+            Some(trouble) if trouble.stalls > 0 => trouble.stalls,
+            _ if plan.is_gentle => 0,
+            _ => 40,
+        },
+        write_through: 1 + rng.below(8),
+        is_garbling: rng.one_in(3),
+        capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
+            .then(|| 700_000 + rng.below(1_000_000)),
     }
 }
 

@@ -5,6 +5,7 @@ use meerkat::testing::sim::Seen;
 use meerkat::testing::sim::Text;
 use meerkat::testing::sim::read;
 
+use crate::checker::excuse::Excuse;
 use crate::client::Down;
 use crate::client::Kind;
 use crate::client::Up;
@@ -47,7 +48,7 @@ impl World {
                 let told = device.stream.as_ref().map_or(0, |stream| stream.told);
                 if has_moved && h < told {
                     // Both boards lived, and each took the other for dead: such a client begins anew.
-                    self.checker.too_low += 1;
+                    self.checker.excuses.admit(Excuse::BeginsAnew, true);
                     self.begin_anew(index, id);
                     return Ok(());
                 }
@@ -64,10 +65,10 @@ impl World {
                 let up = self.devices[index].handle_resumed();
                 self.send(index, up);
             }
-            Down::Failed { h } => {
+            Down::Failed { h, is_paired } => {
                 self.note(|| format!("{index} cannot resume, h={h:?}"));
                 if let Some(h) = h {
-                    self.check_memory(index, h)?;
+                    self.check_memory(index, h, is_paired)?;
                     self.count(index, h, true)?;
                 }
                 self.devices[index].forget_session();
@@ -93,12 +94,16 @@ impl World {
         self.hang_up(index, id);
     }
 
-    /// After a crash the count may fall short of what was told by stanzas that are not kept, no more.
-    fn check_memory(&mut self, index: usize, h: u32) -> Result<(), String> {
+    /// After a crash the count may fall short of what was told by stanzas that are not kept, no more. A board that
+    /// is not one with the other knows less.
+    fn check_memory(&mut self, index: usize, h: u32, is_paired: bool) -> Result<(), String> {
         let Some(stream) = &self.devices[index].stream else {
             return Ok(());
         };
-        if h < stream.kept && !self.may_refuse {
+        let may_be_less = self.net.is_some() && !is_paired;
+        let excuses = &self.checker.excuses;
+        let is_less = h < stream.kept && !self.is_follower;
+        if is_less && !excuses.admit(Excuse::ToldElsewhere, may_be_less) {
             return Err(format!(
                 "h={h} of a lost session, but {} was told",
                 stream.kept
@@ -187,6 +192,7 @@ impl World {
                 Ok(())
             }
             Seen::Result { id, body } => {
+                device.known.insert(body.clone());
                 if device.archive.last().is_none_or(|(last, _)| *last != id) {
                     device.archive.push((id, body));
                 }
@@ -196,6 +202,7 @@ impl World {
                 id,
                 kind,
                 is_complete,
+                ..
             } => {
                 if id.starts_with('p') {
                     device.is_paging = false;
@@ -226,7 +233,16 @@ impl World {
                 return Ok(());
             }
             let is_durable = self.is_safe(&text.body);
-            return self.checker.heard(who, &text.body, is_durable);
+            let is_inside = self.devices[index].inside_from.is_some();
+            let has_moved = self.checker.moved.contains(&who);
+            let excuses = &self.checker.excuses;
+            if !is_inside && !excuses.admit(Excuse::PresenceGone, has_moved) {
+                return Err(format!(
+                    "{} was heard by {who:?}, who is not inside",
+                    text.body
+                ));
+            }
+            return self.checker.heard(who, text, is_durable);
         }
         if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
             // What such a client wrote before may be lost on the way.
@@ -243,6 +259,8 @@ impl World {
                 .volatile(who, &text.from, &account, number, available_from);
         }
         let is_durable = self.is_safe(&text.body);
+        let device = &mut self.devices[index];
+        device.known.insert(text.body.clone());
         let account = device.account.clone();
         self.checker.shown(who, &account, text, is_durable)
     }

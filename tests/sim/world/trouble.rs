@@ -253,6 +253,7 @@ impl World {
         self.faulted.replacements += 1;
         self.note(|| format!("board {board} is replaced"));
         self.lose(board, true);
+        self.taken.pass();
         let seed = self.rng.below(1 << 40);
         if let Some(options) = self.seats.get(board) {
             self.retired_boots += self.machines[board].boots();

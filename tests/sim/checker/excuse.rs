@@ -1,0 +1,80 @@
+//! What the checker lets pass, by the rule that admits it, and how often it had to.
+//!
+//! The rules are those of `src/manual/mirror.md` (U: what users see, R: the log). An excuse is counted where without
+//! it the run would have failed; one that is never needed can go.
+
+use std::cell::Cell;
+use std::fmt;
+
+/// Why something that looks like a broken promise is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Excuse {
+    /// R6, U13: sent to one board and, apart, to the other: it has a place in the order of each, and an
+    /// id of each that leads to it.
+    TwoPlaces,
+    /// U16: what was under way when the boards parted is numbered by each that has it: it may come
+    /// later than what its writer did since, and be refused by one and taken by the other.
+    NumberedAlone,
+    /// U6: a session that moves gets everything that its client has not counted, with the same id.
+    ShownAgain,
+    /// U6: of what is not kept a session that moves may lose some, so that of the room nothing but the
+    /// talk is seen.
+    PresenceGone,
+    /// U2: what was written to a client that counts nothing is taken.
+    Written,
+    /// R7: a refusal is an answer like others, on no disk, and gone with the session that it was for.
+    RefusalLost,
+    /// U7: in doubt the other board may have told more than this one knows.
+    ToldElsewhere,
+    /// U7: both lived, and each took the other for dead: the stream begins anew.
+    BeginsAnew,
+    /// R12: a board that goes on alone adopts what is on its own disk.
+    Adopted,
+}
+
+const ALL: [Excuse; 9] = [
+    Excuse::TwoPlaces,
+    Excuse::NumberedAlone,
+    Excuse::ShownAgain,
+    Excuse::PresenceGone,
+    Excuse::Written,
+    Excuse::RefusalLost,
+    Excuse::ToldElsewhere,
+    Excuse::BeginsAnew,
+    Excuse::Adopted,
+];
+
+/// How often each was needed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Excuses([Cell<u64>; ALL.len()]);
+
+impl Excuses {
+    /// Asked when a promise looks broken, and last: whether this is why.
+    pub(crate) fn admit(&self, excuse: Excuse, holds: bool) -> bool {
+        if holds {
+            let place = ALL.iter().position(|one| *one == excuse);
+            let count = &self.0[place.unwrap_or_default()];
+            count.set(count.get() + 1);
+        }
+        holds
+    }
+
+    pub(crate) fn add(&self, other: &Self) {
+        for (count, more) in self.0.iter().zip(&other.0) {
+            count.set(count.get() + more.get());
+        }
+    }
+}
+
+impl fmt::Display for Excuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = ALL.iter().zip(&self.0).filter(|(_, count)| count.get() > 0);
+        let used: Vec<String> = used
+            .map(|(excuse, count)| format!("{excuse:?} {}", count.get()))
+            .collect();
+        if used.is_empty() {
+            return f.write_str("no excuses");
+        }
+        write!(f, "excused: {}", used.join(", "))
+    }
+}

@@ -91,7 +91,9 @@ impl Mirror {
         match self.role {
             Role::Solo {
                 is_frozen: true, ..
-            } if !self.is_mistaken(Mistake::NeverThawed) => self.go_alone(),
+            } if !self.is_mistaken(Mistake::NeverThawed) => {
+                self.role = Role::Waiting { solo_at: Some(now) };
+            }
             Role::Solo { epoch, .. } => {
                 self.role = Role::Solo {
                     epoch,
@@ -159,6 +161,9 @@ impl Mirror {
         self.now = now;
         self.joining = false;
         self.lose(Fault::LocalStop);
+        for (_, record) in std::mem::take(&mut self.merging) {
+            self.put(Output::Merged { record });
+        }
         if matches!(self.role, Role::Waiting { .. }) {
             self.go_alone();
         }
@@ -216,8 +221,9 @@ impl Mirror {
         } else if self.is_stopping {
             [None; 4]
         } else {
+            // Rule R13: the record of its epoch names what the other has sent, so that has to be merged before.
             let alone = match self.role {
-                Role::Waiting { solo_at } => solo_at,
+                Role::Waiting { solo_at } => solo_at.filter(|_| self.merging.is_empty()),
                 Role::Solo { .. } | Role::Sync { .. } => None,
             };
             [

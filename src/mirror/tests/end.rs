@@ -67,6 +67,8 @@ pub(super) struct End {
     pub(super) mirror: Mirror,
     pub(super) now: u64,
     pub(super) length: u64,
+    /// Its disk takes everything, and nothing is durable before [`Input::Durable`].
+    pub(super) is_slow: bool,
     pub(super) sent: Vec<Frame>,
     pub(super) rest: Vec<Output>,
 }
@@ -83,6 +85,7 @@ impl End {
             mirror: Mirror::new(start, settings, Monotonic(0)),
             now: 0,
             length,
+            is_slow: false,
             sent: Vec::new(),
             rest: Vec::new(),
         }
@@ -137,7 +140,8 @@ impl End {
                 let (position, stamp, _) = record.head().unwrap();
                 self.length += 1;
                 self.mirror.handle_appended(self.length, position, stamp);
-                return Some(Input::Durable { upto: self.length });
+                let upto = self.length;
+                return (!self.is_slow).then_some(Input::Durable { upto });
             }
             Output::AskSessions => return Some(Input::Sessions { pieces: Vec::new() }),
             output => self.rest.push(output),

@@ -329,6 +329,22 @@ fn a_start_after_an_epoch_of_both_waits_and_any_other_does_not() {
 }
 
 #[test]
+fn alone_a_board_numbers_nothing_before_what_the_other_has_sent_is_merged() {
+    let mut end = End::greeted(start(0), hello(1));
+    end.is_slow = true;
+    end.hears(&record(Position::new(FIRST, 5, 0)));
+    end.step(Input::Closed { wire: 1 });
+    end.waits(40_000, false);
+    assert!(matches!(end.state(), State::Waiting { .. }));
+    end.step(Input::Durable { upto: end.length });
+    assert_eq!(end.state(), State::Alone);
+    let is_there = |output: &Output| matches!(output, Output::Merged { .. });
+    let leads = |output: &Output| matches!(output, Output::Lead { .. });
+    let merged = end.rest.iter().position(is_there);
+    assert!(merged.is_some() && merged < end.rest.iter().position(leads));
+}
+
+#[test]
 fn a_blank_board_never_goes_on_alone() {
     let mut end = End::new(Start {
         joining: true,

@@ -32,6 +32,7 @@ use crate::stanza::form::FormKind;
 use crate::stanza::ns;
 use crate::stanza::rsm::PageRequest;
 use crate::stanza::rsm::PageResult;
+use crate::stanza::words::Words;
 use crate::xml::Node;
 use crate::xml::Writer;
 
@@ -99,7 +100,8 @@ fn fields() -> Vec<u8> {
         .with(Field::new("end", FieldKind::TextSingle))
         .with(Field::new("before-id", FieldKind::TextSingle))
         .with(Field::new("after-id", FieldKind::TextSingle))
-        .with(Field::new("ids", FieldKind::ListMulti));
+        .with(Field::new("ids", FieldKind::ListMulti))
+        .with(Field::new(ns::FULLTEXT_FIELD, FieldKind::TextSingle));
     let mut writer = Writer::new();
     writer.start_ns("query", ns::MAM);
     form.write(&mut writer);
@@ -132,11 +134,14 @@ fn page(
         let found = view.settings.ids.position(id, archive.jid());
         found.ok_or_else(|| StanzaError::new(Condition::ItemNotFound))
     };
+    let mut words = None;
     if let Some(form) = &form {
         if form.form_type() != Some(ns::MAM) {
             return Err(StanzaError::new(Condition::BadRequest).into());
         }
         read_form(form, &mut page, &position)?;
+        // XEP-0431 section 2.2: an empty text is none.
+        words = Words::parse(form.value(ns::FULLTEXT_FIELD).unwrap_or_default())?;
     }
     // Both kinds of bounds hold (section 4.1.5): the narrower one decides.
     let later = |one: Option<Position>, other| one.max(other);
@@ -149,15 +154,20 @@ fn page(
     }
     let query_id = query.attr("queryid").map(|id| id.into_owned().into());
     let shows_senders = archive.shows_senders;
-    Ok(ask(
-        request,
-        archive,
-        Question::Archive {
+    let question = match words {
+        None => Question::Archive {
             query_id,
             page,
             shows_senders,
         },
-    ))
+        Some(words) => Question::Search {
+            query_id,
+            page,
+            shows_senders,
+            words: Arc::new(words),
+        },
+    };
+    Ok(ask(request, archive, question))
 }
 
 fn read_form(
@@ -173,6 +183,7 @@ fn read_form(
         "before-id",
         "after-id",
         "ids",
+        ns::FULLTEXT_FIELD,
     ];
     if let Some(strange) = form
         .fields
@@ -218,19 +229,31 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
                 total,
             },
         ) => {
-            let result = Arc::new(ResultOf {
-                query_id: query_id.clone(),
-                archive: query.from.to_bare(),
-                shows_senders: *shows_senders,
-            });
-            let mut items: Vec<Item> = rows
-                .iter()
-                .map(|row| Item::Result {
-                    position: row.position,
-                    query: Arc::clone(&result),
-                })
-                .collect();
-            items.push(fin(view, query, page, &rows, (complete, total)));
+            let fin = Fin {
+                complete,
+                total,
+                edge: None,
+            };
+            let mut items = results(query, query_id.as_deref(), *shows_senders, &rows);
+            items.push(fin.to_item(view, query, page, &rows));
+            items
+        }
+        (
+            Question::Search {
+                query_id,
+                shows_senders,
+                page,
+                ..
+            },
+            Found::Searched { found },
+        ) => {
+            let fin = Fin {
+                complete: found.complete,
+                total: None,
+                edge: found.edge,
+            };
+            let mut items = results(query, query_id.as_deref(), *shows_senders, &found.rows);
+            items.push(fin.to_item(view, query, page, &found.rows));
             items
         }
         (Question::ArchiveEnds { .. }, Found::Ends { first, last }) => {
@@ -243,37 +266,57 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
     }
 }
 
-/// XEP-0313 section 4.3.2.
-fn fin(
-    view: &View<'_>,
-    query: &Query,
-    page: &ArchivePage,
-    rows: &[Kept],
-    (complete, total): (bool, Option<u64>),
-) -> Item {
-    let archive = query.from.to_bare();
-    let id = |row: &Kept| view.settings.ids.id(row.position, &archive);
-    // <first/> and <last/> are in the order of the archive, flipped or not.
-    let (first, last) = if page.flipped {
-        (rows.last().map(id), rows.first().map(id))
-    } else {
-        (rows.first().map(id), rows.last().map(id))
+fn results(query: &Query, query_id: Option<&str>, shows_senders: bool, rows: &[Kept]) -> Vec<Item> {
+    let result = Arc::new(ResultOf {
+        query_id: query_id.map(Into::into),
+        archive: query.from.to_bare(),
+        shows_senders,
+    });
+    let item = |row: &Kept| Item::Result {
+        position: row.position,
+        query: Arc::clone(&result),
     };
-    let ends = first.as_deref().zip(last.as_deref());
-    let count = total.and_then(|total| usize::try_from(total).ok());
-    let mut writer = Writer::new();
-    writer.start_ns("fin", ns::MAM);
-    if complete {
-        writer.attr("complete", "true");
+    rows.iter().map(item).collect()
+}
+
+/// How a page ends (XEP-0313 section 4.3.2).
+struct Fin {
+    complete: bool,
+    total: Option<u64>,
+    /// Where a search goes on. It stands for the last of the page, so that who asks for what is after it or
+    /// before it gets on, also from a page without any result.
+    edge: Option<Position>,
+}
+
+impl Fin {
+    fn to_item(&self, view: &View<'_>, query: &Query, page: &ArchivePage, rows: &[Kept]) -> Item {
+        let archive = query.from.to_bare();
+        // <first/> and <last/> are in the order of the archive, flipped or not.
+        let positions = rows.iter().map(|row| row.position);
+        let first = positions.clone().min();
+        let last = positions.max();
+        let (first, last) = match self.edge {
+            Some(edge) if page.backwards => (Some(edge), last.or(Some(edge))),
+            Some(edge) => (first.or(Some(edge)), Some(edge)),
+            None => (first, last),
+        };
+        let id = |position| view.settings.ids.id(position, &archive);
+        let (first, last) = (first.map(id), last.map(id));
+        let count = self.total.and_then(|total| usize::try_from(total).ok());
+        let mut writer = Writer::new();
+        writer.start_ns("fin", ns::MAM);
+        if self.complete {
+            writer.attr("complete", "true");
+        }
+        PageResult {
+            ends: first.as_deref().zip(last.as_deref()),
+            first_index: None,
+            count,
+        }
+        .write(&mut writer);
+        writer.end();
+        iq(query, IqType::Result, writer.finish())
     }
-    PageResult {
-        ends,
-        first_index: None,
-        count,
-    }
-    .write(&mut writer);
-    writer.end();
-    iq(query, IqType::Result, writer.finish())
 }
 
 /// XEP-0313 section 6: the first and the last of the archive.
@@ -312,5 +355,86 @@ fn write_ends(
 fn iq(query: &Query, kind: IqType, payload: Vec<u8>) -> Item {
     Item::Stanza {
         stanza: Arc::new(query.answer(kind, payload)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::effect::query::Searched;
+    use crate::effect::settings::Settings;
+    use crate::effect::state::State;
+    use crate::effect::view::Facts;
+    use crate::model::position::Epoch;
+    use crate::stanza::words::Words;
+
+    fn at(seq: u64) -> Position {
+        let epoch = Epoch {
+            counter: 1,
+            node: 0,
+            salt: 7,
+        };
+        Position::new(epoch, seq, 0)
+    }
+
+    /// What a search is told that has looked at the messages up to `edge` in vain.
+    fn fin_in_vain(backwards: bool, edge: Option<Position>) -> (String, String) {
+        let settings = Settings::default();
+        let (state, facts) = (State::default(), Facts::default());
+        let view = View::new(&state, &settings, &facts);
+        let jid = BareJid::parse("ann@test").unwrap();
+        let page = ArchivePage {
+            owner: Owner::Account { jid: jid.clone() },
+            incarnation: Incarnation(1),
+            with: None,
+            start: None,
+            end: None,
+            after: None,
+            before: None,
+            ids: Vec::new(),
+            backwards,
+            count_max: 10,
+            flipped: false,
+        };
+        let query = Query {
+            iq: "q".into(),
+            from: jid.to_jid(),
+            question: Question::Search {
+                query_id: None,
+                page,
+                shows_senders: false,
+                words: Arc::new(Words::parse("word").unwrap().unwrap()),
+            },
+        };
+        let found = Searched {
+            rows: Vec::new(),
+            complete: edge.is_none(),
+            edge,
+            recent: BTreeSet::new(),
+        };
+        let items = answer(&view, &query, Found::Searched { found });
+        let [Item::Stanza { stanza }] = items.as_slice() else {
+            panic!("{items:?}")
+        };
+        let id = edge.map(|edge| settings.ids.id(edge, &jid).to_string());
+        let payload = String::from_utf8_lossy(&stanza.payload).into_owned();
+        (payload, id.unwrap_or_default())
+    }
+
+    /// Clients go on with what `<fin/>` says is first or last, and stop where it says nothing.
+    #[test]
+    fn a_page_without_results_says_where_the_search_goes_on() {
+        for backwards in [true, false] {
+            let (fin, id) = fin_in_vain(backwards, Some(at(5)));
+            let set = format!("<first>{id}</first><last>{id}</last>");
+            assert!(fin.contains(&set), "{fin}");
+            assert!(!fin.contains("complete"), "{fin}");
+
+            let (fin, _) = fin_in_vain(backwards, None);
+            assert!(fin.contains("complete='true'"), "{fin}");
+            assert!(!fin.contains("<first>"), "{fin}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
 
+pub(crate) mod fold;
 pub(crate) mod fuzz;
 pub(crate) mod ids;
 pub(crate) mod jid;
@@ -11,6 +12,7 @@ mod prep;
 pub(crate) mod pubsub_limits;
 pub(crate) mod random;
 pub(crate) mod room_limits;
+pub(crate) mod search_limits;
 pub(crate) mod secret;
 pub(crate) mod time;
 pub(crate) mod upload_limits;

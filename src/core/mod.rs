@@ -35,6 +35,7 @@ pub(crate) mod patience;
 mod peer;
 mod pending;
 pub(crate) mod pushes;
+mod queries;
 pub(crate) mod queue;
 mod recall;
 pub(crate) mod release;
@@ -53,6 +54,7 @@ pub(crate) mod taken;
 mod tests;
 mod told;
 pub(crate) mod trail;
+mod united;
 pub(crate) mod waiting;
 
 pub(crate) use io::EndReason;

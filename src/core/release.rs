@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::base::ids::SessionId;
 use crate::base::ids::Ticket;
-use crate::core::Asking;
 use crate::core::Core;
 use crate::core::Output;
 use crate::core::order::Asked;
@@ -14,9 +13,6 @@ use crate::core::order::Sequencer;
 use crate::core::patience;
 use crate::core::patience::Patience;
 use crate::core::pushes;
-use crate::core::tail::Hold;
-use crate::effect::query::Found;
-use crate::effect::query::Query;
 use crate::effect::records::records_of;
 use crate::effect::request::Command;
 use crate::effect::request::Outcome;
@@ -28,7 +24,6 @@ use crate::effect::view::View;
 use crate::model::entry::Entry;
 use crate::model::op::Op;
 use crate::model::op::numbered;
-use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::route;
 use crate::stanza::Condition;
@@ -400,80 +395,6 @@ impl Core {
             | Asked::Notify { .. }
             | Asked::Last { .. }
             | Asked::Own { .. } => {}
-        }
-    }
-
-    /// A query holds its place in the session's queue until it is answered.
-    fn ask(&mut self, session: SessionId, query: Query) {
-        let number = self.next_query;
-        let Some(asking) = self.sessions.get_mut(&session) else {
-            return;
-        };
-        asking.queue.tag = self.peer.tag;
-        if asking.queue.push_page(number) {
-            self.inquire(session, query, false);
-        } else {
-            self.end_session(session, crate::core::EndReason::PolicyViolation);
-        }
-    }
-
-    /// Asks the tables for what is delivered by now; `is_bind`: the bind of the session waits for it.
-    pub(super) fn inquire(&mut self, session: SessionId, query: Query, is_bind: bool) {
-        let number = self.next_query;
-        self.next_query = number.saturating_add(1);
-        let query = Arc::new(query);
-        let upto = self.tail.delivered();
-        let horizon = self.tail.horizon(&query.question);
-        self.tail.hold(Hold::Query(number));
-        self.queries.insert(
-            number,
-            Asking {
-                session,
-                query: Arc::clone(&query),
-                upto,
-                is_bind,
-            },
-        );
-        self.outputs.push_back(Output::Ask {
-            query: number,
-            asked: query,
-            horizon,
-        });
-    }
-
-    pub(super) fn handle_answered(&mut self, number: u64, found: Found, tables: Index) {
-        let Some(asking) = self.queries.remove(&number) else {
-            return;
-        };
-        let above = (tables, asking.upto);
-        let found = self.tail.unite(&asking.query.question, found, above);
-        let rows = match &found {
-            Found::Page { rows, .. } => rows.clone(),
-            _ => Vec::new(),
-        };
-        self.tail.let_go(&Hold::Query(number));
-        let facts = Facts {
-            now: self.now.wall,
-            ..Facts::default()
-        };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let items = route::answer(&view, asking.query.as_ref(), found);
-        if asking.is_bind {
-            return self.finish_inline(asking.session, &items);
-        }
-        if let Some(session) = self.sessions.get_mut(&asking.session) {
-            let rows = rows
-                .into_iter()
-                .filter(|row| self.tail.message(row.position).is_none());
-            let fetched = session.keep_page(rows);
-            let added = items.iter().map(crate::core::queue::added_bytes);
-            self.holdings
-                .add(added.fold(fetched, usize::saturating_add));
-            let fits = session.queue.fill_page(number, items);
-            self.touched.insert(asking.session);
-            if !fits {
-                self.end_session(asking.session, crate::core::EndReason::PolicyViolation);
-            }
         }
     }
 }

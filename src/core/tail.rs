@@ -18,7 +18,6 @@ use crate::core::retracted::Retracted;
 use crate::effect::query::ArchivePage;
 use crate::effect::query::Found;
 use crate::effect::query::Horizon;
-use crate::effect::query::Kept;
 use crate::effect::query::Question;
 use crate::effect::query::fit_history;
 use crate::model::copies::copies_of;
@@ -56,7 +55,7 @@ pub(crate) struct Tail {
     /// Messages that are known as copies since this place in the log.
     aliases: BTreeMap<Position, Index>,
     /// What was taken back since.
-    retracted: Retracted,
+    pub(super) retracted: Retracted,
     bytes: usize,
     /// A checkpoint is under way up to here.
     writing: Option<Index>,
@@ -87,10 +86,10 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Row {
+pub(super) struct Row {
     index: Index,
-    at: Timestamp,
-    message: Arc<Message>,
+    pub(super) at: Timestamp,
+    pub(super) message: Arc<Message>,
     places: Arc<[Place]>,
 }
 
@@ -352,20 +351,27 @@ impl Tail {
     pub(crate) fn horizon(&self, question: &Question) -> Horizon {
         match question {
             Question::Archive { page, .. } | Question::RoomHistory { page, .. } => Horizon {
-                elsewhere: page
-                    .named()
-                    .filter(|position| self.is_here(page.incarnation, *position))
-                    .collect(),
-                changed: Vec::new(),
+                elsewhere: self.named_here(page),
+                ..Horizon::none()
+            },
+            Question::Search { page, .. } => Horizon {
+                elsewhere: self.named_here(page),
+                recent: self.recent(page),
+                ..Horizon::none()
             },
             Question::ArchiveEnds { .. } => Horizon::none(),
             Question::Accounts { .. } | Question::Rooms { .. } | Question::Channels { .. } => {
                 Horizon {
-                    elsewhere: Vec::new(),
                     changed: listed::changed(self.entries()),
+                    ..Horizon::none()
                 }
             }
         }
+    }
+
+    fn named_here(&self, page: &ArchivePage) -> Vec<Position> {
+        let is_here = |position: &Position| self.is_here(page.incarnation, *position);
+        page.named().filter(is_here).collect()
     }
 
     fn is_here(&self, archive: Incarnation, position: Position) -> bool {
@@ -391,6 +397,9 @@ impl Tail {
                     total,
                 },
             ) => self.unite_page(page, (rows, complete, total), (from, upto)),
+            (Question::Search { page, .. }, Found::Searched { found }) => {
+                self.unite_search(page, found, (from, upto))
+            }
             (
                 Question::RoomHistory {
                     page,
@@ -430,7 +439,7 @@ impl Tail {
         }
     }
 
-    fn places_of(
+    pub(super) fn places_of(
         &self,
         archive: Incarnation,
         after: Index,
@@ -446,52 +455,8 @@ impl Tail {
     }
 
     /// Whether the message is known as a copy of another one.
-    fn is_alias(&self, position: Position, upto: Index) -> bool {
+    pub(super) fn is_alias(&self, position: Position, upto: Index) -> bool {
         let since = self.aliases.get(&position);
         since.is_some_and(|since| *since <= upto)
-    }
-
-    fn unite_page(
-        &self,
-        page: &ArchivePage,
-        (mut rows, mut complete, total): (Vec<Kept>, bool, Option<u64>),
-        (from, upto): (Index, Index),
-    ) -> Found {
-        let is_hidden = |at: Position| self.is_alias(at, upto) && !page.ids.contains(&at);
-        let edge = page.edge(&rows).filter(|_| !complete);
-        let found = rows.len();
-        self.retracted.bury(&mut rows);
-        rows.retain(|row| !is_hidden(row.position));
-        let fewer = u64::try_from(found.saturating_sub(rows.len())).unwrap_or(0);
-        let mut more = 0_u64;
-        for (position, row, place) in self.places_of(page.incarnation, from, upto) {
-            if is_hidden(position) || !page.matches(position, row.at, place) {
-                continue;
-            }
-            more = more.saturating_add(1);
-            if page.reaches(position) && page.is_near(position, edge) {
-                rows.push(Kept {
-                    position,
-                    at: row.at,
-                    message: Arc::clone(&row.message),
-                });
-            }
-        }
-        rows.sort_by_key(|row| row.position);
-        let surplus = rows.len().saturating_sub(page.count_max);
-        if page.backwards {
-            rows.drain(..surplus);
-        } else {
-            rows.truncate(page.count_max);
-        }
-        complete &= surplus == 0;
-        if page.flipped {
-            rows.reverse();
-        }
-        Found::Page {
-            rows,
-            complete,
-            total: total.map(|total| total.saturating_add(more).saturating_sub(fewer)),
-        }
     }
 }

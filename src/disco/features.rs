@@ -104,6 +104,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::CARBONS, On::Both),
     feature(CARBONS_RULES, On::Both),
     feature(ns::EXTERNAL_SERVICES, On::Services),
+    feature(ns::FULLTEXT, On::Account),
     feature(ns::MAM, On::Account),
     feature(ns::MAM_EXTENDED, On::Account),
     feature(ns::RETRACT, On::Account),

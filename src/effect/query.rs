@@ -3,6 +3,7 @@
 //! A query is asked at its place in the order: what was committed before is seen, and what is
 //! delivered to the asking session afterwards stays behind the answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -20,6 +21,7 @@ use crate::stanza::IqType;
 use crate::stanza::Kind;
 use crate::stanza::outgoing::Outgoing;
 use crate::stanza::rsm::PageRequest;
+use crate::stanza::words::Words;
 
 /// What is asked, and by which request.
 #[derive(Clone, Debug)]
@@ -39,6 +41,13 @@ pub(crate) enum Question {
         page: ArchivePage,
         /// Whether results say who is behind a room's occupants.
         shows_senders: bool,
+    },
+    /// Messages of an archive with certain words (XEP-0431).
+    Search {
+        query_id: Option<Box<str>>,
+        page: ArchivePage,
+        shows_senders: bool,
+        words: Arc<Words>,
     },
     /// First and last entry of an archive (XEP-0313 section 6, extended).
     ArchiveEnds {
@@ -118,6 +127,8 @@ pub(crate) struct Horizon {
     pub(crate) elsewhere: Vec<Position>,
     /// For lists.
     pub(crate) changed: Vec<Listed>,
+    /// For searches: those that the words may be in.
+    pub(crate) recent: Vec<Kept>,
 }
 
 impl Horizon {
@@ -249,6 +260,18 @@ pub(crate) fn fit_history(rows: &mut Vec<Kept>, bytes_max: Option<usize>) {
     rows.drain(..surplus);
 }
 
+/// What a search came by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Searched {
+    pub(crate) rows: Vec<Kept>,
+    /// Nothing that matches lies beyond the page.
+    pub(crate) complete: bool,
+    /// How far was looked, where that is beyond the rows.
+    pub(crate) edge: Option<Position>,
+    /// Messages of the tail that have the words.
+    pub(crate) recent: BTreeSet<Position>,
+}
+
 /// What was found.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
@@ -260,6 +283,8 @@ pub(crate) enum Found {
         complete: bool,
         total: Option<u64>,
     },
+    /// The same for a search, which may have ended before the page was full.
+    Searched { found: Searched },
     /// `after`, `before` or an id names nothing in this archive.
     NoSuchItem,
     Ends {

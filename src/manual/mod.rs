@@ -80,6 +80,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0016-rooms.md")]
     pub(crate) mod rooms {}
 
+    #[doc = include_str!("decisions/0018-search.md")]
+    pub(crate) mod search {}
+
     #[doc = include_str!("decisions/0010-nodes.md")]
     pub(crate) mod nodes {}
 

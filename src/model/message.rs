@@ -6,7 +6,11 @@ use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
+use crate::model::codec::Code as _;
+use crate::model::codec::CodecError;
+use crate::model::codec::Reader;
 use crate::model::codec::coded;
+use crate::model::codec::read_bytes;
 use crate::stanza::MessageType;
 
 /// The message as it was accepted, without stanza ids in our name (XEP-0359 section 6).
@@ -25,6 +29,23 @@ pub(crate) struct Message {
 }
 
 coded!(struct Message { kind, from, to, id, lang, payload, sender });
+
+impl Message {
+    /// The payload of an encoded message: searches pass over the rest of most of them.
+    pub(crate) fn read_payload<'a>(input: &mut Reader<'a>) -> Result<&'a [u8], CodecError> {
+        MessageType::decode(input)?;
+        // The addresses.
+        read_bytes(input)?;
+        read_bytes(input)?;
+        // Id and language.
+        for _ in 0..2 {
+            if bool::decode(input)? {
+                read_bytes(input)?;
+            }
+        }
+        read_bytes(input)
+    }
+}
 
 /// Where a kept message belongs: an account's archive or a room's.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -95,6 +116,30 @@ impl How {
             Self::Direct => Self::Late,
             Self::Room => Self::RoomHistory,
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::codec::to_bytes;
+
+    #[test]
+    fn the_payload_is_read_without_the_rest() {
+        for id in [None, Some("one")] {
+            let message = Message {
+                kind: MessageType::Chat,
+                from: Jid::parse("ann@test/phone").unwrap(),
+                to: Jid::parse("bob@test").unwrap(),
+                id: id.map(Into::into),
+                lang: None,
+                payload: b"<body>Hi</body>"[..].into(),
+                sender: None,
+            };
+            let bytes = to_bytes(&message);
+            let payload = Message::read_payload(&mut Reader::new(&bytes));
+            assert_eq!(payload, Ok(&b"<body>Hi</body>"[..]));
         }
     }
 }

@@ -223,6 +223,7 @@ fn name_of<'a>(config: &'a RoomConfig, jid: &'a BareJid) -> &'a str {
 fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
     let pick = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
     let archive = [
+        ns::FULLTEXT,
         ns::MAM,
         ns::MAM_EXTENDED,
         ns::MODERATE,

@@ -90,9 +90,7 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
     };
     let rows = match found {
         Found::Page { rows, .. } => rows,
-        Found::NoSuchItem | Found::Ends { .. } | Found::Channels { .. } | Found::List { .. } => {
-            Vec::new()
-        }
+        _ => Vec::new(),
     };
     let mut items: Vec<Item> = newest_within(&rows, *bytes_max)
         .iter()

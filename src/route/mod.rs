@@ -202,7 +202,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
 /// What the session that asked a query gets for it.
 pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> {
     match &query.question {
-        Question::Archive { .. } | Question::ArchiveEnds { .. } => {
+        Question::Archive { .. } | Question::Search { .. } | Question::ArchiveEnds { .. } => {
             archive::query::answer(view, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),

@@ -76,6 +76,8 @@ pub(crate) struct Node {
     pub(super) files: Arc<dyn Disk>,
     /// Who may read the tables now.
     pub(super) reads: Arc<Semaphore>,
+    /// Who may search in archives now: one, so that what is quick does not wait for what is not.
+    pub(super) searches: Arc<Semaphore>,
     disk: Sender<Request>,
     heard: (Sender<Heard>, Receiver<Heard>),
     /// Who connects this board with the other one.
@@ -118,6 +120,7 @@ impl Node {
             store,
             files,
             reads: Arc::new(Semaphore::new(TABLE_READS_MAX)),
+            searches: Arc::new(Semaphore::new(1)),
             disk,
             heard: channel::bounded(HEARD_MAX),
             link: RefCell::default(),

@@ -8,6 +8,7 @@ use crate::base::limits::FETCH_BYTES_MAX;
 use crate::c2s::NewToken;
 use crate::core::Input;
 use crate::core::Output;
+use crate::effect::query::Question;
 use crate::net::hub::Event;
 use crate::observe;
 use crate::server::hub::Node;
@@ -76,8 +77,13 @@ impl Node {
 
     fn perform_store(self: &Rc<Self>, output: Output) {
         let store = Arc::clone(&self.store);
-        let reads = Arc::clone(&self.reads);
+        let (reads, searches) = (Arc::clone(&self.reads), Arc::clone(&self.searches));
         self.spawn(async move {
+            let search_turn = if is_search(&output) {
+                Some(searches.acquire().await)
+            } else {
+                None
+            };
             let is_read = !matches!(output, Output::Checkpoint { .. });
             let turn = if is_read {
                 Some(reads.acquire().await)
@@ -116,7 +122,7 @@ impl Node {
                 _ => Ok(None),
             });
             let done = done.await;
-            drop(turn);
+            drop((turn, search_turn));
             match done {
                 Ok(input) => input,
                 Err(error) => fail_store(&error),
@@ -133,6 +139,10 @@ impl Node {
         };
         self.executor.spawn(task).detach();
     }
+}
+
+fn is_search(output: &Output) -> bool {
+    matches!(output, Output::Ask { asked, .. } if matches!(asked.question, Question::Search { .. }))
 }
 
 /// Tables that cannot be read or written leave nothing to serve from: the process ends, and what

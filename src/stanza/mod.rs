@@ -9,6 +9,7 @@ pub(crate) mod ns;
 pub(crate) mod outgoing;
 pub(crate) mod rsm;
 mod stream_error;
+pub(crate) mod words;
 
 pub(crate) use envelope::IqType;
 pub(crate) use envelope::Kind;

@@ -23,6 +23,7 @@ mod query;
 pub(crate) mod retention;
 mod retract;
 mod schema;
+mod search;
 #[cfg(test)]
 mod tests;
 

@@ -40,6 +40,7 @@ use crate::store::schema::PlaceValue;
 use crate::store::schema::Span;
 use crate::store::schema::WithHash;
 use crate::store::schema::stretch;
+use crate::store::search;
 
 pub(super) fn ask(
     snapshot: &ReadTransaction,
@@ -48,6 +49,7 @@ pub(super) fn ask(
 ) -> Result<Found, StoreError> {
     match question {
         Question::Archive { page, .. } => find_page(snapshot, page, &horizon.elsewhere),
+        Question::Search { page, words, .. } => search::find(snapshot, page, words, horizon),
         Question::RoomHistory {
             page,
             since,
@@ -94,19 +96,22 @@ pub(super) fn ask(
 }
 
 /// One archive, open for reading.
-struct Reader {
+pub(super) struct Reader {
     archive: Incarnation,
     places: ReadOnlyTable<&'static [u8; 24], &'static [u8; 16]>,
     messages: ReadOnlyTable<&'static [u8; 16], &'static [u8]>,
     /// What is there for a reader.
-    range: RangeInclusive<Position>,
+    pub(super) range: RangeInclusive<Position>,
     /// How many are in the range, if that is known.
     count: Option<u64>,
 }
 
 impl Reader {
     /// `None`: nothing was ever kept in the archive.
-    fn open(snapshot: &ReadTransaction, archive: Incarnation) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open(
+        snapshot: &ReadTransaction,
+        archive: Incarnation,
+    ) -> Result<Option<Self>, StoreError> {
         let Some(sums) = read_archive(snapshot, archive)? else {
             return Ok(None);
         };
@@ -123,7 +128,7 @@ impl Reader {
     }
 
     /// Places in a range, in either direction.
-    fn places(
+    pub(super) fn places(
         &self,
         range: &RangeInclusive<Position>,
         backwards: bool,
@@ -155,7 +160,23 @@ impl Reader {
         Ok(place.filter(|place| place.archived || place.is_alias))
     }
 
-    fn message(&self, position: Position, place: PlaceValue) -> Result<Option<Kept>, StoreError> {
+    /// The payload of a message, given to `look`; `None`: it is not there.
+    pub(super) fn payload<T>(
+        &self,
+        position: Position,
+        look: impl Fn(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.messages.get(&position.to_bytes())? else {
+            return Ok(None);
+        };
+        Ok(Some(look(schema::read_payload(value.value())?)))
+    }
+
+    pub(super) fn message(
+        &self,
+        position: Position,
+        place: PlaceValue,
+    ) -> Result<Option<Kept>, StoreError> {
         let Some(value) = self.messages.get(&position.to_bytes())? else {
             return Ok(None);
         };
@@ -186,21 +207,29 @@ fn narrow(
     low..=high
 }
 
+/// The part of a range that a page is of.
+pub(super) fn within(
+    range: &RangeInclusive<Position>,
+    page: &ArchivePage,
+) -> RangeInclusive<Position> {
+    narrow(range, page.after.map(above), page.before.map(below))
+}
+
 /// What of a page can be told from a place alone.
-struct Filter<'a> {
+pub(super) struct Filter<'a> {
     page: &'a ArchivePage,
     with: Option<WithHash>,
 }
 
 impl<'a> Filter<'a> {
-    fn new(page: &'a ArchivePage) -> Self {
+    pub(super) fn new(page: &'a ArchivePage) -> Self {
         Self {
             page,
             with: page.with.as_ref().map(WithHash::new),
         }
     }
 
-    fn may_match(&self, place: &PlaceValue) -> bool {
+    pub(super) fn may_match(&self, place: &PlaceValue) -> bool {
         place.archived && self.may_match_named(place)
     }
 
@@ -242,7 +271,7 @@ impl<'a> Filter<'a> {
     }
 
     /// The hashes of two addresses may be equal.
-    fn matches(&self, message: &Message) -> bool {
+    pub(super) fn matches(&self, message: &Message) -> bool {
         let Some(with) = &self.page.with else {
             return true;
         };
@@ -254,20 +283,32 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// Whether all items that the client names are there.
+pub(super) fn has_named(
+    reader: Option<&Reader>,
+    page: &ArchivePage,
+    elsewhere: &[Position],
+) -> Result<bool, StoreError> {
+    for position in page.named().filter(|named| !elsewhere.contains(named)) {
+        let place = match reader {
+            Some(reader) => reader.place(position)?,
+            None => None,
+        };
+        if place.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn find_page(
     snapshot: &ReadTransaction,
     page: &ArchivePage,
     elsewhere: &[Position],
 ) -> Result<Found, StoreError> {
     let reader = Reader::open(snapshot, page.incarnation)?;
-    for position in page.named().filter(|named| !elsewhere.contains(named)) {
-        let place = match &reader {
-            Some(reader) => reader.place(position)?,
-            None => None,
-        };
-        if place.is_none() {
-            return Ok(Found::NoSuchItem);
-        }
+    if !has_named(reader.as_ref(), page, elsewhere)? {
+        return Ok(Found::NoSuchItem);
     }
     let Some(reader) = reader else {
         return Ok(Found::Page {
@@ -280,8 +321,7 @@ fn find_page(
         return find_named(&reader, page);
     }
     let all = times(snapshot, page, &reader.range)?;
-    let low = page.after.map(above);
-    let range = narrow(&all, low, page.before.map(below));
+    let range = within(&all, page);
     let filter = Filter::new(page);
     let (mut rows, mut bytes, mut complete) = (Vec::new(), 0_usize, true);
     for place in reader.places(&range, page.backwards)? {
@@ -319,7 +359,7 @@ fn find_page(
 }
 
 /// The items that the client has named, in order of the archive.
-fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> {
+pub(super) fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> {
     let filter = Filter::new(page);
     let mut ids = page.ids.clone();
     ids.sort_unstable();
@@ -363,7 +403,7 @@ fn find_named(reader: &Reader, page: &ArchivePage) -> Result<Found, StoreError> 
 
 /// The part of the archive where messages of the times asked for can be. Within it each is looked at:
 /// stamps grow with positions on one branch of the log only.
-fn times(
+pub(super) fn times(
     snapshot: &ReadTransaction,
     page: &ArchivePage,
     range: &RangeInclusive<Position>,

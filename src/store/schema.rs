@@ -180,14 +180,26 @@ pub(super) fn read_places(bytes: &[u8]) -> Result<Vec<(Incarnation, Role)>, Stor
     Ok(places)
 }
 
-/// The stamp and the message.
-pub(super) fn read_message(bytes: &[u8]) -> Result<(Hlc, Message), StoreError> {
+/// The stamp, and the message to be read.
+fn read_stamp(bytes: &[u8]) -> Result<(Hlc, Reader<'_>), CodecError> {
     let mut input = versioned(bytes)?;
     let stamp = Hlc::decode(&mut input)?;
     for _ in 0..usize::decode(&mut input)? {
         input.take(8)?;
         Role::decode(&mut input)?;
     }
+    Ok((stamp, input))
+}
+
+/// What a message says, without the rest of it.
+pub(super) fn read_payload(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    let (_, mut input) = read_stamp(bytes)?;
+    Ok(Message::read_payload(&mut input)?)
+}
+
+/// The stamp and the message.
+pub(super) fn read_message(bytes: &[u8]) -> Result<(Hlc, Message), StoreError> {
+    let (stamp, mut input) = read_stamp(bytes)?;
     let message = Message::decode(&mut input)?;
     input.end()?;
     Ok((stamp, message))

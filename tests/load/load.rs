@@ -8,7 +8,7 @@
 //! ```text
 //! cargo bench --bench load -- [--quick | --full] [--only NAME]... [--peer prosody|sqlite|dev|none] [--without-meerkat]
 //! ```
-//! The names: `start login pairs room archive idle disk mirror`. `--quick` is for a first look (its figures are
+//! The names: `start login pairs room archive search idle disk mirror`. `--quick` is for a first look (its figures are
 //! rough), `--full` archives a million messages before the start time is taken and writes slowly enough
 //! for checkpoints to show.
 
@@ -37,6 +37,7 @@ mod pairs;
 mod relay;
 mod report;
 mod room;
+mod search;
 mod start;
 
 use std::path::Path;
@@ -191,12 +192,13 @@ fn measure(
     let place = Place::new(folder)?;
     target.prepare(&place, &bench::users())?;
     report.column(target.name(), &target.version());
-    let scenarios: [(&str, Scenario); 9] = [
+    let scenarios: [(&str, Scenario); 10] = [
         ("start", start::empty),
         ("login", login::measure),
         ("pairs", pairs::measure),
         ("room", room::measure),
         ("archive", archive::measure),
+        ("search", search::measure),
         ("idle", idle::measure),
         ("disk", disk::measure),
         ("mirror", mirror::measure),

@@ -294,10 +294,7 @@ impl UserFile<'_> {
         };
         Ok(match self.store.ask(&question, &Horizon::none())?.0 {
             Found::Page { rows, .. } => Some(rows),
-            Found::NoSuchItem
-            | Found::Ends { .. }
-            | Found::Channels { .. }
-            | Found::List { .. } => None,
+            _ => None,
         })
     }
 }

@@ -12,3 +12,4 @@ mod query;
 mod retention;
 mod retract;
 mod script;
+mod search;

@@ -30,12 +30,12 @@ use crate::store::tests::script::room;
 
 const CACHE_BYTES: usize = 1 << 20;
 
-fn any<T: Clone>(rng: &mut Rng, of: &[T]) -> Option<T> {
+pub(super) fn any<T: Clone>(rng: &mut Rng, of: &[T]) -> Option<T> {
     let index = rng.below(u64::try_from(of.len()).unwrap());
     of.get(usize::try_from(index).unwrap()).cloned()
 }
 
-fn any_page(rng: &mut Rng, oracle: &Oracle) -> ArchivePage {
+pub(super) fn any_page(rng: &mut Rng, oracle: &Oracle) -> ArchivePage {
     let record = match rng.below(5) {
         0 => room(rng.next()),
         _ => account(rng.next()),
@@ -124,7 +124,7 @@ fn assert_same(found: &Found, expected: &Found, page: &ArchivePage) {
     }
 }
 
-fn filled(script: &Script, rng: &mut Rng) -> Store {
+pub(super) fn filled(script: &Script, rng: &mut Rng) -> Store {
     let mut store = memory(CACHE_BYTES).unwrap();
     store.clears_max = 5;
     write_split(&store, &script.steps, rng);
@@ -337,6 +337,6 @@ fn history_ends_where_its_bytes_do() {
     assert_eq!(positions(&rows), positions(&all[all.len() - 2..]));
 }
 
-fn mark(rng: &mut Rng, script: &Script) -> usize {
+pub(super) fn mark(rng: &mut Rng, script: &Script) -> usize {
     usize::try_from(rng.below(u64::try_from(script.steps.len()).unwrap())).unwrap()
 }

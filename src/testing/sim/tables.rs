@@ -286,6 +286,8 @@ impl Tables {
             Question::Archive { page, .. } | Question::RoomHistory { page, .. } => {
                 self.page(page, &horizon.elsewhere)
             }
+            // Its clients look for nothing.
+            Question::Search { .. } => Found::NoSuchItem,
             Question::ArchiveEnds { owner, .. } => {
                 let is_in = |stored: &Stored| {
                     let mut places = stored.places.iter();

@@ -1,4 +1,4 @@
-"""The archive (XEP-0313): pages forwards and backwards, by contact and by time, without gap or repeat."""
+"""The archive (XEP-0313): pages forwards and backwards, by contact, time and words, without gap or repeat."""
 
 import uuid
 from datetime import timedelta
@@ -48,6 +48,24 @@ async def read_backwards(session, contact, *, total=None):
     return entries[::-1]
 
 
+async def search(session, text, **bounds):
+    """What has these words (XEP-0431), in slixmpp's own loop over pages: it knows nothing of the field."""
+    mam = session.plugin["xep_0313"]
+    build = mam._pre_mam_retrieve
+
+    def build_search(*arguments):
+        iq, mask = build(*arguments)
+        iq["mam"]._setup_form()
+        iq["mam"]["form"].add_field(var="{urn:xmpp:fulltext:0}fulltext", value=text)
+        return iq, mask
+
+    mam._pre_mam_retrieve = build_search
+    try:
+        return [entry(m).body async for m in mam.iterate(rsm={"max": PAGE_MAX}, **bounds)]
+    finally:
+        mam._pre_mam_retrieve = build
+
+
 async def converse(alice, bob, mark):
     """25 messages in turn, bob's the last; the bodies, and the archive id that alice got with the last one."""
     bodies = []
@@ -88,6 +106,13 @@ async def main():
     aside = await read_backwards(alice, f"carol@{DOMAIN}", total=1)
     equal([e.body for e in aside], [f"{mark} aside"], "another contact's newest message")
     step("contact and time narrow the search")
+
+    equal(await search(alice, f"{mark} 1"), [body for body in wanted if "1" in body], "messages with two words")
+    backwards = await search(alice, mark.upper(), reverse=True)
+    equal(backwards[::-1], [*wanted, f"{mark} aside"], "messages with a word, backwards")
+    equal(await search(alice, f"ASIDE {mark}", with_jid=f"carol@{DOMAIN}"), [f"{mark} aside"], "words from a contact")
+    equal(await search(alice, f"{mark} nowhere"), [], "words that nobody said")
+    step("words are searched for, in pages")
 
     for session in (alice, bob, carol):
         await session.logout()

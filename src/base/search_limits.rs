@@ -1,0 +1,25 @@
+//! Bounds on searches: in archives and for users.
+
+/// Longest text that is searched for in an archive, in bytes.
+///
+/// Somebody may look for a whole sentence. A longer one is refused with `not-acceptable`.
+pub(crate) const SEARCH_TEXT_BYTES_MAX: usize = 1_024;
+
+/// Words in it; more are refused with `not-acceptable`. Each is looked for by itself.
+pub(crate) const SEARCH_TEXT_WORDS_MAX: usize = 16;
+
+/// Messages whose text is looked at for one page of a search.
+///
+/// 20 ms of a core where they are in memory, and some 10 s of the slowest card where each has to be read from it.
+/// The page says then how to go on, and is empty if none of them matched. Tests have small archives.
+pub(crate) const SEARCHED_MESSAGES_MAX: usize = if cfg!(test) { 20 } else { 20_000 };
+
+/// Messages that are passed over for one page of a search, since they are with somebody else or of another time.
+///
+/// They are not read: 40 bytes each, one after the other.
+pub(crate) const SEARCHED_PLACES_MAX: usize = 200_000;
+
+/// Searches of one session at one time; one more is refused with `resource-constraint`.
+///
+/// They are made one after the other for all sessions, so that pages of archives have table readers left.
+pub(crate) const SEARCHES_PER_SESSION_MAX: usize = 8;

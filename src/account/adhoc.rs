@@ -7,9 +7,9 @@
 //! Every command here has one form or none; there is no way back to an earlier form, and `prev`
 //! and `next` are refused as section 4.4 says.
 
-use crate::account::notice;
 use crate::account::service;
-use crate::account::service::Task;
+use crate::account::tasks;
+use crate::account::tasks::Task;
 use crate::base::limits::COMMAND_SESSION_MS;
 use crate::base::time::Timestamp;
 use crate::effect::proposal::Proposal;
@@ -90,10 +90,10 @@ pub(super) fn execute(
     command: Node<'_>,
 ) -> Result<Proposal, Stop> {
     let node = command.attr("node").unwrap_or_default();
-    let Some(task) = service::find(&node) else {
+    let Some(task) = tasks::find(&node) else {
         return Err(StanzaError::new(Condition::ItemNotFound).into());
     };
-    if !service::is_allowed(view, task, &request.from.bare()) {
+    if !tasks::is_allowed(view, task, &request.from.bare()) {
         return Err(StanzaError::new(Condition::Forbidden).into());
     }
     let action = match command.attr("action").as_deref() {
@@ -148,7 +148,7 @@ fn begin(
         let none = Form::new(FormKind::Submit);
         return Ok(step.finish(service::perform(view, &step.asked(command), &none)?));
     };
-    let form = notice::filled(view, task, form)?;
+    let form = service::filled(view, task, form)?;
     let mut writer = Writer::new();
     // The only way on is to the end.
     writer.start("actions").attr("execute", "complete");
@@ -211,7 +211,7 @@ fn write(task: Task, session: &str, status: Status, content: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer
         .start_ns("command", ns::COMMANDS)
-        .attr("node", &service::node_of(task))
+        .attr("node", &tasks::node_of(task))
         .attr("sessionid", session)
         .attr("status", status);
     if !content.is_empty() {
@@ -247,7 +247,7 @@ impl Signer {
         };
         Ok(Self {
             key: bytes.to_vec(),
-            scope: format!("ad-hoc\0{}\0{}", service::node_of(task), request.from),
+            scope: format!("ad-hoc\0{}\0{}", tasks::node_of(task), request.from),
         })
     }
 
@@ -292,7 +292,7 @@ pub(super) fn discover(
 ) -> Option<Result<Proposal, Stop>> {
     let node = query.attr("node")?;
     let is_items = query.ns() == ns::DISCO_ITEMS;
-    let task = service::find(&node);
+    let task = tasks::find(&node);
     if task.is_none() && node != ns::COMMANDS {
         return None;
     }
@@ -301,11 +301,11 @@ pub(super) fn discover(
     writer.start_ns("query", query.ns()).attr("node", &node);
     match task {
         Some(_) if is_items => {}
-        Some(task) if !service::is_allowed(view, task, &user) => {
+        Some(task) if !tasks::is_allowed(view, task, &user) => {
             return Some(Err(StanzaError::new(Condition::Forbidden).into()));
         }
         Some(task) => {
-            write_identity(&mut writer, "command-node", service::name_of(task));
+            write_identity(&mut writer, "command-node", tasks::name_of(task));
             for feature in [ns::COMMANDS, ns::DATA] {
                 writer.start("feature").attr("var", feature).end();
             }
@@ -315,12 +315,12 @@ pub(super) fn discover(
             let to = request.stanza.to.as_ref();
             let jid = to.map_or_else(|| own.as_str(), |to| to.bare_str());
             // Who may not use them is shown none.
-            for task in service::tasks(view, &user) {
+            for task in tasks::tasks(view, &user) {
                 writer
                     .start("item")
                     .attr("jid", jid)
-                    .attr("node", &service::node_of(task))
-                    .attr("name", service::name_of(task))
+                    .attr("node", &tasks::node_of(task))
+                    .attr("name", tasks::name_of(task))
                     .end();
             }
         }

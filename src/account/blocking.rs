@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::account::forget_op;
+use crate::account::report;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::effect::proposal::Proposal;
@@ -61,12 +62,9 @@ pub(super) fn block(view: &View<'_>, request: &Request, query: Node<'_>) -> Resu
             .with_text("the block list has reached its limit");
         return Err(error.into());
     }
-    Ok(change(
-        view,
-        request,
-        account,
-        jids.into_iter().map(|jid| (jid, Some(Row::Blocked))),
-    ))
+    let reports = report::parse(view, &request.from.bare(), query)?;
+    let blocked = jids.into_iter().map(|jid| (jid, Some(Row::Blocked)));
+    report::file(view, change(view, request, account, blocked), reports)
 }
 
 /// Without items: everybody (section 3.5).

@@ -5,11 +5,11 @@
 
 use crate::account::adhoc;
 use crate::account::adhoc::Finish;
-use crate::account::service;
 use crate::account::service::ADMIN;
 use crate::account::service::Asked;
-use crate::account::service::Task;
-use crate::account::service::Users;
+use crate::account::tasks;
+use crate::account::tasks::Task;
+use crate::account::tasks::Users;
 use crate::base::jid::BareJid;
 use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::effect::proposal::Proposal;
@@ -116,7 +116,7 @@ fn ask(asked: &Asked<'_>, users: Users, (after, count_max): (Option<BareJid>, us
         count_max,
         disabled_only: users == Users::Disabled,
         purpose: Purpose {
-            name: service::node_of(asked.task).into(),
+            name: tasks::node_of(asked.task).into(),
             memo: asked.session.into(),
         },
     };
@@ -129,7 +129,7 @@ fn ask(asked: &Asked<'_>, users: Users, (after, count_max): (Option<BareJid>, us
 
 /// The end of a command whose users were found in the tables.
 pub(super) fn answer(query: &Query, purpose: &Purpose, found: &Found) -> Option<Outgoing> {
-    let task = service::find(&purpose.name)?;
+    let task = tasks::find(&purpose.name)?;
     let Found::List { jids, total } = found else {
         return None;
     };

@@ -10,7 +10,9 @@ mod list;
 pub(crate) mod notice;
 pub(crate) mod private;
 mod register;
+mod report;
 mod service;
+mod tasks;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;
@@ -110,8 +112,14 @@ pub(crate) fn deliver_row(
     (record, name, row): (&RecordKey, &RowName, Option<&Row>),
     sends: &mut Sends,
 ) {
-    if let (RecordKey::Account { jid }, RowName::Blocked { jid: blocked }) = (record, name) {
-        blocking::deliver(view, at, (jid, blocked), row.is_some(), sends);
+    match (record, name, row) {
+        (RecordKey::Account { jid }, RowName::Blocked { jid: blocked }, _) => {
+            blocking::deliver(view, at, (jid, blocked), row.is_some(), sends);
+        }
+        (RecordKey::Node, _, Some(Row::AbuseReport { report })) => {
+            report::deliver(view, report, sends);
+        }
+        _ => {}
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::account::adhoc::Finish;
-use crate::account::service::Task;
+use crate::account::report;
+use crate::account::tasks::Task;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::ANNOUNCEMENT_BYTES_MAX;
@@ -134,6 +135,9 @@ pub(crate) fn greetings(view: &View<'_>, user: &BareJid) -> Result<Vec<Outgoing>
             told.extend(message(view, notice.subject(), &text));
         }
     }
+    if view.is_admin(user) {
+        told.extend(report::reminder(view)?);
+    }
     Ok(told)
 }
 
@@ -147,7 +151,7 @@ fn text_in(form: &Form, var: &str) -> Result<String, String> {
     Ok(text)
 }
 
-fn message(view: &View<'_>, subject: &str, text: &str) -> Option<Outgoing> {
+pub(super) fn message(view: &View<'_>, subject: &str, text: &str) -> Option<Outgoing> {
     let mut writer = Writer::new();
     writer.leaf("subject", subject).leaf("body", text);
     Some(Outgoing {

@@ -11,7 +11,9 @@ use crate::account::command;
 use crate::account::invitation;
 use crate::account::list;
 use crate::account::notice;
-use crate::account::notice::Notice;
+use crate::account::report;
+use crate::account::tasks::Task;
+use crate::account::tasks::name_of;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::COMMAND_ACCOUNTS_MAX;
@@ -41,186 +43,6 @@ use crate::xml::Writer;
 
 /// What all forms of XEP-0133 are about.
 pub(super) const ADMIN: &str = "http://jabber.org/protocol/admin";
-
-/// One command.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Task {
-    AddUser,
-    DeleteUser,
-    DisableUser,
-    ReenableUser,
-    EndSession,
-    ChangePassword,
-    Roster,
-    LastLogin,
-    Statistics,
-    /// How many there are.
-    Number(Users),
-    /// Who they are.
-    List(Users),
-    Announce,
-    /// What everybody reads who logs in, and who does for the first time.
-    SetText(Notice),
-    EditText(Notice),
-    DeleteText(Notice),
-    /// An invitation for a contact, or for an account (XEP-0401).
-    Invite,
-    CreateAccount,
-}
-
-/// Which users are counted or listed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Users {
-    Registered,
-    Disabled,
-    /// With a session.
-    Online,
-    /// Online, and not away with all devices.
-    Active,
-    /// Online, and away with all devices, or unavailable.
-    Idle,
-}
-
-/// Commands with the ends of their nodes and their names (XEP-0133 section 4).
-const TASKS: &[(Task, &str, &str)] = &[
-    (Task::AddUser, "add-user", "Add user"),
-    (Task::DeleteUser, "delete-user", "Delete user"),
-    (Task::DisableUser, "disable-user", "Disable user"),
-    (Task::ReenableUser, "reenable-user", "Re-enable user"),
-    (Task::EndSession, "end-user-session", "End user session"),
-    (
-        Task::ChangePassword,
-        "change-user-password",
-        "Change user password",
-    ),
-    (Task::Roster, "get-user-roster", "Get user roster"),
-    (
-        Task::LastLogin,
-        "get-user-lastlogin",
-        "Get user last login time",
-    ),
-    (Task::Statistics, "user-stats", "Get user statistics"),
-    (
-        Task::Number(Users::Registered),
-        "get-registered-users-num",
-        "Get number of registered users",
-    ),
-    (
-        Task::Number(Users::Disabled),
-        "get-disabled-users-num",
-        "Get number of disabled users",
-    ),
-    (
-        Task::Number(Users::Online),
-        "get-online-users-num",
-        "Get number of online users",
-    ),
-    (
-        Task::Number(Users::Active),
-        "get-active-users-num",
-        "Get number of active users",
-    ),
-    (
-        Task::Number(Users::Idle),
-        "get-idle-users-num",
-        "Get number of idle users",
-    ),
-    (
-        Task::List(Users::Registered),
-        "get-registered-users-list",
-        "Get list of registered users",
-    ),
-    (
-        Task::List(Users::Disabled),
-        "get-disabled-users-list",
-        "Get list of disabled users",
-    ),
-    (
-        Task::List(Users::Online),
-        "get-online-users-list",
-        "Get list of online users",
-    ),
-    (
-        Task::List(Users::Active),
-        "get-active-users",
-        "Get list of active users",
-    ),
-    (
-        Task::List(Users::Idle),
-        "get-idle-users",
-        "Get list of idle users",
-    ),
-    (
-        Task::Announce,
-        "announce",
-        "Send announcement to online users",
-    ),
-    (
-        Task::SetText(Notice::Motd),
-        "set-motd",
-        "Set message of the day",
-    ),
-    (
-        Task::EditText(Notice::Motd),
-        "edit-motd",
-        "Edit message of the day",
-    ),
-    (
-        Task::DeleteText(Notice::Motd),
-        "delete-motd",
-        "Delete message of the day",
-    ),
-    (
-        Task::SetText(Notice::Welcome),
-        "set-welcome",
-        "Set welcome message",
-    ),
-    (
-        Task::DeleteText(Notice::Welcome),
-        "delete-welcome",
-        "Delete welcome message",
-    ),
-    (Task::Invite, "invite", "Invite user"),
-    (Task::CreateAccount, "create-account", "Create account"),
-];
-
-/// Those that the user may carry out.
-pub(super) fn tasks(view: &View<'_>, user: &BareJid) -> impl Iterator<Item = Task> {
-    let all = TASKS.iter().map(|(task, ..)| *task);
-    all.filter(move |task| is_allowed(view, *task, user))
-}
-
-pub(super) fn is_allowed(view: &View<'_>, task: Task, user: &BareJid) -> bool {
-    view.is_admin(user) || (task == Task::Invite && view.settings.invites.by_anyone)
-}
-
-pub(super) fn find(node: &str) -> Option<Task> {
-    let (namespace, end) = node.rsplit_once('#')?;
-    let found = TASKS
-        .iter()
-        .find(|(task, known, _)| *known == end && namespace_of(*task) == namespace);
-    found.map(|(task, ..)| *task)
-}
-
-fn namespace_of(task: Task) -> &'static str {
-    match task {
-        Task::Invite | Task::CreateAccount => ns::INVITE,
-        _ => ADMIN,
-    }
-}
-
-fn row_of(task: Task) -> (&'static str, &'static str) {
-    let row = TASKS.iter().find(|(known, ..)| *known == task);
-    row.map_or(("", ""), |(_, end, name)| (end, name))
-}
-
-pub(super) fn node_of(task: Task) -> String {
-    format!("{}#{}", namespace_of(task), row_of(task).0)
-}
-
-pub(super) fn name_of(task: Task) -> &'static str {
-    row_of(task).1
-}
 
 /// What a task is asked with.
 pub(super) struct Asked<'a> {
@@ -267,8 +89,17 @@ pub(super) fn form(task: Task) -> Option<Form> {
         Task::List(_) => form.with(list::count_field()),
         Task::Announce | Task::SetText(_) | Task::EditText(_) => notice::form(task, form),
         Task::CreateAccount => invitation::form(),
-        Task::DeleteText(_) | Task::Invite | Task::Number(_) => return None,
+        Task::ClearReports => report::form(form),
+        Task::DeleteText(_) | Task::Invite | Task::Number(_) | Task::Reports => return None,
     })
+}
+
+/// The form with what is known already.
+pub(super) fn filled(view: &View<'_>, task: Task, form: Form) -> Result<Form, Stop> {
+    match task {
+        Task::ClearReports => report::filled(view, form),
+        _ => notice::filled(view, task, form),
+    }
 }
 
 /// Does what the form says.
@@ -286,6 +117,8 @@ pub(super) fn perform(view: &View<'_>, asked: &Asked<'_>, form: &Form) -> Result
         Task::SetText(notice) | Task::EditText(notice) => Ok(notice::set(notice, form)),
         Task::DeleteText(notice) => notice::delete(view, notice),
         Task::Invite => invitation::invite(view, asked),
+        Task::Reports => report::list(view),
+        Task::ClearReports => report::clear(view, form),
         Task::CreateAccount => invitation::create_account(view, asked, form),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod percent;
 mod prep;
 pub(crate) mod pubsub_limits;
 pub(crate) mod random;
+pub(crate) mod report_limits;
 pub(crate) mod room_limits;
 pub(crate) mod search_limits;
 pub(crate) mod secret;

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-fn lines(status: &Status) -> [(&'static str, String); 9] {
+fn lines(status: &Status) -> [(&'static str, String); 10] {
     [
         (
             "server",
@@ -50,6 +50,7 @@ fn lines(status: &Status) -> [(&'static str, String); 9] {
                 status.log_entries, status.log_entries_since_checkpoint
             ),
         ),
+        ("reports", format!("{} of abuse", status.reports)),
         ("disk", output::size(status.disk_bytes)),
         ("memory", output::size(status.resident_bytes)),
         (

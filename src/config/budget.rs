@@ -14,6 +14,8 @@ use crate::base::mirror_limits::JOIN_PIECES_MAX;
 use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
 use crate::base::mobile_limits::PUSH_BYTES;
 use crate::base::mobile_limits::PUSHES_MAX;
+use crate::base::report_limits::REPORT_BYTES;
+use crate::base::report_limits::REPORTS_MAX;
 use crate::base::upload_limits::FILE_LINES;
 use crate::base::upload_limits::FILE_PIECE_BYTES;
 use crate::base::upload_limits::UPLOADS_MAX;
@@ -86,6 +88,7 @@ impl Budget {
                     wide(FILE_PIECE_BYTES) * 3,
                 ),
                 part("reads of the tables", wide(TABLE_READS_MAX), page),
+                part("reports of abuse", wide(REPORTS_MAX), wide(REPORT_BYTES)),
             ],
         }
     }

@@ -4,6 +4,7 @@ use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::mirror_limits::ZOMBIE_MS;
 use crate::core::Core;
 use crate::core::mistake::Mistake;
+use crate::model::abuse::reports;
 
 /// What an operator may want to know.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct CoreFacts {
     pub(crate) entries: u64,
     /// Not in the tables yet.
     pub(crate) tail_entries: usize,
+    /// What users have reported and nobody has cleared (XEP-0377).
+    pub(crate) reports: usize,
 }
 
 /// Bounds of the core itself.
@@ -82,6 +85,12 @@ impl Core {
                 .count(),
             entries: self.order.committed.seq(),
             tail_entries: self.tail.entries().count(),
+            reports: self
+                .states
+                .delivered
+                .node
+                .as_ref()
+                .map_or(0, |rows| reports(rows).count()),
         }
     }
 }

@@ -113,6 +113,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature("urn:xmpp:pep-vcard-conversion:0", On::Account),
     feature(ns::PING, On::Both),
     feature(ns::PUSH, On::Account),
+    feature(ns::REPORTING, On::Both),
     feature(ns::SID, On::Account),
     feature(ns::TIME, On::Server),
     feature(ns::VCARD, On::Both),

@@ -282,6 +282,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Subscribed { .. }
             | RowName::Invite { .. }
             | RowName::File { .. }
+            | RowName::AbuseReport { .. }
             | RowName::Swept
     )
 }

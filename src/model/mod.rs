@@ -5,6 +5,7 @@
 //! of one input under one [`position::Position`]. The tables, the copies on the other node and the
 //! two states in memory are all made by applying entries in the order of the log.
 
+pub(crate) mod abuse;
 pub(crate) mod account;
 pub(crate) mod claim;
 pub(crate) mod codec;

@@ -11,6 +11,7 @@ use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::limits::REMOVED_ROWS_MAX;
+use crate::model::abuse::AbuseReport;
 use crate::model::account::AccountRow;
 use crate::model::account::Credentials;
 use crate::model::account::LastSeen;
@@ -126,6 +127,8 @@ pub(crate) enum RowName {
     Invite { digest: Box<str> },
     /// A file that the user has uploaded (XEP-0363).
     File { id: FileId },
+    /// What a user has reported about somebody (XEP-0377), by their addresses.
+    AbuseReport { id: Box<str> },
 }
 
 coded!(enum RowName {
@@ -156,9 +159,9 @@ coded!(enum RowName {
     32 => Subscription { jid },
     33 => Standing { jid },
     34 => Subscribed { owner, node },
-    51 => Invite { digest },
-    60 => File { id },
+    51 => Invite { digest }, 60 => File { id },
     40 => Applicant { jid },
+    52 => AbuseReport { id },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -181,7 +184,10 @@ impl RowName {
     pub(crate) fn merge(&self) -> Merge {
         match self {
             Self::Account | Self::Room => Merge::Unique,
-            Self::Blocked { .. } | Self::Created { .. } | Self::Subscribed { .. } => Merge::AddWins,
+            Self::Blocked { .. }
+            | Self::Created { .. }
+            | Self::Subscribed { .. }
+            | Self::AbuseReport { .. } => Merge::AddWins,
             Self::Affiliation { .. }
             | Self::Standing { .. }
             | Self::Token { .. }
@@ -278,6 +284,9 @@ pub(crate) enum Row {
     Applicant {
         row: Arc<ApplicantRow>,
     },
+    AbuseReport {
+        report: Arc<AbuseReport>,
+    },
 }
 
 coded!(enum Row {
@@ -300,9 +309,9 @@ coded!(enum Row {
     31 => Item { item },
     32 => Subscription { row },
     33 => Standing { row },
-    51 => Invite { invite },
-    60 => File { file },
+    51 => Invite { invite }, 60 => File { file },
     40 => Applicant { row },
+    52 => AbuseReport { report },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

@@ -145,6 +145,8 @@ pub(crate) struct Status {
     pub(crate) log_entries: u64,
     /// Of these, not yet in the tables.
     pub(crate) log_entries_since_checkpoint: u64,
+    /// Of abuse, that users have filed and nobody has cleared (XEP-0377).
+    pub(crate) reports: u64,
     pub(crate) disk_bytes: u64,
     pub(crate) resident_bytes: u64,
     /// SHA-256 of the certificate.

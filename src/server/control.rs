@@ -398,6 +398,7 @@ impl Site {
             rooms: wide(facts.rooms),
             log_entries: facts.entries,
             log_entries_since_checkpoint: wide(facts.tail_entries),
+            reports: wide(facts.reports),
             disk_bytes: self.node.member.borrow().engine.log.totals().batch_bytes,
             resident_bytes: resident_bytes(),
             certificate_fingerprint: fingerprint,

@@ -112,6 +112,8 @@ names! {
     MAM = "urn:xmpp:mam:2";
     /// XEP-0313: its extended feature.
     MAM_EXTENDED = "urn:xmpp:mam:2#extended";
+    /// XEP-0377: reports of spam and abuse.
+    REPORTING = "urn:xmpp:reporting:1";
     /// XEP-0431: full text search in archives.
     FULLTEXT = "urn:xmpp:fulltext:0";
     FULLTEXT_FIELD = "{urn:xmpp:fulltext:0}fulltext";

@@ -122,6 +122,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         }
         RowName::Swept => (20, ""),
         RowName::Invite { digest } => (51, digest),
+        RowName::AbuseReport { id } => (52, id),
         RowName::Push { service, node } => {
             key.push(PUSH);
             // No address has a zero byte in it.
@@ -222,13 +223,8 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         51 => RowName::Invite {
             digest: rest.into(),
         },
-        &PUSH => {
-            let (service, node) = rest.split_once('\0').ok_or(UNREADABLE)?;
-            RowName::Push {
-                service: service.into(),
-                node: node.into(),
-            }
-        }
+        52 => RowName::AbuseReport { id: rest.into() },
+        &PUSH => read_push(rest)?,
         30 => RowName::Leaf { node: rest.into() },
         31 => RowName::Item { id: rest.into() },
         32 => RowName::Subscription {
@@ -246,6 +242,14 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         _ => return Err(UNREADABLE),
     };
     Ok(name)
+}
+
+fn read_push(rest: &str) -> Result<RowName, StoreError> {
+    let (service, node) = rest.split_once('\0').ok_or(UNREADABLE)?;
+    Ok(RowName::Push {
+        service: service.into(),
+        node: node.into(),
+    })
 }
 
 fn read_stream(rest: &[u8]) -> Result<RowName, StoreError> {

@@ -4,4 +4,5 @@ mod commands;
 mod invites;
 mod office;
 mod register;
+mod reports;
 mod tokens;

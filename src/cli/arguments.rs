@@ -54,6 +54,10 @@ pub(super) struct Dev {
     #[argh(switch)]
     pub(super) trace: bool,
 
+    /// users, contacts, rooms and messages to begin with, in TOML (src/manual/dev.md); not with --pair
+    #[argh(option, long = "data", arg_name = "FILE")]
+    pub(super) scene: Option<PathBuf>,
+
     /// two boards that are a pair, in a folder that is deleted at the end; lines on standard input cut, heal, kill and start
     #[argh(switch)]
     pub(super) pair: bool,

@@ -119,7 +119,7 @@ impl Raw {
     }
 }
 
-fn read_bounded(path: &Path) -> Result<String, Problem> {
+pub(super) fn read_bounded(path: &Path) -> Result<String, Problem> {
     let file = File::open(path).map_err(Problem::FileUnreadable)?;
     let bytes = file.metadata().map_err(Problem::FileUnreadable)?.len();
     let max = SETTINGS_FILE_BYTES_MAX;
@@ -134,7 +134,7 @@ fn read_bounded(path: &Path) -> Result<String, Problem> {
 }
 
 /// Lines count from 1.
-fn line_at(text: &str, offset: usize) -> usize {
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     memchr::memchr_iter(b'\n', before).count() + 1
 }

@@ -11,6 +11,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 mod key;
 pub(crate) mod keys;
+pub(crate) mod scene;
 mod services;
 pub(crate) mod settings;
 mod value;

@@ -1,9 +1,12 @@
 //! Bounds of the core, and what it says of itself.
 
+use crate::base::jid::Jid;
 use crate::base::limits::STANZA_BYTES_MAX;
 use crate::base::mirror_limits::ZOMBIE_MS;
 use crate::core::Core;
 use crate::core::mistake::Mistake;
+use crate::core::session::LinkId;
+use crate::effect::query::is_with;
 use crate::model::abuse::reports;
 
 /// What an operator may want to know.
@@ -66,6 +69,13 @@ impl Default for CoreLimits {
 }
 
 impl Core {
+    /// The streams of an address, or of all that an account has.
+    pub(crate) fn links_of(&self, jid: &Jid) -> Vec<LinkId> {
+        let sessions = self.sessions.values();
+        let meant = sessions.filter(|session| is_with(jid, session.jid.as_jid()));
+        meant.filter_map(|session| session.link).collect()
+    }
+
     /// Figures for an operator.
     pub(crate) fn facts(&self) -> CoreFacts {
         let sleeping = self

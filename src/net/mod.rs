@@ -10,6 +10,7 @@ pub(crate) mod deadlines;
 pub(crate) mod drive;
 pub(crate) mod entropy;
 pub(crate) mod hub;
+pub(crate) mod inside;
 pub(crate) mod ledger;
 pub(crate) mod listen;
 pub(crate) mod mdns;

@@ -41,6 +41,8 @@ use crate::net::clock::Clock;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
+use crate::server::dev::mischief::Doing;
+use crate::server::dev::mischief::Mischief;
 use crate::server::pair::link::Link;
 use crate::server::translate;
 use crate::store::Store;
@@ -100,6 +102,8 @@ pub(crate) struct Node {
     pub(super) answers: RefCell<Answers>,
     next_command: Cell<u64>,
     failed: Cell<Option<EngineError>>,
+    /// For `meerkat dev`.
+    pub(super) mischief: Mischief,
     /// The other board goes on with the sessions: nothing more is taken from clients.
     is_leaving: Cell<bool>,
     pub(super) iterations: std::num::NonZeroU32,
@@ -137,6 +141,7 @@ impl Node {
             answers: RefCell::default(),
             next_command: Cell::new(1),
             failed: Cell::new(None),
+            mischief: Mischief::default(),
             is_leaving: Cell::new(false),
             iterations: translate::ITERATIONS,
         })
@@ -433,7 +438,10 @@ impl Hub for Node {
     }
 
     fn handle_output(&self, link: LinkId, output: c2s::Output) {
-        self.translate_output(link, output);
+        let doing = Doing::Said(output);
+        if let Some(doing) = self.mischief.hold_up(&self.clock, link, doing) {
+            self.take(link, doing);
+        }
     }
 
     fn write(&self, link: LinkId, bytes_max: usize, out: &mut Vec<u8>) -> bool {
@@ -453,6 +461,7 @@ impl Hub for Node {
         let wants = !self.is_leaving.get()
             && self.inbox.borrow().len() < INBOX_MAX
             && self.inbox_bytes.get() < INBOX_BYTES_MAX
+            && self.mischief.late_count() < INBOX_MAX
             && !member.is_full()
             && member.engine.core.wants_input(link);
         if !wants {
@@ -465,10 +474,10 @@ impl Hub for Node {
         self.mailboxes.borrow_mut().remove(&link);
         self.held.borrow_mut().remove(&link);
         self.inline.borrow_mut().remove(&link);
-        self.post(Input::Closed {
-            link,
-            orderly: is_orderly,
-        });
+        let doing = Doing::Closed { is_orderly };
+        if let Some(doing) = self.mischief.hold_up(&self.clock, link, doing) {
+            self.take(link, doing);
+        }
     }
 
     async fn invitation(&self, word: &str) -> (bool, String) {

@@ -2,7 +2,9 @@
 
 pub(crate) mod admin;
 pub(crate) mod control;
+pub(crate) mod dev;
 mod doors;
+mod ended;
 mod files;
 mod handover;
 pub(crate) mod hub;

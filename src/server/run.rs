@@ -2,9 +2,7 @@
 
 use std::cell::Cell;
 use std::io::Write as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +37,10 @@ use crate::server::admin::Reply;
 use crate::server::admin::Request;
 use crate::server::control;
 use crate::server::control::Site;
+use crate::server::dev::Trial;
+use crate::server::dev::mischief::Streams;
 use crate::server::doors::Doors;
+use crate::server::ended::Ended;
 use crate::server::files;
 use crate::server::files::Files;
 use crate::server::handover;
@@ -76,8 +77,8 @@ const FAREWELL_MS: u64 = 500;
 /// Where a server keeps what it knows.
 pub(crate) enum Home<'a> {
     Folder(&'a Path),
-    /// Nowhere, for tests: with these accounts from the start.
-    Memory(&'a [NewUser]),
+    /// Nowhere, for tests: with what there is from the start.
+    Memory(&'a Trial),
 }
 
 /// An account to begin with.
@@ -92,7 +93,6 @@ pub(crate) struct NewUser {
 pub(super) struct Opened {
     pub(super) node: Rc<Node>,
     login_secret: [u8; 32],
-    users: Vec<NewUser>,
 }
 
 pub(super) fn open(settings: &Settings, home: &Home<'_>, usage: Use) -> Result<Opened, RunError> {
@@ -103,13 +103,13 @@ pub(super) fn open(settings: &Settings, home: &Home<'_>, usage: Use) -> Result<O
         log_bytes: settings.mirror_log_bytes,
         usage,
     };
-    let (disk, users): (Arc<dyn Disk>, _) = match home {
+    let disk: Arc<dyn Disk> = match home {
         Home::Folder(path) => {
             let folder = Folder::open(path).map_err(disk_error)?;
             role.membership = offline::check(path, usage)?;
-            (Arc::new(folder), Vec::new())
+            Arc::new(folder)
         }
-        Home::Memory(users) => (Arc::new(Memory::default()), users.to_vec()),
+        Home::Memory(trial) => Arc::<Memory>::clone(&trial.disk),
     };
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::clone(&disk), cache).map_err(store_error)?;
@@ -122,7 +122,6 @@ pub(super) fn open(settings: &Settings, home: &Home<'_>, usage: Use) -> Result<O
     Ok(Opened {
         node,
         login_secret: secrets.login,
-        users,
     })
 }
 
@@ -184,39 +183,21 @@ pub(crate) fn run(
         if let Some(listener) = admin {
             executor.spawn(site.serve(listener)).detach();
         }
-        serve(opened, doors, &reload).await?;
-        Ok(false)
+        serve(opened, doors, &reload).await
     };
     let fetching = async {
         match pair {
             Some(pair) => pair.until_fetching().await,
             None => future::pending().await,
         }
-        Ok(true)
+        Ok(Ended::Fetching)
     };
     // Whatever is open is closed: what was not acknowledged is sent again, to the other board.
-    let has_to_fetch = smol::block_on(executor.run(fetching.or(serving)));
-    if is_dev {
+    let ended = smol::block_on(executor.run(fetching.or(serving)));
+    if is_dev && !matches!(ended, Ok(Ended::Left { .. })) {
         cabinet.clear();
     }
-    let has_to_fetch = has_to_fetch?;
-    if has_to_fetch {
-        return Err(RunError::Again(begin_again()));
-    }
-    Ok(())
-}
-
-/// This program in the place of itself, with nothing of what it held. Returns only if that fails.
-fn begin_again() -> std::io::Error {
-    let mut arguments = std::env::args_os();
-    let name = arguments.next().unwrap_or_default();
-    match std::env::current_exe() {
-        Ok(path) => process::Command::new(path)
-            .arg0(name)
-            .args(arguments)
-            .exec(),
-        Err(error) => error,
-    }
+    ended?.finish()
 }
 
 /// Performs one request on the data of a server that is stopped.
@@ -297,7 +278,7 @@ pub(crate) fn import(
 }
 
 /// Everything that may be saved late is saved, and durable.
-async fn stop(node: &Rc<Node>) {
+pub(super) async fn stop(node: &Rc<Node>) {
     node.begin_stop();
     let settled = async {
         while !node.is_settled() {
@@ -317,21 +298,22 @@ fn store_error(error: StoreError) -> RunError {
     RunError::Start(StartError::Store(error))
 }
 
-async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<(), RunError> {
+async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<Ended, RunError> {
     let (settings, wires) = (reload.settings, &reload.wires);
-    let Opened { node, users, .. } = opened;
+    let Opened { node, .. } = opened;
     let mut signals =
         Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
     let executor = Rc::clone(&node.executor);
     let mut core = executor.spawn(Rc::clone(&node).run());
-    for user in users {
-        add_user(&node, &settings.domain, user).await?;
-    }
     if let Some(folder) = folder_of_sessions(&node, reload.home) {
         restart::take_up(&node, folder).await;
     }
+    if let Home::Memory(trial) = reload.home {
+        trial.begin(&node, wires, settings).await?;
+    }
     let pair = doors.pair();
     let lan = Cell::new(None);
+    let (is_bound, is_restart) = (Cell::default(), Cell::default());
     let pair_bound = doors.open_pair(&node);
     let deadlines = Rc::clone(wires);
     executor
@@ -351,23 +333,19 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
             Ok(telling) => lan.set(telling),
             Err(error) => return Some(RunError::Mdns(error)),
         }
-        let bound = bound.iter().map(|(_, address)| address.to_string());
-        let bound: Vec<String> = bound.chain(pair_bound).collect();
+        let addresses = bound.iter().map(|(_, address)| address.to_string());
+        let addresses: Vec<String> = addresses.chain(pair_bound).collect();
+        is_bound.set(bound);
         let broom = retention::run(Rc::clone(&node), Rc::clone(&reload.retention));
         executor.spawn(broom).detach();
         observe::emit(&Event::Ready {
             domain: &settings.domain,
         });
-        say_ready(&bound);
+        say_ready(&addresses);
         future::pending().await
     };
     let asked = async {
-        while let Some(signal) = signals.next().await {
-            if !matches!(signal, Ok(Signal::Hup)) {
-                break;
-            }
-            reload.perform();
-        }
+        is_restart.set(until_asked(&mut signals, reload).await);
         None
     };
     // Borrowed: a task that is dropped is cancelled, and the stop below needs it.
@@ -381,8 +359,24 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     if let Some(lan) = lan.take() {
         lan.stop().await;
     }
+    if let (Home::Memory(trial), Some(streams)) = (reload.home, is_restart.take()) {
+        let left = trial.leave((&node, wires), streams, &is_bound.take()).await;
+        let folder = left.map_err(RunError::Left)?;
+        return Ok(Ended::Left { folder });
+    }
     leave(&node, wires, reload.home).await;
-    Ok(())
+    Ok(Ended::Stopped)
+}
+
+/// Until somebody wants the server to stop, or to start again.
+async fn until_asked(signals: &mut Signals, reload: &Reload<'_>) -> Option<Streams> {
+    let stopping = async {
+        while let Some(Ok(Signal::Hup)) = signals.next().await {
+            reload.perform();
+        }
+        None
+    };
+    stopping.or(reload.node.mischief.until_restart()).await
 }
 
 /// What becomes of the sessions: the other board has them, or the next start, or they are told of the end.
@@ -404,12 +398,13 @@ async fn leave(node: &Rc<Node>, wires: &Wires, home: &Home<'_>) {
 fn folder_of_sessions<'a>(node: &Node, home: &Home<'a>) -> Option<&'a Path> {
     match home {
         Home::Folder(path) if node.member.borrow().mirror().is_none() => Some(path),
-        Home::Folder(_) | Home::Memory(_) => None,
+        Home::Folder(_) => None,
+        Home::Memory(trial) => trial.left.as_deref(),
     }
 }
 
 /// Tells clients that the server stops, and waits a moment until they know.
-async fn say_farewell(node: &Rc<Node>, wires: &Wires) {
+pub(super) async fn say_farewell(node: &Rc<Node>, wires: &Wires) {
     let stay = wires.connections().saturating_sub(node.say_farewell());
     let until = wires.clock.steady().plus_ms(FAREWELL_MS);
     loop {
@@ -456,7 +451,7 @@ pub(super) async fn command(node: &Rc<Node>, command: Command) -> Option<Outcome
     node.ask(command).recv().await.ok()
 }
 
-async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), RunError> {
+pub(super) async fn add_user(node: &Rc<Node>, domain: &str, user: NewUser) -> Result<(), RunError> {
     let jid = BareJid::parse(&format!("{}@{domain}", user.name))
         .map_err(|_| RunError::Name(user.name.clone()))?;
     let add = Command::AddUser {

@@ -4,6 +4,7 @@ use crate::core::engine::EngineError;
 use crate::core::engine::RecordError;
 use crate::net::certificate::CertificateError;
 use crate::net::tls::TlsError;
+use crate::server::dev::seed::SeedError;
 use crate::server::pair::PairError;
 use crate::server::pair::file::FileError;
 use crate::server::start::StartError;
@@ -21,6 +22,10 @@ pub(crate) enum RunError {
         error: std::io::Error,
     },
     Name(String),
+    /// What a server to try out begins with.
+    Seed(SeedError),
+    /// What it has in memory cannot be left for the next process, or taken from the last one.
+    Left(std::io::Error),
     Failed(EngineError),
     Signals(std::io::Error),
     /// The local network cannot be told of the server.
@@ -62,6 +67,11 @@ impl std::fmt::Display for RunError {
                 })
             }
             Self::Name(name) => write!(out, "{name} is no name for a user"),
+            Self::Seed(error) => error.fmt(out),
+            Self::Left(error) => write!(
+                out,
+                "the restart has failed ({error}): make room in the folder for temporary files"
+            ),
             Self::Failed(EngineError::LocalRecord {
                 error: RecordError::LocalFull,
             }) => out.write_str(

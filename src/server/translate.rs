@@ -44,6 +44,7 @@ use crate::sasl::Digest;
 use crate::sasl::Hash;
 use crate::sasl::Mechanism;
 use crate::sasl::TokenSlot;
+use crate::server::dev::mischief::Doing;
 use crate::server::hub::Node;
 use crate::stanza::Condition;
 
@@ -57,8 +58,19 @@ pub(crate) const ITERATIONS: NonZeroU32 = match NonZeroU32::new(4_096) {
 };
 
 impl Node {
+    /// What a client says or does becomes an input of the engine.
+    pub(super) fn take(&self, link: LinkId, doing: Doing) {
+        match doing {
+            Doing::Said(output) => self.translate_output(link, output),
+            Doing::Closed { is_orderly } => self.post(Input::Closed {
+                link,
+                orderly: is_orderly,
+            }),
+        }
+    }
+
     /// What a stream puts out becomes an input of the engine, or is done here.
-    pub(super) fn translate_output(&self, link: LinkId, output: c2s::Output) {
+    fn translate_output(&self, link: LinkId, output: c2s::Output) {
         match output {
             c2s::Output::LookUp(look_up) => {
                 self.post(Input::LookUp {
@@ -70,7 +82,7 @@ impl Node {
             c2s::Output::Derive(derivation) => self.derive_for_stream(link, derivation),
             c2s::Output::Bind(request) => self.bind(link, request),
             c2s::Output::Resume(request) => match key_of(&request.previd) {
-                Some(key) => {
+                Some(key) if self.mischief.takes_resumption() => {
                     let (account, h) = (request.account, request.h);
                     self.post(Input::Resume {
                         link,
@@ -79,7 +91,7 @@ impl Node {
                         h,
                     });
                 }
-                None => self.tell(link, Event::Resumed(Err(ResumeRefusal { h: None }))),
+                _ => self.tell(link, Event::Resumed(Err(ResumeRefusal { h: None }))),
             },
             c2s::Output::Token(request) => {
                 let wish = TokenWish {

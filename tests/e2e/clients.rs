@@ -61,6 +61,19 @@ scenarios! {
 
 #[test]
 #[ignore = "needs the clients that tests/e2e/clients/install installs"]
+fn slixmpp_makes_the_server_misbehave() {
+    let folder = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp");
+    let (data, script) = (folder.join("data.toml"), folder.join("dev.py"));
+    let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");
+    Server::dev_with("127.0.0.1:0", &["--data", data.to_str().unwrap()]).assert_passes(
+        &python,
+        &[script.to_str().unwrap()],
+        SCENARIO_MAX,
+    );
+}
+
+#[test]
+#[ignore = "needs the clients that tests/e2e/clients/install installs"]
 fn slixmpp_finds_everything_after_a_move() {
     let script = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp/moved.py");
     let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");

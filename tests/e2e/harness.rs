@@ -56,9 +56,14 @@ impl Server {
 
     /// `meerkat dev`, listening at `address`.
     pub(crate) fn dev(address: &str) -> Self {
+        Self::dev_with(address, &[])
+    }
+
+    pub(crate) fn dev_with(address: &str, options: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
         command
             .arg("dev")
+            .args(options)
             .args(["--set", &format!("listen.c2s=[\"{address}\"]")])
             .args(["--set", "listen.c2s_tls=[]"])
             .args(["--set", "limits.login_failures=100"]);

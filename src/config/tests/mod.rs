@@ -4,6 +4,7 @@ mod budget;
 mod example;
 mod faults;
 mod keys;
+mod scene;
 mod values;
 
 use std::fs;

@@ -12,7 +12,6 @@ mod take;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,6 +33,7 @@ use crate::net::web::Answering;
 use crate::net::web::Body;
 use crate::net::web::Fail;
 use crate::net::web::Handler;
+use crate::server::dev;
 use crate::server::hub::Node;
 use crate::server::pair;
 use crate::server::pair::Pair;
@@ -61,13 +61,9 @@ pub(crate) struct Files {
 pub(crate) fn open(home: &Home<'_>) -> io::Result<Arc<Cabinet>> {
     let path = match home {
         Home::Folder(path) => path.join(FOLDER),
-        Home::Memory(_) => temporary(),
+        Home::Memory(_) => dev::temporary("dev"),
     };
     Cabinet::open(path).map(Arc::new)
-}
-
-fn temporary() -> PathBuf {
-    std::env::temp_dir().join(format!("meerkat-dev-{}", std::process::id()))
 }
 
 impl Files {

@@ -22,6 +22,7 @@ use crate::effect::request::Command;
 use crate::effect::request::Outcome;
 use crate::net::clock::Clock;
 use crate::net::hub::Hub as _;
+use crate::server::dev::Trial;
 use crate::server::hub::Node;
 use crate::server::pair::boot::Use;
 use crate::server::plan;
@@ -57,7 +58,7 @@ pub(super) fn with_house<F: Future<Output = ()>>(
     let executor = Rc::new(LocalExecutor::new());
     let store = Store::open(Arc::clone(disk), CACHE_BYTES).unwrap();
     let policies = Arc::new(plan::policies(&settings));
-    let limits = plan::core_limits(&settings, &Home::Memory(&[]));
+    let limits = plan::core_limits(&settings, &Home::Memory(&Trial::default()));
     let home = (Arc::clone(disk), store);
     let role = Role {
         membership: None,

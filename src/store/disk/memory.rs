@@ -1,7 +1,9 @@
 //! A disk that is gone with the process: for `meerkat dev` and for tests.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -10,6 +12,9 @@ use std::sync::PoisonError;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
+
+/// In the folder where one is left.
+const SAVED: &str = "memory";
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -20,6 +25,29 @@ impl Memory {
     fn files(&self) -> MutexGuard<'_, BTreeMap<String, Arc<MemoryFile>>> {
         // A map of files is whole after every statement, whatever a panicking thread was doing.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Into a folder that is not there yet, for [`Memory::load`].
+    pub(crate) fn save(&self, folder: &Path) -> io::Result<()> {
+        let (folder, files) = (folder.join(SAVED), self.files().clone());
+        fs::create_dir(&folder)?;
+        for (name, file) in files {
+            fs::write(folder.join(name), &*file.contents())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn load(folder: &Path) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(folder.join(SAVED))? {
+            let entry = entry?;
+            let bytes = Mutex::new(fs::read(entry.path())?);
+            let name = entry.file_name().to_string_lossy().into_owned();
+            files.insert(name, Arc::new(MemoryFile { bytes }));
+        }
+        Ok(Self {
+            files: Mutex::new(files),
+        })
     }
 }
 

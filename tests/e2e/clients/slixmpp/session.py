@@ -93,6 +93,17 @@ class Session(slixmpp.ClientXMPP):
             raise Failure(f"{self.boundjid}: {but} instead of {event}")
         return value
 
+    async def until_cut(self, doing):
+        """Does something and waits until this connection is gone; the answer may never come."""
+        gone = self.loop.create_future()
+        with self.event_handler("disconnected", lambda _: gone.done() or gone.set_result(None)):
+            task = asyncio.ensure_future(doing)
+            try:
+                await asyncio.wait_for(gone, PATIENCE_SECONDS)
+            except asyncio.TimeoutError:
+                raise Failure(f"{self.boundjid}: not cut within {PATIENCE_SECONDS} s") from None
+        return task
+
     async def expect(self, wanted, what):
         """Takes the first stanza that is `wanted` out of the inbox, waiting for it if need be."""
         deadline = self.loop.time() + PATIENCE_SECONDS

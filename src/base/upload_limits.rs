@@ -24,7 +24,7 @@ const _: () = assert!(UPLOADS_PER_ACCOUNT_MAX < UPLOADS_MAX);
 
 /// What stays free on the disk for the log and the tables, in bytes.
 ///
-/// An upload that would take of it gets 507, and its slot resource-constraint.
+/// An upload that would take of it gets 507.
 pub(crate) const DISK_RESERVE_BYTES: u64 = 128 << 20;
 
 /// How old a file is that nobody's row names before it goes, in seconds.

@@ -59,25 +59,48 @@ scenarios! {
     profanity_spends_an_evening_inside_tls: "profanity/evening.py", Tls;
 }
 
+/// A scenario of slixmpp against a server that a macro cannot describe.
+fn play_slixmpp(server: &Server, scenario: &str, environment: &[(&str, &Path)]) {
+    let script = Path::new(MANIFEST)
+        .join("tests/e2e/clients/slixmpp")
+        .join(scenario);
+    let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");
+    let script = script.to_str().unwrap();
+    server.assert_passes_with(environment, &python, &[script], SCENARIO_MAX);
+}
+
+#[test]
+#[ignore = "needs the clients that tests/e2e/clients/install installs"]
+fn slixmpp_uploads_files() {
+    play_slixmpp(&Server::with_files(Wire::Plain), "upload.py", &[]);
+}
+
+#[test]
+#[ignore = "needs the clients that tests/e2e/clients/install installs"]
+fn slixmpp_uploads_files_inside_tls() {
+    play_slixmpp(&Server::with_files(Wire::Tls), "upload.py", &[]);
+}
+
+#[test]
+#[ignore = "needs the clients that tests/e2e/clients/install installs, and root for a disk of its own"]
+fn slixmpp_uploads_files_to_a_disk_that_fills() {
+    let server = Server::with_small_disk();
+    let disk = server.small_disk();
+    play_slixmpp(&server, "upload.py", &[("XMPP_SMALL_DISK", &disk)]);
+}
+
 #[test]
 #[ignore = "needs the clients that tests/e2e/clients/install installs"]
 fn slixmpp_makes_the_server_misbehave() {
-    let folder = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp");
-    let (data, script) = (folder.join("data.toml"), folder.join("dev.py"));
-    let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");
-    Server::dev_with("127.0.0.1:0", &["--data", data.to_str().unwrap()]).assert_passes(
-        &python,
-        &[script.to_str().unwrap()],
-        SCENARIO_MAX,
-    );
+    let scene = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp/data.toml");
+    let server = Server::dev_with("127.0.0.1:0", &["--data", scene.to_str().unwrap()]);
+    play_slixmpp(&server, "dev.py", &[]);
 }
 
 #[test]
 #[ignore = "needs the clients that tests/e2e/clients/install installs"]
 fn slixmpp_finds_everything_after_a_move() {
-    let script = Path::new(MANIFEST).join("tests/e2e/clients/slixmpp/moved.py");
-    let python = Path::new(MANIFEST).join("target/clients/venv/bin/python");
-    Server::moved().assert_passes(&python, &[script.to_str().unwrap()], SCENARIO_MAX);
+    play_slixmpp(&Server::moved(), "moved.py", &[]);
 }
 
 /// Two minutes of tests, and on a first run as long for Maven's downloads; some hosts are slow.

@@ -71,16 +71,54 @@ impl Server {
     }
 
     fn serve() -> Self {
-        Self::serve_with(|settings| {
-            for user in USERS {
-                add_user(settings, user);
+        Self::serve_with(&[], add_users)
+    }
+
+    /// With a web door, so that files can be uploaded.
+    pub(crate) fn with_files(wire: Wire) -> Self {
+        let port = free_port();
+        match wire {
+            Wire::Plain => {
+                let door = format!("listen.http=[\"127.0.0.1:{port}\"]");
+                Self::dev_with("127.0.0.1:0", &["--set", &door])
             }
-        })
+            Wire::Tls => {
+                let door = format!("listen.https=[\"127.0.0.1:{port}\"]");
+                let url = format!("http.url=https://localhost:{port}");
+                Self::serve_with(&["--set", &door, "--set", &url], add_users)
+            }
+        }
+    }
+
+    /// With a disk for files that has room for few, which only this server and who goes through `/proc` can see.
+    pub(crate) fn with_small_disk() -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let disk = folder.path().join("disk");
+        fs::create_dir(&disk).unwrap();
+        // `meerkat dev` has its files in the folder for temporary files, in one of its own.
+        let script = format!(
+            "mount -t tmpfs -o size=140m none '{disk}' && exec env TMPDIR='{disk}' \"$0\" \"$@\"",
+            disk = disk.display()
+        );
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", &script, BINARY, "dev"])
+            .args(["--set", "listen.c2s=[\"127.0.0.1:0\"]"])
+            .args(["--set", &format!("listen.http=[\"127.0.0.1:{port}\"]")]);
+        Self::launch(command, None, folder)
+    }
+
+    /// The disk of [`Server::with_small_disk`], as seen from here.
+    pub(crate) fn small_disk(&self) -> PathBuf {
+        let id = self.process.id();
+        let root = format!("/proc/{id}/root{}/disk", self.folder.path().display());
+        PathBuf::from(root)
     }
 
     /// `meerkat serve` with accounts that came from another server, and then through one of our own.
     pub(crate) fn moved() -> Self {
-        Self::serve_with(|settings| {
+        Self::serve_with(&[], |settings| {
             let old = tempfile::tempdir().unwrap();
             let aside = format!("data={}", old.path().join("data").display());
             let files = old.path().join("files");
@@ -102,7 +140,7 @@ impl Server {
     }
 
     /// `give` brings the accounts into the settings' data folder.
-    fn serve_with(give: impl FnOnce(&Path)) -> Self {
+    fn serve_with(options: &[&str], give: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (certificate, key) = (
@@ -136,7 +174,7 @@ login_failures = 100
         give(&settings);
         let mut command = Command::new(BINARY);
         command.arg("serve").arg("--config").arg(&settings);
-        command.args(["--set", "log_level=debug"]);
+        command.args(["--set", "log_level=debug"]).args(options);
         Self::launch(command, Some(certificate), folder)
     }
 
@@ -190,10 +228,22 @@ login_failures = 100
 
     /// Runs a client program, for `limit` at most; whatever it and the server said belongs to the failure.
     pub(crate) fn assert_passes(&self, program: &Path, arguments: &[&str], limit: Duration) {
+        self.assert_passes_with(&[], program, arguments, limit);
+    }
+
+    /// As [`Server::assert_passes`], with more in the environment.
+    pub(crate) fn assert_passes_with(
+        &self,
+        environment: &[(&str, &Path)],
+        program: &Path,
+        arguments: &[&str],
+        limit: Duration,
+    ) {
         let c2s = self.addresses.first().unwrap();
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .envs(environment.iter().copied())
             .env("XMPP_HOST", c2s.ip().to_string())
             .env("XMPP_PORT", c2s.port().to_string())
             .env("XMPP_DOMAIN", "localhost")
@@ -235,6 +285,18 @@ fn run(mut command: Command, limit: Duration) -> Output {
         Err(format!("{command:?} still runs after {limit:?}"))
     }))
     .unwrap()
+}
+
+/// Free a moment ago.
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+fn add_users(settings: &Path) {
+    for user in USERS {
+        add_user(settings, user);
+    }
 }
 
 /// Adds an account to a stopped server.

@@ -48,6 +48,28 @@ async function say(page, text) {
 }
 
 const hear = (page, text) => page.locator(".chat-msg__text:visible", { hasText: text }).first().waitFor();
+
+// A green square of 2x2, so that what is seen is what was sent.
+const PICTURE = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAD0lEQVR42mNgmMAAQhAKAA/OAkFcNtvvAAAAAElFTkSuQmCC",
+    "base64",
+);
+
+async function showPicture(page) {
+    // It is there as soon as the service for files is found.
+    const field = page.locator("converse-chat input.fileupload");
+    await field.waitFor({ state: "attached" });
+    await field.setInputFiles({ name: "square.png", mimeType: "image/png", buffer: PICTURE });
+}
+
+async function seePicture(page) {
+    const picture = page.locator("converse-chat img.chat-image").first();
+    await picture.waitFor();
+    await picture.evaluate((image) => image.decode());
+    const size = await picture.evaluate((image) => [image.naturalWidth, image.naturalHeight]);
+    if (`${size}` !== "2,2") throw new Error(`the picture has ${size}`);
+}
+
 const show = (page, name) => page.screenshot({ path: `${pictures}/${name}.png` });
 
 const alice = await logIn("alice");
@@ -59,6 +81,10 @@ try {
     await hear(bob, "Hello Bob");
     await say(bob, "Hello Alice");
     await hear(alice, "Hello Alice");
+    if (!cut) {
+        await showPicture(alice);
+        await Promise.all([seePicture(alice), seePicture(bob)]);
+    }
     await show(alice, "chat");
 
     await room(alice);

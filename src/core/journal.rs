@@ -8,43 +8,21 @@ use crate::core::Core;
 use crate::core::bounds::RESCUE_BYTES_MAX;
 use crate::core::order::Asked;
 use crate::core::order::Place;
-use crate::effect::state::At;
-use crate::model::claim::Claim;
 use crate::model::codec::to_bytes;
 use crate::model::merge;
-use crate::model::op::Durable;
+use crate::model::merge::Merged;
 use crate::model::op::Op;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
-use crate::model::row::Write;
 
 impl Core {
-    /// An entry of another branch is about to be folded in.
-    pub(super) fn note_lost(&mut self, at: At, op: &Op) {
-        let Op::Durable {
-            op: Durable::Row { record, name, row },
-        } = op
-        else {
-            return;
-        };
-        let Some(rows) = self.states.delivered.rows(record) else {
-            return;
-        };
-        let new = Write {
-            at: at.position,
-            stamp: at.stamp,
-            row: row.clone(),
-        };
-        let claim = Claim::of(record, rows);
-        let around = (&self.states.epochs, claim.as_ref());
-        let Some(merged) = merge::merge(name, rows.cell(name), new, around) else {
-            return;
-        };
-        for at in merged.found {
-            self.lost.remove(&at);
+    /// A row of another branch is about to be folded in.
+    pub(super) fn note_lost(&mut self, record: &RecordKey, name: &RowName, merged: &Merged) {
+        for at in &merged.found {
+            self.lost.remove(at);
         }
-        for lost in merged.lost {
-            let (_, cell) = merge::journal_row(record, name, &lost);
+        for lost in &merged.lost {
+            let (_, cell) = merge::journal_row(record, name, lost);
             self.lost.insert(lost.at, cell.row);
         }
     }

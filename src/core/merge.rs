@@ -14,15 +14,15 @@ use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Open;
 use crate::core::order::Place;
-
+use crate::core::states::States;
 use crate::effect::records::records_of;
 use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
-use crate::effect::state::State;
 use crate::model::account::AccountState;
 use crate::model::claim;
 use crate::model::entry::Entry;
+use crate::model::merge::Merged;
 use crate::model::message::Owner;
 use crate::model::op::Durable;
 use crate::model::op::KickReason;
@@ -38,6 +38,7 @@ use crate::model::room::Why;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
+use crate::model::row::Write;
 
 /// XEP-0045 section 9.1: banned.
 const BANNED: u16 = 301;
@@ -135,25 +136,26 @@ impl Core {
                 self.states.fold(at, op);
                 continue;
             }
-            self.note_lost(at, op);
-            match self.outcome(at, op) {
+            let merged = self.merged(at, op);
+            match self.outcome(op, merged.as_ref()) {
                 Some(outcome) => {
                     let is_another = self.is_another(&outcome);
                     is_emptied |= self.empty_room(at, &outcome);
                     let sends = self.sends_of(at, &outcome);
-                    self.states.fold(at, op);
+                    self.fold_merged(at, op, merged);
                     if !self.is_mistaken(Mistake::NothingPushed) {
                         self.dispatch(late(sends));
                     }
                     self.follow_merged(&outcome, is_another);
                     self.follow_alias(op);
                 }
-                None => self.states.fold(at, op),
+                None => self.fold_merged(at, op, merged),
             }
             if let Op::Durable {
                 op: Durable::Row { record, name, .. },
             } = op
-                && claim::root(record).as_ref() == Some(name)
+                && (claim::root(record).as_ref() == Some(name)
+                    || matches!(name, RowName::Affiliation { .. }))
             {
                 self.note_claim(record);
             }
@@ -161,23 +163,54 @@ impl Core {
         is_emptied
     }
 
+    /// What the row of the op comes to with what is here.
+    fn merged(&self, at: At, op: &Op) -> Option<Merged> {
+        let Op::Durable {
+            op: Durable::Row { record, name, row },
+        } = op
+        else {
+            return None;
+        };
+        let new = Write {
+            at: at.position,
+            stamp: at.stamp,
+            row: row.clone(),
+        };
+        let States {
+            delivered, epochs, ..
+        } = &self.states;
+        delivered.merged(record, name, new, epochs)
+    }
+
+    fn fold_merged(&mut self, at: At, op: &Op, merged: Option<Merged>) {
+        let Op::Durable {
+            op: Durable::Row { record, name, row },
+        } = op
+        else {
+            return self.states.fold(at, op);
+        };
+        if let Some(merged) = &merged {
+            self.note_lost(record, name, merged);
+        }
+        let row = (record, name, row.as_ref());
+        let States {
+            delivered, epochs, ..
+        } = &mut self.states;
+        delivered.apply_row(row, merged, epochs);
+    }
+
     /// What the op comes to here; `None`: nothing, because what is here wins.
-    fn outcome(&self, at: At, op: &Op) -> Option<Op> {
+    fn outcome(&self, op: &Op, merged: Option<&Merged>) -> Option<Op> {
         let Op::Durable {
             op: Durable::Row { record, name, .. },
         } = op
         else {
             return (!self.is_for_another(op)).then(|| op.clone());
         };
-        let delivered = &self.states.delivered;
-        let value = |state: &State| state.rows(record).and_then(|rows| rows.row(name).cloned());
-        let before = value(delivered);
-        let mut after = State::default();
-        after.share(record, delivered);
-        let epochs = &self.states.epochs;
-        after.apply(at, op, epochs);
-        let after = value(&after);
-        (before != after).then(|| Op::row(record.clone(), name.clone(), after))
+        let after = &merged?.cell.row;
+        let rows = self.states.delivered.rows(record);
+        let before = rows.and_then(|rows| rows.row(name));
+        (before != after.as_ref()).then(|| Op::row(record.clone(), name.clone(), after.clone()))
     }
 
     /// Whether the message is from or to somebody of whom another one here has the name.

@@ -144,21 +144,34 @@ impl State {
         }
     }
 
-    /// Writes a row, by its rule where other branches have written it as well.
-    fn write(&mut self, key: &RecordKey, name: &RowName, new: Write, epochs: &Epochs) {
-        let Some(rows) = self.rows_mut(key) else {
-            return;
-        };
+    /// What a row is after a write, by its rule where other branches have written it as well; `None`: as it was.
+    pub(crate) fn merged(
+        &self,
+        key: &RecordKey,
+        name: &RowName,
+        new: Write,
+        epochs: &Epochs,
+    ) -> Option<Merged> {
+        let rows = self.rows(key)?;
         let swept = rows.cell(&RowName::Swept);
         if swept.is_some_and(|swept| merge::is_swept(name, swept, new.at, epochs)) {
-            return;
+            return None;
         }
         let claim = Claim::of(key, rows);
-        let Some(merged) = merge::merge(name, rows.cell(name), new, (epochs, claim.as_ref()))
-        else {
+        merge::merge(name, rows.cell(name), new, (epochs, claim.as_ref()))
+    }
+
+    fn write(&mut self, key: &RecordKey, name: &RowName, new: Write, epochs: &Epochs) {
+        if let Some(merged) = self.merged(key, name, new, epochs) {
+            self.put_written(key, name, merged, epochs);
+        }
+    }
+
+    fn put_written(&mut self, key: &RecordKey, name: &RowName, merged: Merged, epochs: &Epochs) {
+        let Some(rows) = self.rows(key) else {
             return;
         };
-        let begun = incarnation(rows);
+        let (claim, begun) = (Claim::of(key, rows), incarnation(rows));
         self.count_room((key, name, merged.cell.row.as_ref()));
         self.put_merged(key, name, merged);
         if claim::root(key).as_ref() == Some(name) {
@@ -247,24 +260,13 @@ impl State {
     fn apply_durable(&mut self, at: At, op: &Durable, epochs: &Epochs) {
         match op {
             Durable::Row { record, name, row } => {
-                if let (RecordKey::Account { jid }, Some(Row::Frontier { frontier })) =
-                    (record, row)
-                    && let Some(account) = self.account_mut(jid)
-                {
-                    account.take(frontier, epochs);
-                }
                 let new = Write {
                     at: at.position,
                     stamp: at.stamp,
                     row: row.clone(),
                 };
-                self.write(record, name, new, epochs);
-                if let (RecordKey::Account { jid }, Some(copy)) =
-                    (record, alias(name, row.as_ref()))
-                    && let Some(account) = self.account_mut(jid)
-                {
-                    account.take_copy(copy, epochs);
-                }
+                let merged = self.merged(record, name, new, epochs);
+                self.apply_row((record, name, row.as_ref()), merged, epochs);
             }
             Durable::Message { places, .. } => {
                 for place in places.iter().filter(|place| place.role == Role::Received) {
@@ -305,6 +307,28 @@ impl State {
                     account.unarchived = Arc::default();
                 }
             }
+        }
+    }
+
+    /// `merged`: what the row comes to with the write.
+    pub(crate) fn apply_row(
+        &mut self,
+        (record, name, row): (&RecordKey, &RowName, Option<&Row>),
+        merged: Option<Merged>,
+        epochs: &Epochs,
+    ) {
+        if let (RecordKey::Account { jid }, Some(Row::Frontier { frontier })) = (record, row)
+            && let Some(account) = self.account_mut(jid)
+        {
+            account.take(frontier, epochs);
+        }
+        if let Some(merged) = merged {
+            self.put_written(record, name, merged, epochs);
+        }
+        if let (RecordKey::Account { jid }, Some(copy)) = (record, alias(name, row))
+            && let Some(account) = self.account_mut(jid)
+        {
+            account.take_copy(copy, epochs);
         }
     }
 

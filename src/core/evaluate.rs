@@ -111,6 +111,7 @@ impl Core {
         };
         let mut view = View::new(&self.states.delivered, &self.settings, &facts);
         view.over = Some(&self.states.over);
+        view.epochs = Some(&self.states.epochs);
         let result = if open.rejections < REJECTIONS_MAX {
             self.ask_feature(&view, &open.asked, ticket)
         } else {

@@ -14,6 +14,7 @@ use crate::effect::state::State;
 use crate::model::account::Account;
 use crate::model::account::Credentials;
 use crate::model::account::Online;
+use crate::model::epochs::Epochs;
 use crate::model::position::Position;
 use crate::model::pubsub::LeafKey;
 use crate::model::room::Room;
@@ -50,6 +51,8 @@ pub(crate) struct Facts {
 pub(crate) struct View<'a> {
     pub(crate) over: Option<&'a State>,
     pub(crate) base: &'a State,
+    /// Which change stands on which; `None`: they stand in the order of their positions.
+    pub(crate) epochs: Option<&'a Epochs>,
     pub(crate) settings: &'a Settings,
     pub(crate) facts: &'a Facts,
     /// Set once something was read that could still vanish: the answer has to wait for it.
@@ -61,6 +64,7 @@ impl<'a> View<'a> {
         Self {
             over: None,
             base,
+            epochs: None,
             settings,
             facts,
             read_pending: Flag::new(false),

@@ -84,7 +84,7 @@ fn get(
             });
     }
     let known = query.attr("ver");
-    let changes = known.and_then(|known| version::changes_since(account, &known));
+    let changes = known.and_then(|known| version::changes_since(account, &known, view.epochs));
     if let Some((changes, incarnation)) = changes.zip(account.incarnation()) {
         proposal = proposal.and_answer(request.stanza.result(&request.from, Vec::new()));
         for change in changes {

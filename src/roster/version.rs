@@ -2,6 +2,7 @@
 //!
 //! A removed contact keeps its row, so what changed since a version is what has a later position. Of
 //! many removed ones the oldest are forgotten; up to where is noted, and no older version is known.
+//! Nor is one of a branch that had not heard of a change, which may have the smaller position.
 
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use crate::base::limits::ROSTER_PUSHES_MAX;
 use crate::base::limits::ROSTER_TOMBSTONES_MAX;
 use crate::model::account::Account;
 use crate::model::contact::Contact;
+use crate::model::epochs::Epochs;
+use crate::model::epochs::Relation;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::position::Position;
@@ -52,7 +55,11 @@ pub(super) fn newest(account: &Account) -> Option<String> {
 
 /// What a client with version `known` has to be told, in the order of the changes. `None`: it needs
 /// the whole roster.
-pub(super) fn changes_since<'a>(account: &'a Account, known: &str) -> Option<Vec<Changed<'a>>> {
+pub(super) fn changes_since<'a>(
+    account: &'a Account,
+    known: &str,
+    epochs: Option<&Epochs>,
+) -> Option<Vec<Changed<'a>>> {
     let (incarnation, since) = parse(known)?;
     if account.incarnation() != Some(incarnation) {
         return None;
@@ -60,10 +67,14 @@ pub(super) fn changes_since<'a>(account: &'a Account, known: &str) -> Option<Vec
     if since < horizon(account) {
         return None;
     }
+    let is_beside = |at| epochs.is_some_and(|one| one.relation(at, since) == Relation::Beside);
     let mut newest = Position::ZERO;
     let mut changes = Vec::new();
     for (jid, cell) in account.contact_cells() {
         newest = newest.max(cell.at);
+        if is_beside(cell.at) || cell.beside.iter().any(|write| is_beside(write.at)) {
+            return None;
+        }
         if cell.at <= since {
             continue;
         }

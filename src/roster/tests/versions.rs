@@ -1,5 +1,26 @@
 //! Versions of a roster (RFC 6121 section 2.6).
 
+use std::sync::Arc;
+
+use crate::base::ids::Incarnation;
+use crate::base::jid::BareJid;
+use crate::base::time::Timestamp;
+use crate::model::account::Account;
+use crate::model::account::AccountRow;
+use crate::model::account::AccountState;
+use crate::model::contact::Contact;
+use crate::model::entry::EpochRecord;
+use crate::model::entry::Mode;
+use crate::model::epochs::Epochs;
+use crate::model::position::Epoch;
+use crate::model::position::Hlc;
+use crate::model::position::Position;
+use crate::model::row::Cell;
+use crate::model::row::Row;
+use crate::model::row::RowName;
+use crate::model::row::Rows;
+use crate::roster::version::changes_since;
+use crate::roster::version::version;
 use crate::route::tests::house::House;
 
 fn set(house: &mut House, item: &str) -> String {
@@ -195,4 +216,53 @@ fn of_many_removed_contacts_the_older_half_is_forgotten_and_no_older_version_kno
     }
     let got = get(&mut house, &versions[255]);
     assert_eq!(got.len(), 3, "{got:?}");
+}
+
+/// Where a board alone has written, in an epoch of its own.
+fn apart(node: u8, number: u64) -> Position {
+    let epoch = Epoch {
+        counter: 2,
+        node,
+        salt: 1,
+    };
+    Position::new(epoch, number, 0)
+}
+
+#[test]
+fn a_version_of_one_branch_knows_nothing_of_the_other_whatever_their_order() {
+    let mut epochs = Epochs::default();
+    let mut rows = Rows::default();
+    let root = AccountRow {
+        incarnation: Incarnation(7),
+        state: AccountState::Enabled,
+        admin: false,
+        created: Timestamp::from_unix_ms(1),
+    };
+    let stamp = Hlc::default();
+    let root = Some(Row::Account { row: root });
+    rows.put(RowName::Account, Cell::new(apart(0, 1), stamp, root));
+    for (node, name) in [(0, "a@h"), (1, "b@h")] {
+        epochs.add(&EpochRecord {
+            epoch: apart(node, 0).epoch(),
+            stamp,
+            mode: Mode::Solo,
+            parents: Vec::new(),
+        });
+        let contact = Arc::new(Contact {
+            listed: true,
+            ..Contact::default()
+        });
+        let jid = BareJid::parse(name).unwrap();
+        let cell = Cell::new(apart(node, 5), stamp, Some(Row::Contact { contact }));
+        rows.put(RowName::Contact { jid }, cell);
+    }
+    let account = Account {
+        rows: Arc::new(rows),
+        ..Account::default()
+    };
+
+    for node in [0, 1] {
+        let known = version(Incarnation(7), apart(node, 5));
+        assert!(changes_since(&account, &known, Some(&epochs)).is_none());
+    }
 }

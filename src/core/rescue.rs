@@ -26,12 +26,16 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::muc;
 
 impl Core {
-    /// The record may be of two.
+    /// The record may be of two, or a room without an owner.
     pub(super) fn note_claim(&mut self, key: &RecordKey) {
-        let rows = self.states.delivered.rows(key);
-        if rows.is_some_and(|rows| Claim::of(key, rows).is_some()) {
+        let Some(rows) = self.states.delivered.rows(key) else {
+            return;
+        };
+        let is_room = matches!(key, RecordKey::Room { .. });
+        if Claim::of(key, rows).is_some() || is_room && muc::is_ownerless(rows) {
             self.claims.insert(key.clone());
         }
     }
@@ -57,7 +61,10 @@ pub(super) fn evaluate(
         return Ok(Proposal::nothing());
     };
     let Some(other) = part(key, rows, epochs) else {
-        return Ok(Proposal::nothing());
+        return match key {
+            RecordKey::Room { jid } => muc::evaluate_ownerless(view, jid),
+            _ => Ok(Proposal::nothing()),
+        };
     };
     let mut proposal = Proposal::nothing().guarded(view.guard(key.clone(), root.clone()));
     let place = place(view, key, &other)?;

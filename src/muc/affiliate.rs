@@ -23,6 +23,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::admin;
+use crate::muc::owner;
 use crate::muc::user::Who;
 use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
@@ -60,7 +61,7 @@ pub(super) fn apply(
     }
     check_owners(visit, wishes)?;
     check_count(visit, wishes)?;
-    proposal = without_old(visit, proposal);
+    proposal = owner::noted(visit, wishes, without_old(visit, proposal));
     let actor = admin::actor(visit);
     let mut changes = Vec::new();
     for (wish, account) in wishes.iter().zip(accounts) {

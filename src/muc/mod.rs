@@ -42,6 +42,7 @@ mod invite;
 mod leave;
 mod moderate;
 mod notify;
+mod owner;
 mod register;
 mod relay;
 mod role;
@@ -69,6 +70,8 @@ pub(crate) use hush::block_ops;
 pub(crate) use leave::evaluate_emptied;
 pub(crate) use leave::farewells;
 pub(crate) use leave::leave_ops;
+pub(crate) use owner::evaluate_ownerless;
+pub(crate) use owner::is_ownerless;
 pub(crate) use search::answer as answer_search;
 
 use crate::archive;

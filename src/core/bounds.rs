@@ -1,5 +1,7 @@
 //! What a proposal may be at all: of a level that the other board reads, and within the room of the log.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Ticket;
@@ -12,10 +14,13 @@ use crate::effect::proposal::Proposal;
 use crate::effect::request::Outcome;
 use crate::model::codec::Code as _;
 use crate::model::codec::to_bytes;
+use crate::model::fields;
+use crate::model::fields::FIELDS_LEVEL;
 use crate::model::file::FileKeys;
 use crate::model::level::LEVEL;
 use crate::model::op::Durable;
 use crate::model::op::Op;
+use crate::model::row::RowKey;
 use crate::stanza::Condition;
 use crate::stanza::Kind;
 use crate::stanza::StanzaError;
@@ -41,9 +46,41 @@ impl Core {
         Arc::make_mut(&mut self.settings).file_keys = keys;
     }
 
-    pub(super) fn within_bounds(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
+    pub(super) fn within_bounds(&mut self, ticket: Ticket, mut proposal: Proposal) -> Proposal {
+        self.narrow(ticket, &mut proposal);
         let proposal = self.within_level(ticket, proposal);
         self.within_credit(ticket, proposal)
+    }
+
+    /// Where another branch may change the other fields of a row meanwhile, ours are named.
+    fn narrow(&self, ticket: Ticket, proposal: &mut Proposal) {
+        let open = self.order.open.get(&ticket);
+        let is_rescue = matches!(open.map(|open| &open.asked), Some(Asked::Rescue { .. }));
+        if self.level < FIELDS_LEVEL || is_rescue || !(self.order.is_paired || self.is_parted()) {
+            return;
+        }
+        let (mut swept, mut known) = (BTreeSet::new(), BTreeMap::new());
+        for op in &mut proposal.ops {
+            match op {
+                Op::Durable {
+                    op: Durable::Sweep { record },
+                } => drop(swept.insert(record.clone())),
+                Op::Durable {
+                    op: Durable::Row { record, name, row },
+                } if fields::has_fields(name) && !swept.contains(record) => {
+                    let key = RowKey {
+                        record: record.clone(),
+                        name: name.clone(),
+                    };
+                    let written = row.clone();
+                    let old = known.get(&key).map(Option::as_ref);
+                    let old = old.unwrap_or_else(|| self.states.row(&key));
+                    *row = row.take().map(|new| fields::narrowed(old, new));
+                    known.insert(key, written);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Where the other board is older: what a user asks for is refused, and what goes with something

@@ -19,6 +19,7 @@ use crate::model::op::Soft;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
+use crate::model::row::RowName;
 
 /// The rooms that recovery found.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,7 @@ impl Rooms {
                 Row::Room { .. } => {
                     self.there.entry(jid.clone()).or_insert(false);
                 }
-                Row::RoomConfig { config } => {
+                Row::RoomConfig { config } | Row::RoomConfigPart { config, .. } => {
                     if let Some(persists) = self.there.get_mut(jid) {
                         *persists = config.persistent;
                     }
@@ -74,7 +75,7 @@ impl Core {
                     op:
                         Durable::Row {
                             record: RecordKey::Room { jid },
-                            row: Some(Row::RoomConfig { .. }),
+                            name: RowName::RoomConfig,
                             ..
                         },
                 } => jid,

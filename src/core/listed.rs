@@ -33,8 +33,8 @@ where
             // A room that begins is hidden until it is configured.
             (RowName::Room, Some(Row::Room { row })) if row.destroyed => (Some(false), Some(false)),
             (RowName::Room, Some(Row::Room { .. })) => (Some(true), None),
-            (RowName::RoomConfig, Some(Row::RoomConfig { config })) => {
-                (None, Some(config.is_listed()))
+            (RowName::RoomConfig, Some(row)) => {
+                (None, row.room_config().map(|config| config.is_listed()))
             }
             _ => continue,
         };

@@ -19,7 +19,9 @@ use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::RecordKey;
+use crate::model::row::Row;
 use crate::model::row::RowKey;
+use crate::model::row::Rows;
 
 use crate::base::ids::Ticket;
 
@@ -137,10 +139,17 @@ impl States {
 
     /// The version of a resident row, numbered but uncommitted entries included.
     pub(crate) fn version(&self, key: &RowKey) -> Position {
-        let rows = self
-            .over
-            .rows(&key.record)
-            .or_else(|| self.delivered.rows(&key.record));
+        let rows = self.rows(&key.record);
         rows.map_or(Position::ZERO, |rows| rows.version(&key.name))
+    }
+
+    /// Its value, likewise.
+    pub(crate) fn row(&self, key: &RowKey) -> Option<&Row> {
+        self.rows(&key.record)?.row(&key.name)
+    }
+
+    fn rows(&self, record: &RecordKey) -> Option<&Rows> {
+        let over = self.over.rows(record);
+        over.or_else(|| self.delivered.rows(record))
     }
 }

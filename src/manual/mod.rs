@@ -83,6 +83,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0018-search.md")]
     pub(crate) mod search {}
 
+    #[doc = include_str!("decisions/0017-fields.md")]
+    pub(crate) mod fields {}
+
     #[doc = include_str!("decisions/0010-nodes.md")]
     pub(crate) mod nodes {}
 

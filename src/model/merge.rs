@@ -8,7 +8,7 @@
 //!
 //! | rule | shown |
 //! |---|---|
-//! | `Register` | the newest stamp |
+//! | `Register` | the newest stamp; of contacts and room configurations field by field (`model::fields`) |
 //! | `AddWins` | a value rather than its removal |
 //! | `RestrictWins` | the lower affiliation, a removed token rather than a token |
 //! | `Max` | frontiers united; of a stream the larger count, without anything beside it |
@@ -32,6 +32,8 @@ use crate::model::codec::to_bytes;
 use crate::model::entry::Mode;
 use crate::model::epochs::Epochs;
 use crate::model::epochs::Relation;
+use crate::model::fields;
+use crate::model::fields::Fields;
 use crate::model::frontier::Frontier;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -69,7 +71,7 @@ pub(crate) fn merge(
     (epochs, claim): (&Epochs, Option<&Claim>),
 ) -> Option<Merged> {
     let alone = |new: Write| {
-        let cell = if claim.is_some() {
+        let cell = if claim.is_some() || is_part(&new) {
             show(name, vec![new], (epochs, claim))
         } else {
             Cell::new(new.at, new.stamp, new.row)
@@ -94,7 +96,7 @@ pub(crate) fn merge(
         *name == RowName::Account && epochs.mode(new.at.epoch()) == Some(Mode::Solo);
     let is_kept =
         |row: &Option<Row>| is_solo_account && claim::is_rival(row.as_ref(), new.row.as_ref());
-    if old.beside.is_empty() {
+    if old.beside.is_empty() && !is_part(&new) {
         match epochs.relation(old.at, new.at) {
             Relation::Later if is_kept(&old.row) => {}
             Relation::Later | Relation::Same => return alone(new),
@@ -102,22 +104,67 @@ pub(crate) fn merge(
             Relation::Beside => {}
         }
     }
+    let sets = |write: &Write| fields::set_by(name, write.row.as_ref());
     let (mut replaced, mut beside) = (Vec::new(), Vec::new());
+    let mut set = sets(&new);
     for write in writes(old) {
         match epochs.relation(write.at, new.at) {
             Relation::Later if is_kept(&write.row) => beside.push(write),
-            Relation::Later | Relation::Same => replaced.push(write),
+            Relation::Later | Relation::Same => {
+                let taken = sets(&write).and(set);
+                replaced.push((write.at, taken));
+                beside.extend(left(name, write, taken));
+            }
             Relation::Beside => beside.push(write),
-            Relation::Earlier => return None,
+            Relation::Earlier => set = set.without(sets(&write)),
         }
     }
-    beside.push(new);
+    if set.is_empty() {
+        return None;
+    }
+    let over = sets(&new).without(set);
+    beside.extend(left(name, new, over));
     let cell = show(name, beside, (epochs, claim));
     let mut merged = judge(name, cell, (epochs, claim));
-    if let ([only], true) = (replaced.as_slice(), is_in_journal(name)) {
-        merged.found.push(only.at);
+    follow_replaced(name, &replaced, &mut merged);
+    if fields::has_fields(name) {
+        // One field's end is nothing new about the others.
+        let before = judge(name, old.clone(), (epochs, claim)).lost;
+        merged.lost.retain(|lost| !before.contains(lost));
+        let was_lost = |at: &Position| before.iter().any(|lost| lost.at == *at);
+        merged.found.retain(was_lost);
     }
     Some(merged)
+}
+
+/// What is left of a write of which others have set these fields since.
+fn left(name: &RowName, write: Write, over: Fields) -> Option<Write> {
+    let fields = fields::set_by(name, write.row.as_ref()).without(over);
+    (!fields.is_empty()).then(|| Write {
+        row: fields::only(name, write.row, fields),
+        ..write
+    })
+}
+
+/// What one write has replaced was no conflict; of several the journal keeps those that lost.
+fn follow_replaced(name: &RowName, replaced: &[(Position, Fields)], merged: &mut Merged) {
+    if !is_in_journal(name) {
+        return;
+    }
+    let count = |field: Fields| {
+        let taken = replaced.iter();
+        taken
+            .filter(|(_, taken)| !taken.and(field).is_empty())
+            .count()
+    };
+    for (at, taken) in replaced.iter().filter(|(_, taken)| !taken.is_empty()) {
+        if taken.each().any(|field| count(field) > 1) {
+            merged.found.retain(|found| found != at);
+            merged.lost.retain(|lost| lost.at != *at);
+        } else if merged.lost.iter().all(|lost| lost.at != *at) && !merged.found.contains(at) {
+            merged.found.push(*at);
+        }
+    }
 }
 
 /// Which of the values of a contested cell is shown, and which are not.
@@ -128,10 +175,9 @@ fn judge(name: &RowName, cell: Cell, (epochs, claim): (&Epochs, Option<&Claim>))
             if claim.is_some_and(|claim| claim.hides(name, write.at, epochs)) {
                 continue;
             }
-            if write.row.is_some() && write.row != cell.row {
-                lost.push(write);
-            } else {
-                found.push(write.at);
+            match fields::lost(name, write.row.as_ref(), cell.row.as_ref()) {
+                None => found.push(write.at),
+                row => lost.push(Write { row, ..write }),
             }
         }
     }
@@ -148,7 +194,8 @@ pub(crate) fn forget(
     let mut left = writes(cell);
     left.retain(|write| {
         let relation = epochs.relation(write.at, at);
-        write.row.is_some() || matches!(relation, Relation::Beside | Relation::Earlier)
+        let is_value = !fields::is_removal(write.row.as_ref());
+        is_value || matches!(relation, Relation::Beside | Relation::Earlier)
     });
     (!left.is_empty()).then(|| {
         let cell = show(name, left, (epochs, claim));
@@ -169,7 +216,8 @@ pub(crate) fn claimed(
 pub(crate) fn hidden(name: &RowName, cell: &Cell, epochs: &Epochs, claim: &Claim) -> Option<Write> {
     let hidden = writes(cell).into_iter();
     let hidden = hidden.filter(|write| claim.hides(name, write.at, epochs));
-    hidden.max_by_key(|write| (write.stamp, write.at))
+    let hidden: Vec<Write> = hidden.collect();
+    best(name, &hidden.iter().collect::<Vec<_>>(), epochs)
 }
 
 /// What a sweep at `at` leaves of a row; `None`: nothing.
@@ -308,20 +356,52 @@ fn show(
     writes.sort_by_key(|write| write.at);
     let is_hidden = |write: &Write| claim.is_some_and(|claim| claim.hides(name, write.at, epochs));
     let seen: Vec<&Write> = writes.iter().filter(|write| !is_hidden(write)).collect();
-    let rank = |write: &&Write| (rank(name, write, &seen, epochs), write.stamp, write.at);
-    let best = seen.iter().copied().max_by_key(rank);
-    let row = best.and_then(|best| best.row.clone());
-    let mut cell = match best.or_else(|| writes.last()) {
-        Some(write) => Cell::new(write.at, write.stamp, row),
-        None => Cell::default(),
+    let mut cell = match best(name, &seen, epochs) {
+        Some(best) => Cell::new(best.at, best.stamp, best.row),
+        None => match writes.last() {
+            Some(write) => Cell::new(write.at, write.stamp, None),
+            None => Cell::default(),
+        },
     };
     if *name == RowName::Frontier && seen.len() > 1 {
         cell.row = Some(unite(&seen));
     }
-    if writes.len() > 1 || seen.is_empty() {
+    if writes.len() > 1 || seen.is_empty() || writes.iter().any(is_part) {
         cell.beside = writes;
     }
     cell
+}
+
+/// What these writes show together: of each field the best, under the newest of them.
+fn best(name: &RowName, seen: &[&Write], epochs: &Epochs) -> Option<Write> {
+    let rank = |write: &&Write| (rank(name, write, seen, epochs), write.stamp, write.at);
+    let sets = |write: &Write| fields::set_by(name, write.row.as_ref());
+    let mut parts: Vec<(Fields, &Write)> = Vec::new();
+    for field in fields::all(name).each() {
+        let setting = seen
+            .iter()
+            .filter(|write| !sets(write).and(field).is_empty());
+        let Some(best) = setting.copied().max_by_key(rank) else {
+            continue;
+        };
+        match parts.iter_mut().find(|(_, write)| write.at == best.at) {
+            Some((fields, _)) => *fields = fields.or(field),
+            None => parts.push((field, best)),
+        }
+    }
+    let newest = parts.iter().map(|(_, write)| *write).max_by_key(rank)?;
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(fields, write)| (*fields, write.row.as_ref()))
+        .collect();
+    Some(Write {
+        row: fields::whole(name, &parts),
+        ..newest.clone()
+    })
+}
+
+fn is_part(write: &Write) -> bool {
+    write.row.as_ref().is_some_and(Row::is_part)
 }
 
 /// What the rule says of a write before stamps are compared: the largest is shown.

@@ -25,10 +25,12 @@ use crate::effect::sends::Item;
 use crate::effect::sends::Sends;
 use crate::effect::state::At;
 use crate::effect::view::View;
+use crate::model::fields;
 use crate::model::message::Owner;
 use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::op::Soft;
+use crate::model::row::Row;
 use crate::muc;
 use crate::presence;
 use crate::pubsub;
@@ -163,11 +165,19 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
         Op::Durable {
             op: Durable::Row { record, name, row },
         } => {
-            roster::deliver_row(view, at, (record, name, row.as_ref()), sends);
-            presence::deliver_row(view, (record, name, row.as_ref()), sends);
-            crate::account::deliver_row(view, at, (record, name, row.as_ref()), sends);
-            muc::deliver_row(view, (record, name, row.as_ref()), sends);
-            pubsub::deliver_row(view, (record, name, row.as_ref()), sends);
+            let mut row = row.as_ref();
+            let whole;
+            if row.is_some_and(Row::is_part) {
+                let before = view.base.rows(record).and_then(|rows| rows.row(name));
+                whole = fields::upon(name, before, row);
+                row = whole.as_ref();
+            }
+            let row = (record, name, row);
+            roster::deliver_row(view, at, row, sends);
+            presence::deliver_row(view, row, sends);
+            crate::account::deliver_row(view, at, row, sends);
+            muc::deliver_row(view, row, sends);
+            pubsub::deliver_row(view, row, sends);
         }
         Op::Durable {
             op:

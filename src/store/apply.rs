@@ -143,8 +143,9 @@ impl<'a, 't> Apply<'a, 't> {
         name: &RowName,
         row: Option<Row>,
     ) -> Result<Option<Cell>, StoreError> {
-        // Whether somebody else has the name too, its row tells.
-        if !self.is_ahead || claim::root(record).as_ref() == Some(name) {
+        // Whether somebody else has the name too, its row tells; and a part stands beside the rest.
+        let is_part = row.as_ref().is_some_and(Row::is_part);
+        if !self.is_ahead || is_part || claim::root(record).as_ref() == Some(name) {
             return self.merge(at, record, name, row);
         }
         let cell = Cell::new(at.position, at.stamp, row);

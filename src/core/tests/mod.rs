@@ -7,6 +7,7 @@ mod disowned;
 mod duo;
 mod engine;
 mod farewell;
+mod fields;
 mod follower;
 mod harness;
 mod holdings;

@@ -1,5 +1,6 @@
 //! What is stored and sent: its bytes, and what it comes to when branches meet.
 
 mod claims;
+mod fields;
 mod released;
 mod shipped;

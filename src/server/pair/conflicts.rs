@@ -8,6 +8,7 @@ use miniserde::Serialize;
 use crate::effect::request::Command;
 use crate::model::claim;
 use crate::model::contact::Contact;
+use crate::model::fields;
 use crate::model::merge::Lost;
 use crate::model::merge::read_journal;
 use crate::model::op::Op;
@@ -102,7 +103,7 @@ pub(crate) fn restoration(store: &Store, id: &str) -> Result<Command, String> {
     };
     let now = rows_of(store, &record).map_err(|error| error.to_string())?;
     let jid = jid.clone();
-    let row = safe(row, now.row(&name));
+    let row = safe(&name, row, now.row(&name));
     let ops = vec![
         Op::row(record, name, Some(row)),
         Op::row(RecordKey::Node, journal_name, None),
@@ -110,8 +111,9 @@ pub(crate) fn restoration(store: &Store, id: &str) -> Result<Command, String> {
     Ok(Command::Restore { jid, ops })
 }
 
-/// Who may see whose presence is agreed on by two, and stays as it is.
-fn safe(lost: Row, now: Option<&Row>) -> Row {
+/// What is there with what was lost. Who may see whose presence is agreed on by two, and stays as it is.
+fn safe(name: &RowName, lost: Row, now: Option<&Row>) -> Row {
+    let lost = fields::upon(name, now, Some(&lost)).unwrap_or(lost);
     let Row::Contact { contact } = lost else {
         return lost;
     };
@@ -208,7 +210,7 @@ fn shown(name: &RowName, row: &Row) -> String {
             let groups: String = groups.collect();
             format!("{name}{groups}, out {:?}", contact.out)
         }
-        other => format!("{other:?}"),
+        other => fields::told(other).unwrap_or_else(|| format!("{other:?}")),
     };
     let line = text
         .chars()
@@ -221,6 +223,7 @@ mod tests {
     use super::*;
     use crate::base::jid::BareJid;
     use crate::base::mirror_limits::JOURNAL_MS;
+    use crate::model::contact::Outward;
     use crate::model::entry::Entry;
     use crate::model::entry::EpochRecord;
     use crate::model::entry::Mode;
@@ -315,6 +318,42 @@ mod tests {
 
         assert_eq!(value(&store), "one");
         assert_eq!(list(&store).unwrap(), []);
+    }
+
+    #[test]
+    fn of_a_contact_the_field_that_was_lost_comes_back_and_no_other() {
+        let store = memory(1 << 20).unwrap();
+        let jid = BareJid::parse("bob@h").unwrap();
+        let name = RowName::Contact { jid };
+        let named = |text: &str, out| {
+            let contact = Contact {
+                listed: true,
+                name: Some(text.into()),
+                out,
+                ..Contact::default()
+            };
+            let contact = Arc::new(contact);
+            fields::narrowed(None, Row::Contact { contact })
+        };
+        let rows = [named("one", Outward::Without), named("two", Outward::To)];
+        for ((index, node), row) in [(1, 0), (2, 1)].into_iter().zip(rows) {
+            let op = Op::row(ann(), name.clone(), Some(row));
+            write(&store, index, (epoch(2, node), NOW_MS + index), op);
+        }
+        let listed = list(&store).unwrap();
+        assert_eq!(listed[0].lost, "name \"one\"");
+
+        let Command::Restore { ops, .. } = restoration(&store, &listed[0].id).unwrap() else {
+            panic!("no restoration")
+        };
+        for (index, op) in (3..).zip(ops) {
+            write(&store, index, (epoch(3, 0), NOW_MS + 9), op);
+        }
+
+        let rows = rows_of(&store, &ann()).unwrap();
+        let contact = rows.row(&name).and_then(Row::contact).unwrap();
+        assert_eq!(contact.name.as_deref(), Some("one"));
+        assert_eq!(contact.out, Outward::To);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Two nodes that were cut apart and met again, from a seed: what each has in its log.
 
+mod values;
+
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -11,7 +13,6 @@ use crate::effect::state::At;
 use crate::effect::state::State;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
-use crate::model::contact::Contact;
 use crate::model::copies::Copy;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -31,8 +32,6 @@ use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
 use crate::model::position::Position;
-use crate::model::room::Affiliation;
-use crate::model::room::AffiliationRow;
 use crate::model::room::Room;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
@@ -287,7 +286,7 @@ impl Branches {
             5 => self.forget(side, record),
             6 | 7 => self.frontier(side, &record, untaken),
             8 | 9 => self.alias(side),
-            _ => vec![self.row(record)],
+            _ => vec![self.row(side, record)],
         }
     }
 
@@ -340,7 +339,10 @@ impl Branches {
             let cell = rows.and_then(|rows| rows.cell(name));
             cell.is_none_or(|cell| cell.beside.is_empty())
         });
-        vec![self.row(record.clone()), Durable::Forget { record, names }]
+        vec![
+            self.row(side, record.clone()),
+            Durable::Forget { record, names },
+        ]
     }
 
     fn frontier(&self, side: usize, record: &RecordKey, untaken: Option<Position>) -> Vec<Durable> {
@@ -385,55 +387,6 @@ impl Branches {
             Op::Durable { op } => vec![op],
             Op::Soft { .. } => Vec::new(),
         }
-    }
-
-    fn name(&mut self) -> RowName {
-        let other = jid(self.rng.below(2));
-        match self.rng.below(6) {
-            0 => RowName::Blocked {
-                jid: other.to_jid(),
-            },
-            1 => RowName::Affiliation { jid: other },
-            2 => RowName::Token {
-                device: "phone".into(),
-            },
-            3 => RowName::VCard,
-            _ => RowName::Contact { jid: other },
-        }
-    }
-
-    fn row(&mut self, record: RecordKey) -> Durable {
-        let name = self.name();
-        let text = self.text();
-        let affiliations = [
-            Affiliation::Outcast,
-            Affiliation::Member,
-            Affiliation::Admin,
-            Affiliation::Owner,
-        ];
-        let any = self.below(4);
-        let value = match &name {
-            RowName::Blocked { .. } => Row::Blocked,
-            RowName::Affiliation { .. } => Row::Affiliation {
-                row: Arc::new(AffiliationRow {
-                    affiliation: affiliations.get(any).copied().unwrap_or(Affiliation::None),
-                    nick: None,
-                    reason: Some(text),
-                    account: None,
-                }),
-            },
-            RowName::Contact { .. } => Row::Contact {
-                contact: Arc::new(Contact {
-                    name: Some(text),
-                    ..Contact::default()
-                }),
-            },
-            _ => Row::Bytes {
-                bytes: Arc::from(text.as_bytes()),
-            },
-        };
-        let row = (!self.rng.one_in(3)).then_some(value);
-        Durable::Row { record, name, row }
     }
 
     /// Never the same twice.

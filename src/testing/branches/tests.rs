@@ -1,6 +1,9 @@
 //! Whatever came first: both nodes hold the same.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::model::row::Cell;
 
 fn records() -> [RecordKey; 3] {
     [
@@ -26,7 +29,7 @@ fn assert_equal([first, second]: &[Side; 2], has_journal: bool) {
 
 #[test]
 fn both_nodes_hold_the_same_whatever_came_first() {
-    let (mut beside, mut lost, mut parted) = (0, 0, 0);
+    let (mut beside, mut lost, mut parted, mut mixed) = (0, 0, 0, 0);
     for seed in 0..3_000 {
         println!("seed {seed}");
         let breaks = seed % 2 == 0;
@@ -38,11 +41,20 @@ fn both_nodes_hold_the_same_whatever_came_first() {
             for (name, cell) in first.state.rows(&record).unwrap().iter() {
                 beside += usize::from(!cell.beside.is_empty());
                 lost += usize::from(matches!(name, RowName::Lost { .. }));
+                mixed += usize::from(is_of_both(cell));
             }
         }
     }
     assert!(beside > 1_000 && lost > 1_000, "{beside} {lost}");
-    assert!(parted > 100, "{parted}");
+    assert!(parted > 100 && mixed > 100, "{parted} {mixed}");
+}
+
+/// Whether fields that two nodes have set stand side by side.
+fn is_of_both(cell: &Cell) -> bool {
+    let parts = cell.beside.iter();
+    let parts = parts.filter(|write| write.row.as_ref().is_some_and(Row::is_part));
+    let nodes: BTreeSet<u8> = parts.map(|write| write.at.epoch().node).collect();
+    cell.row.is_some() && nodes.len() > 1
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub(crate) const NODE_ITEMS_MAX: usize = 1_000;
 /// `quota.published_mib` with this need not be looked at when one of them gets an item.
 pub(crate) const NODE_BYTES_MAX: usize = 512 << 10;
 
+/// The largest payload of an item. A larger one is refused with `payload-too-big`; only where `limits.stanza_bytes` was
+/// raised a client can send it.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = NODE_BYTES_MAX - ITEM_ID_BYTES_MAX;
+
 /// Subscriptions and affiliations of a node, pending ones among them, each.
 pub(crate) const NODE_MEMBERS_MAX: usize = 1_000;
 

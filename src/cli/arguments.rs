@@ -231,6 +231,10 @@ pub(super) struct Backup {
     #[argh(positional, arg_name = "FILE")]
     pub(super) file: PathBuf,
 
+    /// with the files that users have uploaded
+    #[argh(switch)]
+    pub(super) with_files: bool,
+
     /// settings file (default: /etc/meerkat.toml)
     #[argh(option, arg_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -374,6 +378,7 @@ mod tests {
             "status --json",
             "check",
             "backup a.backup",
+            "backup a.backup --with-files",
             "restore a.backup",
             "export folder",
             "import a.xml",

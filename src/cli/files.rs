@@ -15,9 +15,9 @@ use crate::cli::socket;
 use crate::config::settings::Settings;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
+use crate::server::backup;
 use crate::server::portable;
 use crate::server::run;
-use crate::store::backup;
 
 pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
     let settings = settings::read(arguments.config.as_deref(), &arguments.set)?;
@@ -29,7 +29,8 @@ pub(super) fn backup(arguments: &Backup) -> Result<(), Failure> {
         )));
     }
     let path = absolute(&arguments.file)?;
-    ask(&settings, Request::Backup { path }, "backup")
+    let with_files = arguments.with_files;
+    ask(&settings, Request::Backup { path, with_files }, "backup")
 }
 
 pub(super) fn restore(arguments: &Restore) -> Result<(), Failure> {

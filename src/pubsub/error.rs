@@ -9,6 +9,14 @@ pub(super) fn refused(condition: Condition, detail: &'static str) -> StanzaError
     StanzaError::new(condition).with_detail(detail, ns::PUBSUB_ERRORS)
 }
 
+/// `feature`: as it would be announced (section 11).
+pub(super) fn unsupported(feature: &'static str) -> StanzaError {
+    StanzaError {
+        feature: Some(feature),
+        ..refused(Condition::FeatureNotImplemented, "unsupported")
+    }
+}
+
 pub(super) fn not_found() -> StanzaError {
     StanzaError::new(Condition::ItemNotFound)
 }

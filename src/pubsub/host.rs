@@ -24,6 +24,7 @@ use crate::model::row::Rows;
 use crate::pubsub::error::forbidden;
 use crate::pubsub::error::not_found;
 use crate::pubsub::error::refused;
+use crate::pubsub::error::unsupported;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
 
@@ -201,6 +202,14 @@ impl<'a> Place<'a> {
             || self.row.config.publishers != Publishers::Appointed
             || item.publisher.bare_str() != self.host.jid.as_str();
         is_shared.then(|| item.publisher.bare_str())
+    }
+
+    /// Sections 6.5.9.4, 7.2.3.5 and 8.5.3.3.
+    pub(super) fn check_persists(&self) -> Result<(), StanzaError> {
+        if self.row.config.persists {
+            return Ok(());
+        }
+        Err(unsupported("persistent-items"))
     }
 
     pub(super) fn check_owner(&self, user: &BareJid) -> Result<(), Stop> {

@@ -27,6 +27,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, items: Node<'_>) -> Result<Proposal, S
     let node = node_of(items)?;
     let place = visit.host.place(&node)?;
     place.check_access(&visit.user)?;
+    place.check_persists()?;
     let ids: Vec<_> = items
         .children()
         .filter(|child| child.is("item", ns::PUBSUB))

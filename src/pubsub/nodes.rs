@@ -56,7 +56,17 @@ pub(super) fn create(visit: &Visit<'_>, create: Node<'_>) -> Result<Proposal, St
     if host.has(&node) {
         return Err(StanzaError::new(Condition::Conflict).into());
     }
-    let form = visit.child("configure").map(Form::parse_in).transpose()?;
+    let configure = visit.child("configure");
+    let is_first = visit
+        .query
+        .children()
+        .next()
+        .is_some_and(|one| one.name() == "configure");
+    if is_first || configure.is_some_and(|configure| configure.attr("node").is_some()) {
+        // Section 8.1.3.
+        return Err(bad_request().into());
+    }
+    let form = configure.map(Form::parse_in).transpose()?;
     let first = config::first(is_pep);
     let config = match form.flatten() {
         Some(form) => config::apply(&first, &form, is_pep, false)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::pubsub_limits::ITEM_ID_BYTES_MAX;
+use crate::base::pubsub_limits::PAYLOAD_BYTES_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::model::op::Durable;
@@ -118,11 +119,9 @@ pub(super) fn check_preconditions(
     host: &Host<'_>,
 ) -> Result<(), StanzaError> {
     let Some(form) = options else { return Ok(()) };
-    let wanted = config::apply(config, form, host.account.is_some(), true)?;
-    if wanted == *config {
-        Ok(())
-    } else {
-        Err(refused(Condition::Conflict, "precondition-not-met"))
+    match config::apply(config, form, host.account.is_some(), true) {
+        Ok(wanted) if wanted == *config => Ok(()),
+        _ => Err(refused(Condition::Conflict, "precondition-not-met")),
     }
 }
 
@@ -163,6 +162,10 @@ fn parse(visit: &Visit<'_>, place: &Place<'_>, publish: Node<'_>) -> Result<Vec<
         };
         if id.len() > ITEM_ID_BYTES_MAX {
             return Err(StanzaError::new(Condition::NotAcceptable).into());
+        }
+        if payload.is_some_and(|payload| payload.outer().len() > PAYLOAD_BYTES_MAX) {
+            // Section 7.1.3.4.
+            return Err(refused(Condition::NotAcceptable, "payload-too-big").into());
         }
         if fresh.iter().any(|one| one.id == id) {
             return Err(bad_request().into());

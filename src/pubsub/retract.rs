@@ -34,6 +34,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, retract: Node<'_>) -> Result<Proposal,
         .collect();
     let ids = ids.filter(|ids| !ids.is_empty());
     let ids = ids.ok_or_else(|| refused(Condition::BadRequest, "item-required"))?;
+    place.check_persists()?;
     for id in &ids {
         check(visit, &place, id)?;
     }
@@ -74,6 +75,7 @@ pub(super) fn purge(visit: &Visit<'_>, purge: Node<'_>) -> Result<Proposal, Stop
     let node = node_of(purge)?;
     let place = visit.host.place(&node)?;
     place.check_owner(&visit.user)?;
+    place.check_persists()?;
     let mut proposal = place.propose();
     for (id, _) in pubsub::items(place.leaf, place.now(), 0) {
         let name = RowName::Item { id: id.into() };

@@ -55,6 +55,7 @@ pub(crate) enum Request {
     /// The server writes the file itself, so the path is absolute.
     Backup {
         path: String,
+        with_files: bool,
     },
     Export {
         path: String,
@@ -231,9 +232,11 @@ impl Request {
                 line.total = Some(wanted.valid_ms);
             }
             Self::UserDelete { name } | Self::PairRestore { id: name } => line.name = Some(name),
-            Self::Backup { path } | Self::Export { path } => {
+            Self::Backup { path, with_files } => {
                 line.path = Some(path);
+                line.flag = Some(with_files);
             }
+            Self::Export { path } => line.path = Some(path),
             Self::PairInvite { addresses } | Self::PairReplace { addresses } => {
                 line.addresses = Some(addresses);
             }
@@ -288,7 +291,10 @@ impl Request {
             "pair-status" => Self::PairStatus,
             "pair-conflicts" => Self::PairConflicts,
             "pair-restore" => Self::PairRestore { id: name? },
-            "backup" => Self::Backup { path: path? },
+            "backup" => Self::Backup {
+                path: path?,
+                with_files: flag?,
+            },
             "export" => Self::Export { path: path? },
             _ => return Err(LineError::UnknownVerb),
         })
@@ -387,7 +393,10 @@ mod tests {
             Request::PairStatus,
             Request::PairConflicts,
             Request::PairRestore { id: text() },
-            Request::Backup { path: text() },
+            Request::Backup {
+                path: text(),
+                with_files: true,
+            },
             Request::Export { path: text() },
         ] {
             let line = request.write();

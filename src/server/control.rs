@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use async_io::Async;
 use futures_lite::AsyncBufReadExt as _;
@@ -43,6 +43,7 @@ use crate::server::admin::Request;
 use crate::server::admin::SOCKET_FILE;
 use crate::server::admin::Status;
 use crate::server::admin::User;
+use crate::server::backup;
 use crate::server::hub::Node;
 use crate::server::pair::Pair;
 use crate::server::pair::PairError;
@@ -55,12 +56,10 @@ use crate::server::portable::Export;
 use crate::server::run;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::disk::cabinet::Cabinet;
 
 /// Accounts read from the tables in one go.
 const LIST_PAGE: usize = 200;
-
-/// Rows of a backup between two signs of progress.
-const BACKUP_TELL_ROWS: u64 = 10_000;
 
 /// How long a break in the service is waited for, and between two looks: going on alone takes 3 s, a barrier
 /// no longer than 5 s.
@@ -75,6 +74,8 @@ pub(crate) struct Site {
     pub(crate) wires: Option<Rc<Wires>>,
     /// `None`: there is no other board, and nobody listens for one.
     pub(crate) pair: Option<Rc<Pair>>,
+    /// Uploaded files.
+    pub(crate) cabinet: Arc<Cabinet>,
 }
 
 /// The socket in the data folder, for this user alone.
@@ -208,7 +209,7 @@ impl Site {
             }
             Request::PairConflicts => self.conflicts(say).await,
             Request::PairRestore { id } => self.restore_lost(&id).await,
-            Request::Backup { path } => self.backup(path, say).await,
+            Request::Backup { path, with_files } => self.backup(path, with_files, say).await,
             Request::Export { path } => self.export(path, say).await,
         };
         say(match done {
@@ -290,7 +291,7 @@ impl Site {
         let mut users = BTreeMap::new();
         let mut after = None;
         loop {
-            let store = std::sync::Arc::clone(&self.node.store);
+            let store = Arc::clone(&self.node.store);
             let purpose = Purpose {
                 name: "users".into(),
                 memo: "".into(),
@@ -321,11 +322,17 @@ impl Site {
     }
 
     /// A copy of everything that is committed now, in one file.
-    async fn backup(&self, path: String, say: &mut dyn FnMut(Reply)) -> Result<(), String> {
+    async fn backup(
+        &self,
+        path: String,
+        with_files: bool,
+        say: &mut dyn FnMut(Reply),
+    ) -> Result<(), String> {
         self.node.checkpoint().await;
-        let store = std::sync::Arc::clone(&self.node.store);
+        let store = Arc::clone(&self.node.store);
+        let cabinet = with_files.then(|| Arc::clone(&self.cabinet));
         told(say, move |tell| {
-            write_backup(&store, Path::new(&path), tell)
+            backup::to_file((&store, cabinet.as_deref()), Path::new(&path), tell)
         })
         .await
     }
@@ -354,7 +361,7 @@ impl Site {
         self.node.checkpoint().await;
         let users = self.users().await?.into_keys().collect();
         let export = Export {
-            store: std::sync::Arc::clone(&self.node.store),
+            store: Arc::clone(&self.node.store),
             ids: self.node.member.borrow().engine.core.ids().clone(),
             domain: self.domain.clone(),
             users,
@@ -440,40 +447,6 @@ fn accounts(store: &Store, question: &Question) -> Result<Vec<(BareJid, AccountR
         }
     }
     Ok(rows)
-}
-
-/// Under another name first: a file with the name of a backup is a whole one.
-fn write_backup(
-    store: &Store,
-    path: &Path,
-    tell: &channel::Sender<(u64, u64)>,
-) -> Result<(), String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let unfinished = path.with_extension("unfinished");
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .map_err(|error| wrong(&error))?;
-    let mut buffered = io::BufWriter::new(file);
-    let mut said = 0;
-    let written = store.backup(&mut buffered, &mut |done, total| {
-        if done - said >= BACKUP_TELL_ROWS || done == total {
-            said = done;
-            tell.try_send((done, total)).ok();
-        }
-    });
-    let finished = written
-        .map_err(|error| wrong(&error))
-        .and_then(|()| buffered.into_inner().map_err(|error| wrong(error.error())))
-        .and_then(|file| file.sync_all().map_err(|error| wrong(&error)))
-        .and_then(|()| fs::rename(&unfinished, path).map_err(|error| wrong(&error)));
-    if finished.is_err() {
-        fs::remove_file(&unfinished).ok();
-    }
-    finished
 }
 
 fn secret(text: String) -> Secret {

@@ -1,6 +1,7 @@
 //! Glue: threads, the order of starting and stopping.
 
 pub(crate) mod admin;
+pub(crate) mod backup;
 pub(crate) mod control;
 pub(crate) mod dev;
 mod doors;

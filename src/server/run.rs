@@ -35,6 +35,7 @@ use crate::observe;
 use crate::observe::event::Event;
 use crate::server::admin::Reply;
 use crate::server::admin::Request;
+use crate::server::backup;
 use crate::server::control;
 use crate::server::control::Site;
 use crate::server::dev::Trial;
@@ -66,6 +67,7 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
+use crate::store::disk::cabinet::Cabinet;
 use crate::store::disk::folder::Folder;
 use crate::store::disk::memory::Memory;
 
@@ -160,9 +162,8 @@ pub(crate) fn run(
         say_if_empty(&opened.node)?;
     }
     let mut doors = Doors::bind(settings, home, &opened.node)?;
-    let cabinet = files::open(home).map_err(|error| disk_error(DiskError::new(&error, "files")))?;
-    let keys = FileKeys::new(&login_secret);
-    let files = (settings.domain.as_str(), keys);
+    let cabinet = open_files(home)?;
+    let files = (settings.domain.as_str(), FileKeys::new(&login_secret));
     let files = Files::new(&opened.node, Arc::clone(&cabinet), files, doors.pair());
     doors.set_files(files);
     let site = Rc::new(Site {
@@ -170,6 +171,7 @@ pub(crate) fn run(
         domain: settings.domain.clone(),
         wires: Some(Rc::clone(&wires)),
         pair: doors.pair(),
+        cabinet: Arc::clone(&cabinet),
     });
     let pair = doors.pair();
     let executor = Rc::clone(&opened.node.executor);
@@ -211,13 +213,16 @@ pub(crate) fn perform(
     } else {
         Use::Look
     };
-    let opened = open(settings, &Home::Folder(&settings.data), usage)?;
+    let home = Home::Folder(&settings.data);
+    let opened = open(settings, &home, usage)?;
     let executor = Rc::clone(&opened.node.executor);
+    let cabinet = open_files(&home)?;
     let site = Site {
         node: Rc::clone(&opened.node),
         domain: settings.domain.clone(),
         wires: None,
         pair: None,
+        cabinet,
     };
     smol::block_on(executor.run(async {
         let core = executor.spawn(Rc::clone(&opened.node).run());
@@ -228,6 +233,10 @@ pub(crate) fn perform(
         };
         asked.or(async { Err(RunError::Failed(core.await)) }).await
     }))
+}
+
+fn open_files(home: &Home<'_>) -> Result<Arc<Cabinet>, RunError> {
+    files::open(home).map_err(|error| disk_error(DiskError::new(&error, "files")))
 }
 
 /// Fills a data folder that holds nothing from a backup that was checked.
@@ -248,7 +257,8 @@ pub(crate) fn restore(
     }
     let cache = usize::try_from(settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(Arc::new(disk), cache).map_err(store_error)?;
-    store.restore(file, tell).map_err(RunError::Backup)
+    let cabinet = open_files(&Home::Folder(path))?;
+    backup::restore(&store, &cabinet, file, tell).map_err(RunError::Backup)
 }
 
 /// Brings the accounts of a file into the data of a server that is stopped.

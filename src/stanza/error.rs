@@ -80,6 +80,8 @@ pub(crate) struct StanzaError {
     pub(crate) text: Option<Cow<'static, str>>,
     /// Name and namespace of a condition of the application.
     pub(crate) detail: Option<(&'static str, &'static str)>,
+    /// What that condition is about (XEP-0060 section 12).
+    pub(crate) feature: Option<&'static str>,
 }
 
 impl StanzaError {
@@ -91,6 +93,7 @@ impl StanzaError {
             by: None,
             text: None,
             detail: None,
+            feature: None,
         }
     }
 
@@ -171,7 +174,10 @@ impl StanzaError {
             writer.text(text).end();
         }
         if let Some((name, namespace)) = self.detail {
-            writer.empty_ns(name, namespace);
+            writer
+                .start_ns(name, namespace)
+                .attr_opt("feature", self.feature)
+                .end();
         }
         writer.raw(detail).end();
     }

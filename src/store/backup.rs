@@ -283,7 +283,7 @@ fn read_field(file: &mut dyn Read, sum: &mut digest::Context) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-fn fill_from(file: &mut dyn Read, bytes: &mut [u8]) -> Result<(), BackupError> {
+pub(crate) fn fill_from(file: &mut dyn Read, bytes: &mut [u8]) -> Result<(), BackupError> {
     file.read_exact(bytes).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => BackupError::Damaged,
         _ => BackupError::File(error),

@@ -1,5 +1,6 @@
 //! Scenarios of publish-subscribe.
 
+mod errors;
 mod pep;
 mod quota;
 mod service;

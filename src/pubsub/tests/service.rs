@@ -233,14 +233,13 @@ fn items_expire_and_fleeting_ones_are_never_there() {
     subscribe(&mut house, "bob", "fleeting");
     publish(&mut house, "alice/one", "fleeting", "a");
     one(&house.take("bob/one"), &["u:a"]);
-    let items = ask(
-        &mut house,
-        "bob/one",
-        SERVICE,
-        "get",
-        "<items node='fleeting'/>",
-    );
-    assert!(!items.contains("u:a"));
+    let unsupported = "<unsupported xmlns='http://jabber.org/protocol/pubsub#errors' feature='persistent-items'/>";
+    let items = "<items node='fleeting'/>";
+    assert!(ask(&mut house, "bob/one", SERVICE, "get", items).contains(unsupported));
+    let retract = "<retract node='fleeting'><item id='a'/></retract>";
+    assert!(ask(&mut house, "alice/one", SERVICE, "set", retract).contains(unsupported));
+    let purge = "<purge node='fleeting'/>";
+    assert!(own(&mut house, "alice/one", SERVICE, "set", purge).contains(unsupported));
 }
 
 #[test]

@@ -130,3 +130,26 @@ fn a_board_that_goes_back_to_the_version_before_is_told_why_it_may_not() {
     assert!(b.run(&["pair", "status"]).contains("SOLO since"));
     in_time("a login", arrive(&Ground::new(), &b, "alice"));
 }
+
+#[test]
+fn a_program_that_is_older_than_its_data_says_so_in_one_line() {
+    // Given a pair, of which one board has what a later version wrote
+    let (mut a, b) = pair_of(Board::new(), Board::new());
+    wait_until("both have the new level", || level(&a) == Some('2'));
+    a.stop();
+    let file = a.folder.path().join("data/pair.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"level\":2", "\"level\":9")).unwrap();
+
+    // When it is started, or asked something
+    for words in [["serve"].as_slice(), &["user", "list"]] {
+        let said = a.refused(words);
+        // Then one line says why not, and what to do
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+        assert!(said.contains("of level 9, and this meerkat reads up to 2"));
+        assert!(said.contains("install the newer version again"), "{said}");
+    }
+
+    // And the other one serves on
+    in_time("a login", arrive(&Ground::new(), &b, "alice"));
+}

@@ -11,6 +11,7 @@ pub(crate) mod notice;
 pub(crate) mod private;
 mod register;
 mod report;
+mod search;
 mod service;
 mod tasks;
 #[cfg(test)]
@@ -67,6 +68,15 @@ pub(crate) fn evaluate_iq(
             }
             _ => {}
         }
+    }
+    if let ("query", ns::SEARCH, Target::Server) = (query.name(), query.ns(), target)
+        && view.settings.finds_people
+    {
+        return Some(if is_set {
+            search::search(request, query)
+        } else {
+            Ok(search::form(request))
+        });
     }
     if !matches!(target, Target::Own { .. }) {
         return None;
@@ -150,10 +160,14 @@ pub(crate) fn deliver(view: &View<'_>, op: &Soft, sends: &mut Sends) {
 }
 
 pub(crate) fn answer(query: &Query, found: &Found) -> Vec<Item> {
-    let Question::Accounts { purpose, .. } = &query.question else {
-        return Vec::new();
+    let answer = match (&query.question, found) {
+        (Question::Accounts { purpose, .. }, _) => list::answer(query, purpose, found),
+        (Question::People { search }, Found::People { people }) => {
+            Some(search::answer(query, search, people))
+        }
+        _ => None,
     };
-    let answer = list::answer(query, purpose, found).map(Arc::new);
+    let answer = answer.map(Arc::new);
     let item = answer.map(|stanza| Item::Stanza { stanza });
     item.into_iter().collect()
 }

@@ -1,7 +1,13 @@
 //! The commands of service administration (XEP-0133): what there is, and what each does.
 //!
-//! Only what works is listed. There is no password to be shown (only its keys are stored), no list
-//! of who may talk to the server, and the process is started and stopped by whoever runs it.
+//! Only what works is listed. What is not, and why:
+//!
+//! | command | section | why not |
+//! |---|---|---|
+//! | get user password | 4.6 | retracted, and only its keys are stored |
+//! | edit blacklist, whitelist | 4.11, 4.12 | they are of other servers, and no other server can talk to this one |
+//! | edit admin list | 4.29 | who administers stands in the settings (`admins`) or came with `user add --admin` |
+//! | restart, shut down | 4.30, 4.31 | the process is started and stopped by whoever runs it; a client that stops it could not start it |
 //!
 //! Section 5 wants an error stanza for conflicts and for who may not; anything else that is wrong
 //! with a filled-in form is told as a note of type `error` (XEP-0050 section 4.3), and nothing is done.

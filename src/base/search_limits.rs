@@ -23,3 +23,16 @@ pub(crate) const SEARCHED_PLACES_MAX: usize = 200_000;
 ///
 /// They are made one after the other for all sessions, so that pages of archives have table readers left.
 pub(crate) const SEARCHES_PER_SESSION_MAX: usize = 8;
+
+/// Longest text that is searched for in one field of vCards, and that is told of somebody, in bytes.
+///
+/// A longer one is refused with `not-acceptable`; of vCards the beginning is told.
+pub(crate) const PERSON_TEXT_BYTES_MAX: usize = 256;
+
+/// People that one search finds (XEP-0055). Those with the greater addresses are not found.
+pub(crate) const PEOPLE_FOUND_MAX: usize = 50;
+
+/// Accounts whose vCards one search looks at: each is parsed with its picture, some 20 us.
+///
+/// Of more accounts those with the greater addresses are not found.
+pub(crate) const PEOPLE_LOOKED_AT_MAX: usize = 10_000;

@@ -248,10 +248,7 @@ pub(crate) const KEYS: &[Key] = &[
     contact("contact.admin", "Addresses of the operators."),
     contact("contact.feedback", "Addresses for praise and wishes."),
     contact("contact.security", "Addresses for reports of holes."),
-    contact(
-        "contact.status",
-        "Pages that tell whether the server is up.",
-    ),
+    contact("contact.status", "Pages that tell if the server is up."),
     contact("contact.support", "Addresses for questions."),
     key(
         "invites.create",
@@ -266,6 +263,12 @@ pub(crate) const KEYS: &[Key] = &[
         Fallback::Toml("7"),
         true,
         "How long an invitation is good. Each is good once.",
+    ),
+    limit(
+        "search.users",
+        Kind::Flag,
+        "false",
+        "Whether users find each other by what they tell in their vCards (XEP-0055).",
     ),
     key(
         "services.uris",

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) registration: Registration,
     pub(crate) inviters: Inviters,
     pub(crate) invites_valid: Duration,
+    /// Whether users may search for each other.
+    pub(crate) finds_people: bool,
     pub(crate) log_level: LogLevel,
     pub(crate) listen: Listen,
     /// Where the other board listens, before what it has told.

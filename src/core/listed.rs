@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::core::Core;
+use crate::effect::people::Cards;
 use crate::effect::query::Listed;
 use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
@@ -49,6 +50,26 @@ where
         listed.disabled = disabled.or(listed.disabled);
     }
     changed.into_values().collect()
+}
+
+/// The vCards that were written.
+pub(super) fn cards<'a, I>(entries: I) -> Cards
+where
+    I: Iterator<Item = &'a Arc<Entry>>,
+{
+    let ops = entries.flat_map(|entry| entry.durable_ops());
+    let cards = ops.filter_map(|op| match op {
+        Durable::Row {
+            record: RecordKey::Account { jid },
+            name: RowName::VCard,
+            row,
+        } => match row {
+            Some(Row::Bytes { bytes }) => Some((jid.clone(), Some(Arc::clone(bytes)))),
+            _ => Some((jid.clone(), None)),
+        },
+        _ => None,
+    });
+    cards.collect()
 }
 
 impl Core {

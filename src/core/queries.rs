@@ -11,7 +11,6 @@ use crate::core::Output;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
-use crate::effect::query::Question;
 use crate::effect::sends::Item;
 use crate::effect::view::Facts;
 use crate::effect::view::View;
@@ -44,10 +43,9 @@ impl Core {
     }
 
     fn is_searching_much(&self, session: SessionId, query: &Query) -> bool {
-        let is_search = |query: &Query| matches!(query.question, Question::Search { .. });
         let others = self.queries.values();
-        let others = others.filter(|one| one.session == session && is_search(&one.query));
-        is_search(query) && others.count() >= SEARCHES_PER_SESSION_MAX
+        let others = others.filter(|one| one.session == session && one.query.question.is_search());
+        query.question.is_search() && others.count() >= SEARCHES_PER_SESSION_MAX
     }
 
     /// Asks the tables for what is delivered by now; `is_bind`: the bind of the session waits for it.

@@ -360,6 +360,11 @@ impl Tail {
                 ..Horizon::none()
             },
             Question::ArchiveEnds { .. } => Horizon::none(),
+            Question::People { .. } => Horizon {
+                changed: listed::changed(self.entries()),
+                cards: listed::cards(self.entries()),
+                ..Horizon::none()
+            },
             Question::Accounts { .. } | Question::Rooms { .. } | Question::Channels { .. } => {
                 Horizon {
                     changed: listed::changed(self.entries()),

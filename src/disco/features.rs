@@ -20,6 +20,8 @@ pub(crate) enum On {
     Both,
     /// The server, while accounts can be made by anybody.
     Registration,
+    /// The server, while users may search for each other.
+    Search,
     /// The server, where there are services outside of XMPP to be told of.
     Services,
     /// Rooms, which announce it themselves (XEP-0045 section 6.4).
@@ -96,6 +98,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::PRIVATE, On::Both),
     feature(ns::REGISTER, On::Registration),
     feature(ns::ROSTER, On::Both),
+    feature(ns::SEARCH, On::Search),
     feature(ns::VERSION, On::Server),
     feature(MSG_OFFLINE, On::Server),
     feature(ns::BLOCKING, On::Both),
@@ -133,6 +136,7 @@ pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'stati
             On::Both => place != On::Nodes,
             On::Nodes => matches!(place, On::Account | On::Nodes | On::Server),
             On::Registration => settings.registration && place == On::Server,
+            On::Search => settings.finds_people && place == On::Server,
             On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,
         })

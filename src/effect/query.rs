@@ -10,6 +10,9 @@ use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
 use crate::base::time::Timestamp;
+use crate::effect::people::Cards;
+use crate::effect::people::PeopleSearch;
+use crate::effect::people::Person;
 use crate::model::message::Message;
 use crate::model::message::Owner;
 use crate::model::message::Place;
@@ -80,6 +83,15 @@ pub(crate) enum Question {
     /// Rooms that are no secret and have certain words (XEP-0433), of those that persist: the others are
     /// in memory.
     Channels { search: ChannelSearch },
+    /// Users with certain words in their vCards (XEP-0055).
+    People { search: PeopleSearch },
+}
+
+impl Question {
+    /// Whether it takes its time.
+    pub(crate) fn is_search(&self) -> bool {
+        matches!(self, Self::Search { .. } | Self::People { .. })
+    }
 }
 
 /// What is looked for in the texts of rooms, and how the answer looks.
@@ -127,6 +139,8 @@ pub(crate) struct Horizon {
     pub(crate) elsewhere: Vec<Position>,
     /// For lists.
     pub(crate) changed: Vec<Listed>,
+    /// vCards, where people are searched for.
+    pub(crate) cards: Cards,
     /// For searches: those that the words may be in.
     pub(crate) recent: Vec<Kept>,
 }
@@ -284,7 +298,9 @@ pub(crate) enum Found {
         total: Option<u64>,
     },
     /// The same for a search, which may have ended before the page was full.
-    Searched { found: Searched },
+    Searched {
+        found: Searched,
+    },
     /// `after`, `before` or an id names nothing in this archive.
     NoSuchItem,
     Ends {
@@ -295,6 +311,12 @@ pub(crate) enum Found {
     Channels {
         rooms: Vec<(BareJid, Arc<RoomConfig>)>,
     },
+    People {
+        people: Vec<Person>,
+    },
     /// Addresses, and how many there are in all.
-    List { jids: Vec<BareJid>, total: u64 },
+    List {
+        jids: Vec<BareJid>,
+        total: u64,
+    },
 }

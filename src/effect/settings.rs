@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) admins: BTreeSet<BareJid>,
     /// Whether anybody may make an account (XEP-0077).
     pub(crate) registration: bool,
+    /// Whether users find each other by their vCards (XEP-0055).
+    pub(crate) finds_people: bool,
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,

@@ -216,7 +216,9 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
             archive::query::answer(view, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
-        Question::Accounts { .. } => crate::account::answer(query, &found),
+        Question::Accounts { .. } | Question::People { .. } => {
+            crate::account::answer(query, &found)
+        }
         Question::Rooms { .. } => muc::answer_rooms(view, query, found),
         Question::Channels { search } => muc::answer_search(view, query, (search, found)),
     }

@@ -8,7 +8,6 @@ use crate::base::limits::FETCH_BYTES_MAX;
 use crate::c2s::NewToken;
 use crate::core::Input;
 use crate::core::Output;
-use crate::effect::query::Question;
 use crate::net::hub::Event;
 use crate::observe;
 use crate::server::hub::Node;
@@ -142,7 +141,7 @@ impl Node {
 }
 
 fn is_search(output: &Output) -> bool {
-    matches!(output, Output::Ask { asked, .. } if matches!(asked.question, Question::Search { .. }))
+    matches!(output, Output::Ask { asked, .. } if asked.question.is_search())
 }
 
 /// Tables that cannot be read or written leave nothing to serve from: the process ends, and what

@@ -132,6 +132,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         pubsub_host: Some(settings.pubsub_host.as_str().into()),
         admins,
         registration: settings.registration == Registration::Open,
+        finds_people: settings.finds_people,
         contacts,
         services: settings.services.clone(),
         invites: Invites {

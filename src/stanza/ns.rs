@@ -44,6 +44,8 @@ names! {
 names! {
     /// XEP-0077: registration and change of password.
     REGISTER = "jabber:iq:register";
+    /// XEP-0055: user search.
+    SEARCH = "jabber:iq:search";
     /// XEP-0077: its stream feature.
     REGISTER_FEATURE = "http://jabber.org/features/iq-register";
     /// XEP-0198: stream management.

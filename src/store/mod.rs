@@ -19,6 +19,7 @@ mod files;
 mod key;
 mod list;
 mod load;
+mod people;
 mod query;
 pub(crate) mod retention;
 mod retract;

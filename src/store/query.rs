@@ -35,6 +35,7 @@ use crate::store::key::place_key;
 use crate::store::key::place_position;
 use crate::store::list;
 use crate::store::load::read_archive;
+use crate::store::people;
 use crate::store::schema;
 use crate::store::schema::PlaceValue;
 use crate::store::schema::Span;
@@ -91,6 +92,7 @@ pub(super) fn ask(
             };
             room.list(snapshot, &horizon.changed)
         }
+        Question::People { search } => people::find(snapshot, search, horizon),
         Question::Channels { search } => list::channels(snapshot, search, &horizon.changed),
     }
 }

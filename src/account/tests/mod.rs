@@ -5,4 +5,5 @@ mod invites;
 mod office;
 mod register;
 mod reports;
+mod search;
 mod tokens;

@@ -9,6 +9,8 @@ use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
+use crate::effect::people::PeopleSearch;
+use crate::effect::people::Person;
 use crate::effect::proposal::Need;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
@@ -160,7 +162,21 @@ impl Office {
         String::from_utf8(out).unwrap()
     }
 
+    fn find_people(&self, search: &PeopleSearch) -> Found {
+        let all = self.state.accounts.iter();
+        let people = all.filter_map(|(jid, account)| {
+            let person = Person::parse(jid, account.bytes(&RowName::VCard)?);
+            person.filter(|person| search.matches(person))
+        });
+        Found::People {
+            people: people.collect(),
+        }
+    }
+
     fn find(&self, query: &crate::effect::query::Query) -> Vec<Item> {
+        if let Question::People { search } = &query.question {
+            return account::answer(query, &self.find_people(search));
+        }
         let Question::Accounts {
             after,
             count_max,

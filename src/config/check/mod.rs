@@ -104,6 +104,7 @@ impl Check<'_> {
                 _ => Inviters::Admins,
             },
             invites_valid: self.days("invites.days"),
+            finds_people: self.flag("search.users"),
             log_level: match self.choice("log_level").as_str() {
                 "error" => LogLevel::Error,
                 "warn" => LogLevel::Warn,

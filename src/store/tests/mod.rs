@@ -8,6 +8,7 @@ mod cost;
 mod crash;
 mod digest;
 mod oracle;
+mod people;
 mod query;
 mod retention;
 mod retract;

@@ -287,7 +287,7 @@ impl Tables {
                 self.page(page, &horizon.elsewhere)
             }
             // Its clients look for nothing.
-            Question::Search { .. } => Found::NoSuchItem,
+            Question::Search { .. } | Question::People { .. } => Found::NoSuchItem,
             Question::ArchiveEnds { owner, .. } => {
                 let is_in = |stored: &Stored| {
                     let mut places = stored.places.iter();

@@ -34,12 +34,15 @@ const PEER_ITERATIONS: u32 = 10_000;
 const START_STEP: Duration = Duration::from_micros(250);
 
 pub(crate) const ROOM_HOST: &str = "rooms.localhost";
+pub(crate) const UPLOAD_HOST: &str = "upload.localhost";
 
 /// A server's folder, ports and certificate, prepared once and started many times.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) ports: Ports,
+    /// For files (XEP-0363).
+    http: u16,
     certificate: PathBuf,
     key: PathBuf,
 }
@@ -49,9 +52,11 @@ impl Place {
         fs::create_dir_all(folder)?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
             .map_err(|error| io::Error::other(error.to_string()))?;
+        let (ports, http) = free_ports()?;
         let place = Self {
             folder: folder.to_owned(),
-            ports: free_ports()?,
+            ports,
+            http,
             certificate: folder.join("certificate.pem"),
             key: folder.join("key.pem"),
         };
@@ -61,15 +66,17 @@ impl Place {
     }
 }
 
-/// Two ports that nobody listens on now.
-fn free_ports() -> io::Result<Ports> {
+/// Ports that nobody listens on now: for streams, and for HTTP.
+fn free_ports() -> io::Result<(Ports, u16)> {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(Ports {
+    let third = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let ports = Ports {
         ip: Ipv4Addr::LOCALHOST,
         plain: first.local_addr()?.port(),
         tls: second.local_addr()?.port(),
-    })
+    };
+    Ok((ports, third.local_addr()?.port()))
 }
 
 /// What a server should be good at in the next scenario.
@@ -215,6 +222,7 @@ fn common_settings(place: &Place) -> Vec<String> {
     vec![
         format!("listen.c2s = [\"127.0.0.1:{plain}\"]"),
         format!("listen.c2s_tls = [\"127.0.0.1:{tls}\"]"),
+        format!("listen.http = [\"127.0.0.1:{}\"]", place.http),
         format!("tls.certificate = \"{}\"", place.certificate.display()),
         format!("tls.key = \"{}\"", place.key.display()),
         "limits.connections = 20000".to_owned(),
@@ -223,6 +231,8 @@ fn common_settings(place: &Place) -> Vec<String> {
         "limits.stanzas_per_second = 1000000".to_owned(),
         "limits.sessions_per_account = 1000".to_owned(),
         "quota.offline_messages = 1000000".to_owned(),
+        "quota.upload_mib = 10000".to_owned(),
+        "quota.upload_day_mib = 10000".to_owned(),
     ]
 }
 
@@ -323,11 +333,13 @@ interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {plain} }}
 c2s_direct_tls_ports = {{ {tls} }}
 s2s_ports = {{ }}
-http_ports = {{ }}
+http_ports = {{ {http} }}
+http_interfaces = {{ "127.0.0.1" }}
 https_ports = {{ }}
-modules_enabled = {{ "saslauth", "tls", "disco", "roster", "smacks", "mam", "private", "ping" }}
+modules_enabled = {{ "saslauth", "tls", "disco", "roster", "smacks", "mam", "private", "ping", "pep" }}
 modules_disabled = {{ "s2s", "offline" }}
 authentication = "internal_hashed"
+http_default_host = "{UPLOAD_HOST}"
 c2s_require_encryption = false
 s2s_require_encryption = false
 ssl = {{ certificate = "{certificate}", key = "{key}" }}
@@ -341,10 +353,15 @@ Component "{ROOM_HOST}" "muc"
     modules_enabled = {{ "muc_mam" }}
     muc_log_by_default = true
     muc_log_expires_after = "never"
+Component "{UPLOAD_HOST}" "http_file_share"
+    http_external_url = "http://127.0.0.1:{http}/"
+    http_file_share_size_limit = 16 * 1024 * 1024
+    http_file_share_daily_quota = 10000 * 1024 * 1024
 "#,
             folder = place.folder.display(),
             plain = place.ports.plain,
             tls = place.ports.tls,
+            http = place.http,
             certificate = place.certificate.display(),
             key = place.key.display(),
         );

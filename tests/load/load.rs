@@ -8,7 +8,7 @@
 //! ```text
 //! cargo bench --bench load -- [--quick | --full] [--only NAME]... [--peer prosody|sqlite|dev|none] [--without-meerkat]
 //! ```
-//! The names: `start login pairs room archive search idle disk mirror`. `--quick` is for a first look (its figures are
+//! The names: `start login pairs room crowd pep archive files search idle disk mirror`. `--quick` is for a first look (its figures are
 //! rough), `--full` archives a million messages before the start time is taken and writes slowly enough
 //! for checkpoints to show.
 
@@ -30,10 +30,12 @@ mod generator;
 mod archive;
 mod bench;
 mod disk;
+mod files;
 mod idle;
 mod login;
 mod mirror;
 mod pairs;
+mod pep;
 mod relay;
 mod report;
 mod room;
@@ -192,12 +194,15 @@ fn measure(
     let place = Place::new(folder)?;
     target.prepare(&place, &bench::users())?;
     report.column(target.name(), &target.version());
-    let scenarios: [(&str, Scenario); 10] = [
+    let scenarios: [(&str, Scenario); 13] = [
         ("start", start::empty),
         ("login", login::measure),
         ("pairs", pairs::measure),
-        ("room", room::measure),
+        ("room", room::hundred),
+        ("crowd", room::thousand),
+        ("pep", pep::measure),
         ("archive", archive::measure),
+        ("files", files::measure),
         ("search", search::measure),
         ("idle", idle::measure),
         ("disk", disk::measure),

@@ -1,4 +1,4 @@
-//! A room of a hundred: one speaks, all hear each numbered message once and in order.
+//! A room of a hundred and one of a thousand: one speaks, all hear each numbered message once and in order.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::bench::Bench;
 use crate::bench::Latencies;
 use crate::bench::Meter;
+use crate::bench::USERS;
 use crate::bench::user;
 use crate::generator::Outcome;
 use crate::generator::client::Client;
@@ -22,7 +23,8 @@ use crate::pairs::check;
 use crate::pairs::number;
 use crate::report::Report;
 
-const OCCUPANTS: usize = 100;
+/// After so many joins everybody takes what they brought, before it is more than a server keeps for one who does not.
+const JOINS_AT_ONCE: usize = 50;
 /// Messages in one write of the speaker.
 const BATCH: u64 = 5;
 
@@ -34,28 +36,32 @@ struct Room {
 }
 
 impl Room {
-    async fn gather(bench: &Bench, ports: Ports) -> Outcome<Self> {
-        let address = format!("load@{ROOM_HOST}");
-        let clients = bench.all((0..OCCUPANTS).map(|index| {
-            let ground = Rc::clone(&bench.ground);
-            async move {
-                ground
-                    .login(ports, Security::Plain, &user(index), "room")
-                    .await
+    async fn gather(bench: &Bench, ports: Ports, count: usize) -> Outcome<Self> {
+        let address = format!("load{count}@{ROOM_HOST}");
+        let mut occupants: Vec<Client> = Vec::new();
+        while occupants.len() < count {
+            let first = occupants.len();
+            let logins = bench.all((first..count.min(first + JOINS_AT_ONCE)).map(|index| {
+                let ground = Rc::clone(&bench.ground);
+                async move {
+                    let (account, resource) = (user(index % USERS), format!("room{index}"));
+                    ground
+                        .login(ports, Security::Plain, &account, &resource)
+                        .await
+                }
+            }));
+            for (index, mut occupant) in (first..).zip(logins.await?) {
+                join(&mut occupant, &address, &user(index)).await?;
+                if index == 0 {
+                    open(&mut occupant, &address).await?;
+                }
+                occupants.push(occupant);
             }
-        }));
-        let mut occupants = clients.await?;
-        for (index, occupant) in occupants.iter_mut().enumerate() {
-            join(occupant, &address, &user(index)).await?;
-            if index == 0 {
-                open(occupant, &address).await?;
+            for occupant in &mut occupants {
+                let ping =
+                    "<iq type='get' id='joined' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+                occupant.request("joined", ping).await?;
             }
-        }
-        // What the joins sent to everybody is out of the way after this.
-        for occupant in &mut occupants {
-            let ping =
-                "<iq type='get' id='joined' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
-            occupant.request("joined", ping).await?;
         }
         Ok(Self {
             address,
@@ -94,12 +100,12 @@ impl Room {
 
     async fn speak_for(&mut self, length: Duration) -> Outcome<(u64, Latencies)> {
         let mut latencies = Latencies::default();
-        let first = self.next;
+        let (first, count) = (self.next, self.occupants.len() as u64);
         let end = Instant::now() + length;
         while Instant::now() < end {
             self.speak(&mut latencies).await?;
         }
-        Ok(((self.next - first) * OCCUPANTS as u64, latencies))
+        Ok(((self.next - first) * count, latencies))
     }
 }
 
@@ -152,25 +158,43 @@ async fn hear(occupant: &mut Client) -> Outcome<Option<u64>> {
     }
 }
 
-pub(crate) fn measure(
+pub(crate) fn hundred(
     bench: &Bench,
     target: &dyn Target,
     place: &Place,
     report: &mut Report,
 ) -> Outcome<()> {
+    measure(bench, (target, place), (100, "room of 100"), report)
+}
+
+pub(crate) fn thousand(
+    bench: &Bench,
+    target: &dyn Target,
+    place: &Place,
+    report: &mut Report,
+) -> Outcome<()> {
+    measure(bench, (target, place), (1_000, "room of 1,000"), report)
+}
+
+fn measure(
+    bench: &Bench,
+    (target, place): (&dyn Target, &Place),
+    (occupants, name): (usize, &str),
+    report: &mut Report,
+) -> Outcome<()> {
     let mut server = bench.start(target, place)?;
-    let mut room = bench.run(Room::gather(bench, server.ports))?;
+    let mut room = bench.run(Room::gather(bench, server.ports, occupants))?;
     bench.run(room.speak_for(bench.warm_up()))?;
     let meter = Meter::new(server.pid())?;
     let (count, mut latencies) = bench.run(room.speak_for(bench.phase()))?;
     let cost = meter.read()?;
-    report.higher("room of 100", "dlv/s", cost.each_second(count));
+    report.higher(name, "dlv/s", cost.each_second(count));
     report.lower(
-        "room of 100: server CPU a delivery",
+        &format!("{name}: server CPU a delivery"),
         "us",
         cost.microseconds_each(count),
     );
-    latencies.report("room of 100", report);
+    latencies.report(name, report);
     bench.run(bench.all(room.occupants.into_iter().map(Client::close)))?;
     server.stop()
 }

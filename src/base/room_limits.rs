@@ -1,5 +1,7 @@
 //! Bounds on what rooms keep beside their messages.
 
+use crate::base::limits::OPS_PER_ENTRY_MAX;
+
 /// Largest vCard of a room with its picture (XEP-0486), in bytes.
 ///
 /// It is in memory with the room. Clients send pictures of some 10 KB. A larger one is refused with
@@ -30,6 +32,21 @@ pub(crate) const APPLICANT_MS: u64 = 30 * 24 * 3_600 * 1_000;
 ///
 /// Each gets a message of its own. The others see the list of members.
 pub(crate) const ADMINS_ASKED_MAX: usize = 20;
+
+/// Hats of one room, and hats that are worn there by all (XEP-0317); more are refused with `resource-constraint`.
+///
+/// Whoever wears one changes with it, in one entry of the log.
+pub(crate) const HATS_MAX: usize = 50;
+pub(crate) const HATS_WORN_MAX: usize = 100;
+const _: () = assert!(2 * HATS_WORN_MAX + 30 < OPS_PER_ENTRY_MAX);
+
+/// Longest address and longest title of a hat, in bytes: both are in every presence of who wears it.
+///
+/// A longer one is refused with `not-acceptable`.
+pub(crate) const HAT_BYTES_MAX: usize = 256;
+
+/// Hats that one user wears in a room. More are refused with `resource-constraint`.
+pub(crate) const HATS_OF_ONE_MAX: usize = 5;
 
 /// Messages of an archive that are looked at for the one that its sender takes back (XEP-0424).
 ///

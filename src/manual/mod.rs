@@ -86,6 +86,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0017-fields.md")]
     pub(crate) mod fields {}
 
+    #[doc = include_str!("decisions/0019-members-and-hats.md")]
+    pub(crate) mod members_and_hats {}
+
     #[doc = include_str!("decisions/0010-nodes.md")]
     pub(crate) mod nodes {}
 

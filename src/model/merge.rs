@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `Register` | the newest stamp; of contacts and room configurations field by field (`model::fields`) |
 //! | `AddWins` | a value rather than its removal |
-//! | `RestrictWins` | the lower affiliation, a removed token rather than a token |
+//! | `RestrictWins` | the lower affiliation, a removed token or hat rather than the token or hat |
 //! | `Max` | frontiers united; of a stream the larger count, without anything beside it |
 //! | `Unique` | who lives, what began while both served, the smaller position; of one incarnation the end |
 //!

@@ -31,6 +31,7 @@ pub(crate) mod push;
 pub(crate) mod record;
 pub(crate) mod retraction;
 pub(crate) mod room;
+mod room_rows;
 pub(crate) mod row;
 mod rows;
 pub(crate) mod stanza;

@@ -115,6 +115,16 @@ pub(crate) struct ApplicantRow {
 
 coded!(struct ApplicantRow { account, nick, at });
 
+/// A hat that may be worn in a room (XEP-0317).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct HatRow {
+    pub(crate) title: Box<str>,
+    /// The angle of its colour in degrees (XEP-0392), as it was written; empty: none.
+    pub(crate) hue: Box<str>,
+}
+
+coded!(struct HatRow { title, hue });
+
 /// From least to most.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Affiliation {
@@ -426,16 +436,6 @@ impl Room {
             Some(Row::Affiliation { row }) => Some(row),
             _ => None,
         }
-    }
-
-    /// Everybody who waits for membership, in order of address.
-    pub(crate) fn applicants(&self) -> impl Iterator<Item = (&BareJid, &Arc<ApplicantRow>)> {
-        self.rows
-            .iter()
-            .filter_map(|(name, cell)| match (name, &cell.row) {
-                (RowName::Applicant { jid }, Some(Row::Applicant { row })) => Some((jid, row)),
-                _ => None,
-            })
     }
 
     /// Everybody with a lasting relation to the room, in order of address.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::ids::FileId;
+use crate::base::ids::Incarnation;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::jid::Jid;
@@ -36,6 +37,7 @@ use crate::model::pubsub::SubscriptionRow;
 use crate::model::push::PushRow;
 use crate::model::room::AffiliationRow;
 use crate::model::room::ApplicantRow;
+use crate::model::room::HatRow;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
 use crate::model::room::Subject;
@@ -97,6 +99,10 @@ pub(crate) enum RowName {
     Affiliation { jid: BareJid },
     /// A user who waits for membership of a room (XEP-0045 section 7.10).
     Applicant { jid: BareJid },
+    /// A hat of a room (XEP-0317).
+    Hat { uri: Box<str> },
+    /// That a user wears a hat of the room.
+    Worn { jid: BareJid, uri: Box<str> },
     /// A secret of the domain, by purpose.
     Secret { purpose: Box<str> },
     /// An open ad-hoc or server-wide text, by name (message of the day and the like), or what a
@@ -163,6 +169,8 @@ coded!(enum RowName {
     51 => Invite { digest }, 60 => File { id },
     40 => Applicant { jid },
     52 => AbuseReport { id },
+    41 => Hat { uri },
+    42 => Worn { jid, uri },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -192,6 +200,7 @@ impl RowName {
             Self::Affiliation { .. }
             | Self::Standing { .. }
             | Self::Token { .. }
+            | Self::Worn { .. }
             | Self::Invite { .. } => Merge::RestrictWins,
             Self::Frontier | Self::Stream { .. } => Merge::Max,
             Self::Credentials
@@ -212,6 +221,7 @@ impl RowName {
             | Self::Subscription { .. }
             | Self::File { .. }
             | Self::Applicant { .. }
+            | Self::Hat { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -298,6 +308,13 @@ pub(crate) enum Row {
     AbuseReport {
         report: Arc<AbuseReport>,
     },
+    Hat {
+        hat: Arc<HatRow>,
+    },
+    /// The account that wears it: whoever has the name later does not.
+    Worn {
+        account: Incarnation,
+    },
 }
 
 coded!(enum Row {
@@ -325,6 +342,8 @@ coded!(enum Row {
     51 => Invite { invite }, 60 => File { file },
     40 => Applicant { row },
     52 => AbuseReport { report },
+    41 => Hat { hat },
+    42 => Worn { account },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

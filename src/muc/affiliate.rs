@@ -24,6 +24,7 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::admin;
 use crate::muc::owner;
+use crate::muc::user;
 use crate::muc::user::Who;
 use crate::muc::visit::Visit;
 use crate::muc::visit::first_role;
@@ -103,7 +104,10 @@ pub(super) fn without_old(visit: &Visit<'_>, proposal: Proposal) -> Proposal {
     let is_ours = |name: &RowName| {
         matches!(
             name,
-            RowName::Affiliation { .. } | RowName::Applicant { .. }
+            RowName::Affiliation { .. }
+                | RowName::Applicant { .. }
+                | RowName::Hat { .. }
+                | RowName::Worn { .. }
         )
     };
     let names = visit.room.rows.too_old(is_ours);
@@ -237,15 +241,30 @@ pub(super) fn rights(
     (affiliation, role): (Affiliation, RoomRole),
 ) -> Rights {
     let who = Who {
-        room: &visit.jid,
-        nick,
-        id: &occupant.id,
         affiliation,
         role,
+        ..user::who((&visit.jid, visit.room), nick, occupant)
     };
     Rights {
         nick: Arc::clone(nick),
         role,
+        shown: who.shown_again(occupant),
+    }
+}
+
+/// An occupant that wears these hats from now on.
+pub(super) fn hatted(
+    visit: &Visit<'_>,
+    (nick, occupant): (&Arc<str>, &Occupant),
+    hats: Vec<u8>,
+) -> Rights {
+    let who = Who {
+        hats,
+        ..user::who((&visit.jid, visit.room), nick, occupant)
+    };
+    Rights {
+        nick: Arc::clone(nick),
+        role: occupant.role,
         shown: who.shown_again(occupant),
     }
 }

@@ -11,6 +11,7 @@ use crate::model::room::RoomRole;
 use crate::model::room::Shown;
 use crate::muc::deliver::Hall;
 use crate::muc::deliver::Versions;
+use crate::muc::hat;
 use crate::muc::history;
 use crate::muc::user::Item;
 use crate::muc::user::Who;
@@ -60,6 +61,7 @@ pub(super) fn deliver_join(hall: &Hall<'_>, change: &RoomChange, sends: &mut Sen
         id: occupant_id,
         affiliation: hall.room.affiliation(&user),
         role: *role,
+        hats: hat::element(hall.room, &user),
     };
     let own = to_self(&who, jid, (own_part(shown), None), &[110]);
     for session in others_of(hall, nick, jid) {

@@ -18,6 +18,8 @@ use crate::model::message::Owner;
 use crate::model::room::Affiliation;
 use crate::model::room::Room;
 use crate::model::room::RoomConfig;
+use crate::muc::hat;
+use crate::muc::hat_command;
 use crate::muc::search;
 use crate::muc::setting;
 use crate::muc::setting::Setting;
@@ -200,6 +202,10 @@ pub(super) fn info(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop>
             return Ok(result(visit.request, writer));
         }
         // Section 18.1.1: a room passes everything on.
+        Some(node) if hat_command::is_command(node) => {
+            hat_command::describe(visit, node, &mut writer)?;
+            return Ok(result(visit.request, writer));
+        }
         Some(TRAFFIC_NODE) => return Err(StanzaError::new(Condition::ServiceUnavailable).into()),
         Some(_) => return Err(StanzaError::new(Condition::ItemNotFound).into()),
     }
@@ -232,8 +238,10 @@ fn features(config: &RoomConfig) -> impl Iterator<Item = &'static str> {
     ];
     let archive = config.archived.then_some(archive);
     [
+        ns::COMMANDS,
         ns::DISCO_INFO,
         ns::DISCO_ITEMS,
+        ns::HATS,
         ns::MUC,
         STABLE_ID,
         ns::MUC_REQUEST,
@@ -305,6 +313,9 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
             form = form.with(Field::new(setting.field(), kind).with_values(text.lines()));
         }
     }
+    if let Some(hash) = hat::hash(visit.room) {
+        form = form.with(Field::answer("hats#hash", &hash));
+    }
     match vcard::hashes(visit.room) {
         Some(hashes) => form.with(
             Field::new("muc#roominfo_avatarhash", FieldKind::TextMulti)
@@ -317,6 +328,9 @@ fn details(visit: &Visit<'_>, config: &RoomConfig) -> Form {
 /// Section 6.5: who is inside, where that is no secret.
 pub(super) fn items(visit: &Visit<'_>, query: Node<'_>) -> Result<Proposal, Stop> {
     visit.living()?;
+    if query.attr("node").as_deref() == Some(ns::COMMANDS) {
+        return Ok(result(visit.request, hat_command::listed(visit)));
+    }
     no_node(query)?;
     let config = visit.config();
     let is_shown = visit.inside().is_some() || (config.public && !config.members_only);
@@ -346,7 +360,7 @@ pub(super) fn read_archive(visit: &Visit<'_>) -> Result<Proposal, Stop> {
 }
 
 /// Whoever may enter may read; says whether it may see real addresses.
-fn may_read(visit: &Visit<'_>) -> Result<bool, StanzaError> {
+pub(super) fn may_read(visit: &Visit<'_>) -> Result<bool, StanzaError> {
     let config = visit.config();
     let affiliation = visit.affiliation();
     let is_closed = config.members_only || config.password.is_some();

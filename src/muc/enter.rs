@@ -15,6 +15,7 @@ use crate::model::room::RoomRow;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::muc::create;
+use crate::muc::hat;
 use crate::muc::history;
 use crate::muc::hush;
 use crate::muc::user::Item;
@@ -73,6 +74,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, nick: &str) -> Result<Proposal, Stop> 
         *history = page.is_some();
     }
     let proposal = with_row_of_account(visit, visit.propose())?;
+    let proposal = hat::without_stale(visit, proposal)?;
     let mut proposal = proposal.op(visit.change(join));
     proposal.query = page.map(|question| Query {
         iq: "".into(),
@@ -172,6 +174,7 @@ fn join(
         id: &occupant_id,
         affiliation,
         role,
+        hats: hat::element_of(visit)?,
     };
     let own = visit.own_presence()?;
     Ok(RoomChange::Join {

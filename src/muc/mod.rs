@@ -36,6 +36,8 @@ mod enter;
 mod form;
 mod ghost;
 mod greet;
+mod hat;
+mod hat_command;
 mod history;
 mod hush;
 mod invite;
@@ -124,6 +126,7 @@ fn iq(visit: &Visit<'_>, kind: IqType) -> Result<Proposal, Stop> {
         ("query", ns::REGISTER, _) => register::evaluate(visit, query),
         ("query", ns::DISCO_INFO, IqType::Get) => discover::info(visit, query),
         ("query", ns::DISCO_ITEMS, IqType::Get) => discover::items(visit, query),
+        ("command", ns::COMMANDS, IqType::Set) => hat_command::evaluate(visit, query),
         ("moderate", ns::MODERATE, IqType::Set) => moderate::evaluate(visit, query),
         ("vCard", ns::VCARD, _) => vcard::evaluate(visit, query),
         ("ping", ns::PING, IqType::Get) => {

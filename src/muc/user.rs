@@ -10,6 +10,7 @@ use crate::model::room::Room;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRole;
 use crate::model::room::Shown;
+use crate::muc::hat;
 use crate::muc::visit::address_of;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
@@ -29,7 +30,7 @@ pub(super) struct Item<'a> {
 }
 
 /// An occupant, for building its presence.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Who<'a> {
     pub(super) room: &'a BareJid,
     pub(super) nick: &'a str,
@@ -37,6 +38,8 @@ pub(super) struct Who<'a> {
     pub(super) id: &'a str,
     pub(super) affiliation: Affiliation,
     pub(super) role: RoomRole,
+    /// `<hats/>` (XEP-0317); usually empty.
+    pub(super) hats: Vec<u8>,
 }
 
 impl Item<'_> {
@@ -78,6 +81,9 @@ impl Who<'_> {
         let mut payload = own.to_vec();
         payload.extend_from_slice(&user_element(item, codes));
         payload.extend_from_slice(&self.occupant_id());
+        if kind == PresenceType::Available {
+            payload.extend_from_slice(&self.hats);
+        }
         Outgoing {
             kind: Kind::Presence(kind),
             from: address_of(self.room, self.nick),
@@ -192,6 +198,7 @@ pub(super) fn who<'a>(
         id: &occupant.id,
         affiliation: room.affiliation(&occupant.user),
         role: occupant.role,
+        hats: hat::element(room, &occupant.user),
     }
 }
 

@@ -195,7 +195,7 @@ impl<'a> Visit<'a> {
         })
     }
 
-    /// What of the stanza goes into the room: nothing that only the room may say (XEP-0421 section 4),
+    /// What of the stanza goes into the room: nothing that only the room may say (XEP-0421 section 4, XEP-0317),
     /// no id and no time in the name of one of ours (XEP-0359 section 5).
     pub(super) fn own_payload(&self) -> Vec<u8> {
         let domain = self.view.settings.domain.as_ref();
@@ -204,7 +204,7 @@ impl<'a> Visit<'a> {
             by.is_none_or(|by| by.bare_str() == self.jid.as_str() || by.domain() == domain)
         };
         let is_removed = |child: Node<'_>| match (child.name(), child.ns()) {
-            (_, ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID) => true,
+            (_, ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS) => true,
             ("stanza-id", ns::SID) => is_ours(child.attr("by")),
             ("delay", ns::DELAY) => is_ours(child.attr("from")),
             _ => false,

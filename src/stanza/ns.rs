@@ -183,6 +183,10 @@ names! {
     MUC_REQUEST = "http://jabber.org/protocol/muc#request";
     /// XEP-0045: form type of the room's description in discovery.
     MUC_ROOM_INFO = "http://jabber.org/protocol/muc#roominfo";
+    /// XEP-0317: hats.
+    HATS = "urn:xmpp:hats:0";
+    /// XEP-0317: form type of the commands about hats.
+    HATS_COMMANDS = "urn:xmpp:hats:commands";
     /// XEP-0410: self-ping, which a server may answer for a room.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
     /// XEP-0060: publish-subscribe.

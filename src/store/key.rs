@@ -30,6 +30,7 @@ const LOST: u8 = 19;
 const ALIAS: u8 = 21;
 const PUSH: u8 = 50;
 const SUBSCRIBED: u8 = 34;
+const WORN: u8 = 42;
 /// The tag of [`RowName::File`].
 const FILE: u8 = 60;
 
@@ -124,28 +125,31 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Invite { digest } => (51, digest),
         RowName::AbuseReport { id } => (52, id),
         RowName::Push { service, node } => {
-            key.push(PUSH);
             // No address has a zero byte in it.
-            for part in [service.as_bytes(), &[0], node.as_bytes()] {
-                key.extend_from_slice(part);
-            }
-            return;
+            return push_pair(key, PUSH, (service, '\0', node));
         }
         RowName::Leaf { node } => (30, node),
         RowName::Item { id } => (31, id),
         RowName::Subscription { jid } => (32, jid.as_str()),
         RowName::Standing { jid } => (33, jid.as_str()),
         RowName::Applicant { jid } => (40, jid.as_str()),
+        RowName::Hat { uri } => (41, uri),
+        RowName::Worn { jid, uri } => {
+            return push_pair(key, WORN, (jid.as_str(), '\n', uri));
+        }
         RowName::Subscribed { owner, node } => {
-            key.push(SUBSCRIBED);
-            key.extend_from_slice(owner.as_str().as_bytes());
-            key.push(b'\n');
-            key.extend_from_slice(node.as_bytes());
-            return;
+            return push_pair(key, SUBSCRIBED, (owner.as_str(), '\n', node));
         }
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
+}
+
+fn push_pair(key: &mut Vec<u8>, tag: u8, (first, between, second): (&str, char, &str)) {
+    key.push(tag);
+    key.extend_from_slice(first.as_bytes());
+    key.extend_from_slice(between.encode_utf8(&mut [0; 4]).as_bytes());
+    key.extend_from_slice(second.as_bytes());
 }
 
 /// The keys of a record's aliases.
@@ -224,7 +228,7 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
             digest: rest.into(),
         },
         52 => RowName::AbuseReport { id: rest.into() },
-        &PUSH => read_push(rest)?,
+        &PUSH | &SUBSCRIBED | &WORN => return read_pair(*tag, rest),
         30 => RowName::Leaf { node: rest.into() },
         31 => RowName::Item { id: rest.into() },
         32 => RowName::Subscription {
@@ -232,23 +236,28 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         },
         33 => RowName::Standing { jid: bare(rest)? },
         40 => RowName::Applicant { jid: bare(rest)? },
-        34 => {
-            let (owner, node) = rest.split_once('\n').ok_or(UNREADABLE)?;
-            RowName::Subscribed {
-                owner: bare(owner)?,
-                node: node.into(),
-            }
-        }
+        41 => RowName::Hat { uri: rest.into() },
         _ => return Err(UNREADABLE),
     };
     Ok(name)
 }
 
-fn read_push(rest: &str) -> Result<RowName, StoreError> {
-    let (service, node) = rest.split_once('\0').ok_or(UNREADABLE)?;
-    Ok(RowName::Push {
-        service: service.into(),
-        node: node.into(),
+fn read_pair(tag: u8, rest: &str) -> Result<RowName, StoreError> {
+    let between = if tag == PUSH { '\0' } else { '\n' };
+    let (first, second) = rest.split_once(between).ok_or(UNREADABLE)?;
+    Ok(match tag {
+        PUSH => RowName::Push {
+            service: first.into(),
+            node: second.into(),
+        },
+        WORN => RowName::Worn {
+            jid: bare(first)?,
+            uri: second.into(),
+        },
+        _ => RowName::Subscribed {
+            owner: bare(first)?,
+            node: second.into(),
+        },
     })
 }
 
@@ -305,6 +314,16 @@ mod tests {
     #[test]
     fn a_name_is_read_back() {
         let names = [
+            RowName::Applicant {
+                jid: BareJid::parse("bob@b").unwrap(),
+            },
+            RowName::Hat {
+                uri: "urn:a\nb".into(),
+            },
+            RowName::Worn {
+                jid: BareJid::parse("bob@b").unwrap(),
+                uri: "urn:a\nb".into(),
+            },
             RowName::Frontier,
             RowName::Contact {
                 jid: BareJid::parse("bob@b").unwrap(),

@@ -5,6 +5,7 @@ mod clauses;
 mod crowd;
 mod enter;
 mod govern;
+mod hats;
 mod hush;
 mod inherit;
 mod meet;

@@ -30,18 +30,13 @@ use crate::model::op::Kicked;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::numbered;
-use crate::model::room::Affiliation;
-use crate::model::room::Removed;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRow;
-use crate::model::room::Why;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Write;
-
-/// XEP-0045 section 9.1: banned.
-const BANNED: u16 = 301;
+use crate::muc;
 
 impl Core {
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
@@ -308,35 +303,12 @@ impl Core {
                 vec![kick(jid.clone())]
             }
             (RecordKey::Account { jid }, RowName::Credentials, Some(_)) => vec![kick(jid.clone())],
-            (
-                RecordKey::Room { jid },
-                RowName::Affiliation { jid: user },
-                Some(Row::Affiliation { row }),
-            ) if row.affiliation == Affiliation::Outcast => {
-                let room = self.states.delivered.rooms.get(jid);
-                let occupants = room.iter().flat_map(|room| &room.occupants);
-                let banned = occupants.filter(|(_, one)| one.user == *user);
-                let removed: Vec<Removed> = banned
-                    .map(|(nick, one)| Removed {
-                        nick: Arc::clone(nick),
-                        devices: one.devices.keys().cloned().collect(),
-                    })
-                    .collect();
-                if removed.is_empty() {
-                    return;
-                }
-                let why = Why {
-                    codes: vec![BANNED],
-                    ..Why::default()
-                };
-                vec![Op::soft(Soft::Room {
-                    room: jid.clone(),
-                    change: Arc::new(RoomChange::Remove { removed, why }),
-                })]
-            }
+            (RecordKey::Room { jid }, name, _) => muc::follow(&self.states.delivered, jid, name),
             _ => return,
         };
-        self.open(Asked::Own { ops }, None, None);
+        if !ops.is_empty() {
+            self.open(Asked::Own { ops }, None, None);
+        }
     }
 }
 

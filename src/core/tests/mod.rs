@@ -16,6 +16,7 @@ mod pending;
 mod pushes;
 mod restart;
 mod resume;
+mod room_rows;
 mod rooms;
 mod soak;
 mod survive;

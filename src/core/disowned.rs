@@ -72,29 +72,30 @@ impl Core {
     pub(super) fn drop_disowned(&mut self, key: Option<SmKey>) {
         // Of any: whoever is connected here has not gone there.
         let away = |id: &SessionId| self.sessions.get(id).is_some_and(|one| one.link.is_none());
-        let all = self.keys.iter().filter(|(_, id)| away(id));
-        let keys: Vec<SmKey> = match key {
-            Some(key) => vec![key],
-            None => all.map(|(key, _)| *key).collect(),
+        let all = self.keys.values().copied().filter(away);
+        let ids: Vec<SessionId> = match key {
+            Some(key) => self.keys.get(&key).copied().into_iter().collect(),
+            None => all.collect(),
         };
-        for key in keys {
-            self.drop_under_way(key);
+        for id in ids {
+            // A connection may only seem to live: what is read of it later would be numbered, too.
+            if self.drop_under_way(id) || key.is_some() {
+                self.end_session(id, EndReason::Conflict);
+            }
         }
     }
 
-    fn drop_under_way(&mut self, key: SmKey) {
-        let Some(id) = self.keys.get(&key).copied() else {
-            return;
-        };
+    /// Returns whether there was something.
+    fn drop_under_way(&mut self, id: SessionId) -> bool {
         let is_its = |asked: &Asked| matches!(asked, Asked::Stanza { .. } | Asked::Answered { .. });
         let open = self.order.open.iter();
         let open = open.filter(|(_, open)| open.source == Some(id) && is_its(&open.asked));
         let tickets: BTreeSet<Ticket> = open.map(|(ticket, _)| *ticket).collect();
         let Some(session) = self.sessions.get_mut(&id) else {
-            return;
+            return false;
         };
         if tickets.is_empty() && session.parked.is_empty() {
-            return;
+            return false;
         }
         let parked = std::mem::take(&mut session.parked);
         let (left, dropped) = parked
@@ -117,6 +118,6 @@ impl Core {
             }
         }
         self.rebuild_pending();
-        self.end_session(id, EndReason::Conflict);
+        true
     }
 }

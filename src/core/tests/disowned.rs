@@ -64,16 +64,22 @@ fn a_node_that_has_forgotten_whom_it_told_cuts_off_nobody_who_is_connected() {
 }
 
 #[test]
-fn a_lost_stream_with_nothing_under_way_stays() {
+fn what_is_read_later_of_a_lost_stream_that_seems_to_live_is_not_taken() {
     let mut duo = Duo::new();
     let key = duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
     duo.part();
     duo.go_solo(1);
     duo.nodes[1].resume(3, "ann", key, 1);
     duo.sync(1);
-
     duo.meet(0);
     duo.settle();
 
-    assert!(duo.nodes[0].end_of(1).is_none());
+    // When what she said last comes out of the buffers of node 0
+    duo.nodes[0].chat(1, "bob@h", "hi");
+    duo.settle();
+
+    // Then it is left to her next stream
+    assert!(duo.heard(1, 2).is_empty());
+    assert!(duo.nodes[0].end_of(1).is_some());
 }

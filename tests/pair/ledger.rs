@@ -21,6 +21,11 @@ pub(crate) type Kept = (String, String);
 pub(crate) struct Ledger {
     /// Body of each message, and who has to find it in their archives.
     acknowledged: BTreeMap<String, [String; 2]>,
+    /// By owner: the newest value of an item (XEP-0163) that was acknowledged.
+    items: BTreeMap<String, u64>,
+    /// Sent again after a break: a board that was cut off may number it when it is alone, later than what
+    /// its writer did since (rule U16).
+    again_items: BTreeSet<(String, u64)>,
     /// The server said that it did not take it.
     refused: BTreeSet<String>,
     /// By owner and body: the ids under which it was shown, and how often.
@@ -57,6 +62,37 @@ impl Ledger {
         let owners = [from.to_owned(), to.to_owned()];
         self.acknowledged.insert(body.to_owned(), owners);
         self.first.get_or_insert_with(std::time::Instant::now);
+    }
+
+    pub(crate) fn acknowledge_item(&mut self, owner: &str, value: u64) {
+        let newest = self.items.entry(owner.to_owned()).or_default();
+        *newest = value.max(*newest);
+    }
+
+    pub(crate) fn item_again(&mut self, owner: &str, value: u64) {
+        self.again_items.insert((owner.to_owned(), value));
+    }
+
+    /// Against what both boards show of each user's item: the newest acknowledged, or a newer one.
+    pub(crate) fn judge_items(
+        &self,
+        shown: &BTreeMap<String, [Option<u64>; 2]>,
+    ) -> BTreeSet<String> {
+        let mut broken = BTreeSet::new();
+        for (owner, [one, other]) in shown {
+            let newest = self.items.get(owner).copied();
+            let is_again = one.is_some_and(|one| self.again_items.contains(&(owner.clone(), one)));
+            if one != other || *one < newest && !is_again {
+                broken.insert(format!(
+                    "{owner}: {newest:?} acknowledged, {one:?} and {other:?} there"
+                ));
+            }
+        }
+        broken
+    }
+
+    pub(crate) fn item_count(&self) -> usize {
+        self.items.len()
     }
 
     pub(crate) fn refuse(&mut self, body: &str) {
@@ -139,6 +175,26 @@ pub(crate) fn stanza_id<'a>(message: &'a Node, owner: &str) -> Option<&'a str> {
         .iter()
         .filter(|child| child.name == "stanza-id");
     ids.find(|child| child.attr("by") == Some(&by))?.attr("id")
+}
+
+/// Somebody's item, as one board shows it.
+pub(crate) async fn item(ground: &Ground, ports: Ports, user: &str) -> Outcome<Option<u64>> {
+    let mut client = ground
+        .login(ports, Security::Plain, user, "checker")
+        .await?;
+    client.send(
+        "<iq type='get' id='item'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+         <items node='pair:test'/></pubsub></iq>",
+    );
+    let answer = loop {
+        let element = tree(client.next().await?)?;
+        if element.attr("id") == Some("item") {
+            break element;
+        }
+    };
+    client.close().await?;
+    let element = answer.at(&["pubsub", "items", "item", "value"]);
+    Ok(element.and_then(|element| element.text.parse().ok()))
 }
 
 /// A whole archive (XEP-0313), as one board shows it.

@@ -3,7 +3,8 @@
 //!
 //! Each board has a network namespace of its own (see [`net`]); where that is not permitted the two call each
 //! other through relays on this machine. At the end a checker ([`ledger`], independent of the server's code)
-//! compares what clients were told and shown with the archives of both boards. The figures are printed.
+//! compares what clients were told and shown with the archives of both boards, and with the items that each keeps in
+//! a node of its own (XEP-0163). The figures are printed.
 //!
 //! `PAIR_ROUNDS=20 cargo test --test pair` repeats all faults so often, `PAIR_LIGHTS=500` has more clients come
 //! back after a death, `PAIR_FAULT=cut` tries only faults whose names begin so.

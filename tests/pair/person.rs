@@ -32,6 +32,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// From the end of a fault to the last acknowledgement.
 const DRAIN_MAX: Duration = Duration::from_secs(40);
 
+/// One in so many is no message, but an item of a node (XEP-0163).
+const ITEM_EVERY: u64 = 5;
+const ITEM: &str = "item-";
+
+/// What is written in the place of a message.
+fn item_value(body: &str) -> Option<u64> {
+    body.strip_prefix(ITEM)?.parse().ok()
+}
+
 pub(crate) type Shared = Rc<RefCell<Ledger>>;
 
 pub(crate) async fn within<T>(
@@ -127,6 +136,9 @@ impl Person {
     /// What is not acknowledged is sent again, in the old order.
     fn again(&mut self) {
         while let Some((_, body)) = self.pending.pop_back() {
+            if let Some(value) = item_value(&body) {
+                self.ledger.borrow_mut().item_again(&self.name, value);
+            }
             self.unsent.push_front(body);
         }
     }
@@ -136,9 +148,12 @@ impl Person {
             && *number <= acked
             && let Some((_, body)) = self.pending.pop_front()
         {
-            self.ledger
-                .borrow_mut()
-                .acknowledge(&body, &self.name, &self.to);
+            // An item may be refused: its result says that it was not.
+            if item_value(&body).is_none() {
+                self.ledger
+                    .borrow_mut()
+                    .acknowledge(&body, &self.name, &self.to);
+            }
         }
     }
 
@@ -148,15 +163,15 @@ impl Person {
             if !goes {
                 self.written += 1;
                 let fault = self.ledger.borrow().fault;
-                self.unsent
-                    .push_back(format!("{}-{} {fault}", self.name, self.written));
+                let body = if self.written.is_multiple_of(ITEM_EVERY) {
+                    format!("{ITEM}{}", self.written)
+                } else {
+                    format!("{}-{} {fault}", self.name, self.written)
+                };
+                self.unsent.push_back(body);
             }
             while let Some(body) = self.unsent.pop_front() {
-                let number = client.send(&format!(
-                    "<message to='{}@localhost' type='chat' id='{body}'><body>{body}</body>\
-                     <origin-id xmlns='urn:xmpp:sid:0' id='{body}'/></message>",
-                    self.to
-                ));
+                let number = client.send(&self.stanza(&body));
                 self.pending.push_back((number, body));
             }
             let begin = Instant::now();
@@ -179,6 +194,22 @@ impl Person {
         }
     }
 
+    /// A message, or an item of a node of one's own.
+    fn stanza(&self, body: &str) -> String {
+        if let Some(value) = item_value(body) {
+            return format!(
+                "<iq type='set' id='{body}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                 <publish node='pair:test'><item id='current'><value xmlns='pair:test'>{value}</value></item>\
+                 </publish></pubsub></iq>"
+            );
+        }
+        format!(
+            "<message to='{}@localhost' type='chat' id='{body}'><body>{body}</body>\
+             <origin-id xmlns='urn:xmpp:sid:0' id='{body}'/></message>",
+            self.to
+        )
+    }
+
     /// Until everything is acknowledged; what comes meanwhile is looked at.
     async fn settle(&mut self, client: &mut Client) -> Outcome<()> {
         client.ask();
@@ -188,6 +219,12 @@ impl Person {
                 return Ok(());
             }
             let element = client.next().await?;
+            if xml::is(element, "iq") && xml::attr(element, "type") == Some("result") {
+                let value = xml::attr(element, "id").and_then(item_value);
+                if let Some(value) = value {
+                    self.ledger.borrow_mut().acknowledge_item(&self.name, value);
+                }
+            }
             if !xml::is(element, "message") {
                 continue;
             }

@@ -227,9 +227,16 @@ impl World {
         let mut archives = BTreeMap::new();
         // At rest: what is offline has been fetched, and is shown.
         self.under_load(Duration::from_millis(500), async {}).await;
+        let mut items = BTreeMap::new();
         for n in 0..PEOPLE {
             let user = format!("person{n}");
             let mut both = Vec::new();
+            let mut shown = [None; 2];
+            for (ports, shown) in self.ports().into_iter().zip(&mut shown) {
+                let reading = ledger::item(&self.ground, ports, &user);
+                *shown = within(STEP_MAX, reading).await.unwrap();
+            }
+            items.insert(user.clone(), shown);
             for ports in self.ports() {
                 let reading = ledger::archive(&self.ground, ports, &user);
                 both.push(within(STEP_MAX, reading).await.unwrap());
@@ -249,6 +256,13 @@ impl World {
             verdict.not_shown,
             verdict.differ.len()
         );
+        let broken = self.ledger.borrow().judge_items(&items);
+        let count = self.ledger.borrow().item_count();
+        println!(
+            "  items of nodes: {count} acknowledged, {} lost",
+            broken.len()
+        );
+        assert!(broken.is_empty(), "{broken:?}");
         println!(
             "  shown again under their id, by fault: {:?}",
             verdict.again

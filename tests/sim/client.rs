@@ -2,6 +2,7 @@
 //!
 //! Written after what clients do (Conversations, Gajim, Dino), not after what the server expects.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
@@ -106,9 +107,21 @@ pub(crate) struct Device {
     pub(crate) archive: Vec<(String, String)>,
     /// What came to it, in whatever way and session.
     pub(crate) known: BTreeSet<String>,
+    /// What this session was told of nodes that have one item: what it is, `None`: taken back.
+    pub(crate) told: BTreeMap<String, Option<String>>,
+    /// What was asked for at the end, and found: ids and bodies.
+    pub(crate) asked: usize,
+    pub(crate) answers: BTreeMap<usize, Vec<(String, String)>>,
     /// The last page was the last one there was.
     pub(crate) is_caught_up: bool,
 }
+
+/// Nodes of which every client wants to hear.
+pub(crate) const LISTS: [&str; 2] = ["sim:list:desk", "sim:list:phone"];
+
+/// Says so; `ver` is the hash of [`Device::answer_disco`] (XEP-0115 section 5.1).
+const AVAILABLE: &str = "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' \
+    node='http://sim.example' ver='GAXfele1mGPy1n7iJFeK9yZLE6M='/></presence>";
 
 /// The room of the simulated server.
 pub(crate) const ROOM: &str = "hall@rooms.sim.example";
@@ -136,6 +149,9 @@ impl Device {
             is_paging: false,
             archive: Vec::new(),
             known: BTreeSet::new(),
+            told: BTreeMap::new(),
+            asked: 0,
+            answers: BTreeMap::new(),
             is_caught_up: false,
         }
     }
@@ -190,6 +206,8 @@ impl Device {
     pub(crate) fn handle_bound(&mut self) -> Vec<Up> {
         self.state = State::Online;
         self.session += 1;
+        self.told.clear();
+        self.asked = self.answers.len();
         self.inside_from = None;
         self.presence = None;
         self.available_from = None;
@@ -199,7 +217,7 @@ impl Device {
                 .to_owned(),
         };
         if self.kind == Kind::Plain {
-            let text = "<presence/>".to_owned();
+            let text = AVAILABLE.to_owned();
             let mut up = vec![Up::Stanza { text: carbons.text }, Up::Stanza { text }];
             up.extend(self.enter());
             return up;
@@ -208,7 +226,7 @@ impl Device {
         let mut up = vec![Up::Enable];
         up.extend(self.transmit(Outgoing {
             body: None,
-            text: "<presence/>".to_owned(),
+            text: AVAILABLE.to_owned(),
         }));
         self.presence = Some(1);
         if self.kind != Kind::Dino {
@@ -216,6 +234,20 @@ impl Device {
         }
         up.extend(self.enter());
         up
+    }
+
+    /// What the client is, and that it wants to hear of lists.
+    pub(crate) fn answer_disco(id: &str, from: &str) -> String {
+        let hears_of = [LISTS[0], LISTS[1], "urn:xmpp:bookmarks:1"];
+        let hears_of = hears_of.map(|node| format!("<feature var='{node}+notify'/>"));
+        let query = format!(
+            "<query xmlns='http://jabber.org/protocol/disco#info'>\
+             <identity category='client' type='pc' name='sim'/>\
+             <feature var='http://jabber.org/protocol/caps'/>\
+             <feature var='http://jabber.org/protocol/disco#info'/>{}</query>",
+            hears_of.concat()
+        );
+        format!("<iq type='result' id='{id}' to='{from}'>{query}</iq>")
     }
 
     pub(crate) fn nick(&self) -> String {

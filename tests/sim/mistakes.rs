@@ -179,3 +179,8 @@ fn a_tail_that_is_kept_is_seen() {
     };
     check_in(Mutation::TailKept, &plan, &["do not meet", "differ"]);
 }
+
+#[test]
+fn news_of_a_node_that_do_not_come_are_seen() {
+    check(Mutation::NewsDropped, &["was told"]);
+}

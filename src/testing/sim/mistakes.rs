@@ -85,6 +85,11 @@ impl Machine {
                 Mutation::OccupantLost if self.resumed.contains(&link) && is_said(node) => {
                     texts.push("<message type='groupchat'/>".to_owned());
                 }
+                Mutation::NewsDropped
+                    if node.has_child("event", ns::PUBSUB_EVENT) && self.rng.one_in(ONE_IN) =>
+                {
+                    texts.push("<message type='groupchat'/>".to_owned());
+                }
                 Mutation::ShownToAnother if is_kept(node) => {
                     let stray = self.strays.replace((link, text.clone()));
                     texts.push(text);

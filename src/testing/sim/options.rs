@@ -89,6 +89,8 @@ pub enum Mutation {
     ShownToAnother,
     /// A room says nothing more to those who went on with a session.
     OccupantLost,
+    /// Some do not hear of what has become of a node.
+    NewsDropped,
     /// Of two copies of a message both are shown.
     CopiesShown,
     /// The log keeps nothing for the other board.

@@ -4,10 +4,12 @@
 
 pub(crate) mod end;
 pub(crate) mod excuse;
+pub(crate) mod items;
 
 use crate::checker::end::epoch;
 use crate::checker::excuse::Excuse;
 use crate::checker::excuse::Excuses;
+use crate::checker::items::Items;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -72,6 +74,7 @@ pub(crate) struct Watch {
 pub(crate) struct Checker {
     ops: BTreeMap<String, Op>,
     sets: BTreeMap<String, Set>,
+    items: Items,
     lines: BTreeMap<String, Line>,
     /// What a session was shown of the room, in order.
     heard: BTreeMap<(usize, u64), Vec<String>>,
@@ -390,6 +393,7 @@ impl Checker {
         let bodies = ops.map(|(body, _)| body).chain(lines.map(|(body, _)| body));
         let sets = self.sets.iter().filter(|(_, set)| !set.resulted);
         let bodies = bodies.chain(sets.map(|(body, _)| body));
+        let bodies = bodies.chain(self.items.unanswered());
         self.doubled.extend(bodies.cloned());
     }
 

@@ -31,6 +31,8 @@ impl World {
                     self.next_op += 1;
                     up.extend(device.ask_page(self.next_op, 1 + self.rng.below(20)));
                 }
+                up.extend(self.ask_items(index));
+                let device = &mut self.devices[index];
                 let has_stream = device.stream.as_ref().is_some_and(|one| one.id.is_some());
                 if has_stream && self.rng.one_in(3) {
                     up.push(Up::AskAck);
@@ -77,7 +79,7 @@ impl World {
         let is_apart = self.is_apart();
         for one in &up {
             if let Up::Stanza { text } = one
-                && let Some(body) = between(text, "<body>", "</body>")
+                && let Some(body) = name_of(text)
             {
                 if self
                     .net
@@ -153,27 +155,10 @@ impl World {
         };
         self.devices[index].outbox.push_back(outgoing);
     }
+}
 
-    /// Private XML: one element a device, and one for all.
-    fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
-        let body = format!("s{number}");
-        let device = &self.devices[index];
-        let is_shared = self.rng.one_in(2);
-        let place = if is_shared {
-            "shared"
-        } else {
-            &device.resource
-        };
-        let ns = format!("sim:{place}");
-        let name = format!("{{{ns}}}note");
-        self.checker.stored(&body, number, &device.account, &name);
-        let note = format!("<note xmlns='{ns}'><body>{body}</body></note>");
-        let text = format!(
-            "<iq type='set' id='{body}'><query xmlns='jabber:iq:private'>{note}</query></iq>"
-        );
-        Outgoing {
-            body: Some(body),
-            text,
-        }
-    }
+/// What a stanza is known by: its body, or the id of what takes an item back.
+fn name_of(text: &str) -> Option<&str> {
+    let id = || between(text, "<iq type='set' id='", "'").filter(|id| id.starts_with('d'));
+    between(text, "<body>", "</body>").or_else(id)
 }

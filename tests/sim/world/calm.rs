@@ -14,6 +14,7 @@ use crate::world::NAMES;
 use crate::world::Reading;
 use crate::world::Report;
 use crate::world::World;
+use crate::world::personal::NODES;
 
 /// Steps in which all has to calm down once nothing new happens.
 const CALM_STEPS_MAX: u64 = 40_000;
@@ -127,6 +128,7 @@ impl World {
                 && !device.owes_ack
                 && !device.is_paging
                 && (self.reading == Reading::Not || device.is_caught_up)
+                && (self.reading != Reading::Anew || device.answers.len() == NODES.len())
                 && device
                     .stream
                     .as_ref()
@@ -208,6 +210,7 @@ impl World {
             self.checker
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
+        self.check_items()?;
         for machine in &self.machines {
             self.checker
                 .check_ids(|account, id| machine.resolve(account, id))?;

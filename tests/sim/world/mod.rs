@@ -5,6 +5,7 @@ mod calm;
 mod commit;
 mod duo;
 mod elsewhere;
+mod personal;
 mod plan;
 mod senses;
 mod trouble;

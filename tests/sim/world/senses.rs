@@ -11,6 +11,8 @@ use crate::client::Kind;
 use crate::client::Up;
 use crate::world::World;
 
+const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
+
 impl World {
     /// A client reads from its connection.
     pub(super) fn go_down(&mut self) -> Result<(), String> {
@@ -201,29 +203,60 @@ impl World {
             Seen::Iq {
                 id,
                 kind,
+                from,
+                about,
+                found,
                 is_complete,
-                ..
-            } => {
-                if id.starts_with('p') {
-                    device.is_paging = false;
-                    device.is_caught_up = is_complete == Some(true);
+            } => match kind.as_str() {
+                "get" if about == DISCO_INFO => {
+                    self.answer_what_it_hears_of(index, &id, &from);
+                    Ok(())
                 }
-                if kind == "error" && !self.may_refuse {
-                    return Err(format!("{id} is answered with an error"));
+                "result" | "error" => {
+                    self.see_answer(index, &id, kind == "error", found, is_complete)
                 }
-                if kind == "result" && id.starts_with('s') {
-                    let is_durable = self.is_safe(&id);
-                    return self.checker.resulted(&id, is_durable);
-                }
-                Ok(())
-            }
+                _ => Ok(()),
+            },
             Seen::Other { name } => Err(format!("the server says <{name}>")),
         }
+    }
+
+    fn see_answer(
+        &mut self,
+        index: usize,
+        id: &str,
+        is_error: bool,
+        found: Vec<(String, String)>,
+        is_complete: Option<bool>,
+    ) -> Result<(), String> {
+        let device = &mut self.devices[index];
+        if id.starts_with('p') {
+            device.is_paging = false;
+            device.is_caught_up = is_complete == Some(true);
+        }
+        if let Some(number) = id.strip_prefix('q').and_then(|one| one.parse().ok()) {
+            device.answers.insert(number, found);
+        }
+        // There may be nothing to take back, and nothing to look at.
+        let may_lack = id.starts_with(['d', 'q']);
+        if is_error && !may_lack && !self.may_refuse {
+            return Err(format!("{id} is answered with an error"));
+        }
+        if is_error {
+            return Ok(());
+        }
+        let is_durable = self.is_safe(id);
+        self.checker.item_resulted(id, is_durable)?;
+        self.checker.resulted(id, is_durable)
     }
 
     fn see_message(&mut self, index: usize, text: &Text) -> Result<(), String> {
         let device = &self.devices[index];
         let who = (index, device.session);
+        if let Some(change) = &text.change {
+            self.hear_change(index, change);
+            return Ok(());
+        }
         if text.kind == "error" {
             self.checker.refused(&text.id);
             return Ok(());

@@ -1,0 +1,94 @@
+//! What accounts keep in nodes of their own (XEP-0163): what was stored and taken back, and whether it is so at the end.
+
+use std::collections::BTreeMap;
+
+use crate::checker::Checker;
+use crate::checker::excuse::Excuse;
+
+/// An item: the account, its node, the id.
+pub(crate) type Key = (String, String, String);
+
+/// What one device did with one of its items.
+#[derive(Clone, Debug)]
+struct Deed {
+    number: u64,
+    key: Key,
+    is_taken_back: bool,
+    resulted: bool,
+}
+
+/// By the id of the request, which is the body of what is stored.
+#[derive(Debug, Default)]
+pub(crate) struct Items(BTreeMap<String, Deed>);
+
+impl Items {
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = &String> {
+        let open = self.0.iter().filter(|(_, deed)| !deed.resulted);
+        open.map(|(id, _)| id)
+    }
+}
+
+impl Checker {
+    pub(crate) fn item_changed(&mut self, id: &str, number: u64, key: Key, is_taken_back: bool) {
+        let deed = Deed {
+            number,
+            key,
+            is_taken_back,
+            resulted: false,
+        };
+        self.items.0.insert(id.to_owned(), deed);
+    }
+
+    /// An answer to a change.
+    pub(crate) fn item_resulted(&mut self, id: &str, is_durable: bool) -> Result<(), String> {
+        let Some(deed) = self.items.0.get_mut(id) else {
+            return Ok(());
+        };
+        deed.resulted = true;
+        if is_durable || deed.is_taken_back {
+            return Ok(());
+        }
+        Err(format!("{id} had its result before it was on the disk"))
+    }
+
+    /// What a device reads at the end is what was done last, or something that was not answered.
+    pub(crate) fn check_items(
+        &self,
+        account: &str,
+        found: &BTreeMap<Key, String>,
+    ) -> Result<(), String> {
+        let own = self.items.0.iter();
+        let own = own.filter(|(_, deed)| deed.resulted && deed.key.0 == account);
+        for (id, deed) in own {
+            let body = found.get(&deed.key);
+            let is_broken = match body.map(|body| self.items.0.get(body)) {
+                Some(Some(stored)) => stored.number < deed.number,
+                Some(None) => true,
+                None => !deed.is_taken_back && !self.is_taken_back_after(deed, |_| true),
+            };
+            let is_late = body.map_or_else(
+                || {
+                    self.is_taken_back_after(
+                        &Deed {
+                            number: 0,
+                            ..deed.clone()
+                        },
+                        |one| self.doubled.contains(one),
+                    )
+                },
+                |body| self.doubled.contains(body),
+            );
+            if is_broken && !self.excuses.admit(Excuse::NumberedAlone, is_late) {
+                return Err(format!("{id} had its result, but {body:?} is there"));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_taken_back_after(&self, deed: &Deed, is_it: impl Fn(&str) -> bool) -> bool {
+        let mut others = self.items.0.iter();
+        others.any(|(id, one)| {
+            one.is_taken_back && one.key == deed.key && one.number > deed.number && is_it(id)
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! What users keep for themselves on the server: private elements, and items of nodes (XEP-0163).
+
+use std::collections::BTreeMap;
+
+use meerkat::testing::sim::Change;
+
+use crate::checker::excuse::Excuse;
+use crate::checker::items::Key;
+use crate::client::Device;
+use crate::client::LISTS;
+use crate::client::Outgoing;
+use crate::client::Up;
+use crate::world::Reading;
+use crate::world::World;
+
+const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
+
+/// As clients that keep bookmarks say it (XEP-0402 section 3).
+const OPTIONS: &str = "<publish-options><x xmlns='jabber:x:data' type='submit'>\
+    <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>\
+    <field var='pubsub#persist_items'><value>true</value></field>\
+    <field var='pubsub#max_items'><value>max</value></field>\
+    <field var='pubsub#access_model'><value>whitelist</value></field></x></publish-options>";
+
+impl World {
+    pub(super) fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
+        if self.rng.one_in(2) {
+            self.store_element(index, number)
+        } else {
+            self.change_item(index, number)
+        }
+    }
+
+    /// Private XML: one element a device, and one for all.
+    fn store_element(&mut self, index: usize, number: u64) -> Outgoing {
+        let body = format!("s{number}");
+        let device = &self.devices[index];
+        let is_shared = self.rng.one_in(2);
+        let place = if is_shared {
+            "shared"
+        } else {
+            &device.resource
+        };
+        let ns = format!("sim:{place}");
+        let name = format!("{{{ns}}}note");
+        self.checker.stored(&body, number, &device.account, &name);
+        let note = format!("<note xmlns='{ns}'><body>{body}</body></note>");
+        let text = format!(
+            "<iq type='set' id='{body}'><query xmlns='jabber:iq:private'>{note}</query></iq>"
+        );
+        Outgoing {
+            body: Some(body),
+            text,
+        }
+    }
+
+    /// A list of the device, as of keys (XEP-0384), or a bookmark of it.
+    fn change_item(&mut self, index: usize, number: u64) -> Outgoing {
+        let device = &self.devices[index];
+        let is_list = self.rng.one_in(2);
+        let (node, item) = if is_list {
+            (
+                format!("sim:list:{}", device.resource),
+                "current".to_owned(),
+            )
+        } else {
+            let item = format!("{}@rooms.example", device.resource);
+            (BOOKMARKS.to_owned(), item)
+        };
+        let is_taken_back = self.rng.one_in(4);
+        let key = (device.account.clone(), node.clone(), item.clone());
+        let id = format!("{}{number}", if is_taken_back { 'd' } else { 'e' });
+        self.checker.item_changed(&id, number, key, is_taken_back);
+        let note = format!("<note xmlns='sim:note'><body>{id}</body></note>");
+        let inside = match (is_taken_back, is_list) {
+            (true, _) => {
+                format!("<retract node='{node}' notify='true'><item id='{item}'/></retract>")
+            }
+            (false, true) => {
+                format!("<publish node='{node}'><item id='{item}'>{note}</item></publish>")
+            }
+            (false, false) => format!(
+                "<publish node='{node}'><item id='{item}'><conference xmlns='{BOOKMARKS}' autojoin='true'>\
+                 <extensions>{note}</extensions></conference></item></publish>{OPTIONS}"
+            ),
+        };
+        let text = format!(
+            "<iq type='set' id='{id}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{inside}</pubsub></iq>"
+        );
+        Outgoing {
+            body: Some(id),
+            text,
+        }
+    }
+
+    /// A node has changed, as a device is told.
+    pub(super) fn hear_change(&mut self, index: usize, change: &Change) {
+        let told = &mut self.devices[index].told;
+        for _ in &change.retracted {
+            told.insert(change.node.clone(), None);
+        }
+        for (_, body) in &change.published {
+            told.insert(change.node.clone(), Some(body.clone()));
+        }
+    }
+
+    /// The server asks what the client wants to hear of (XEP-0115 section 6.2).
+    pub(super) fn answer_what_it_hears_of(&mut self, index: usize, id: &str, from: &str) {
+        let text = Device::answer_disco(id, from);
+        let up = self.devices[index].transmit(Outgoing { body: None, text });
+        self.send(index, up);
+    }
+
+    /// At the end each device looks at everything that its account keeps.
+    pub(super) fn ask_items(&mut self, index: usize) -> Vec<Up> {
+        let device = &mut self.devices[index];
+        if self.reading != Reading::Anew || !device.can_send() || device.asked >= NODES.len() {
+            return Vec::new();
+        }
+        let number = device.asked;
+        device.asked += 1;
+        let items = format!("<items node='{}'/>", NODES[number]);
+        let text = format!(
+            "<iq type='get' id='q{number}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{items}</pubsub></iq>"
+        );
+        device.transmit(Outgoing { body: None, text })
+    }
+
+    /// What is there is what was stored last, and whoever wants to hear of it has.
+    pub(super) fn check_items(&self) -> Result<(), String> {
+        for (index, device) in self.devices.iter().enumerate() {
+            let found = found(device);
+            self.checker.check_items(&device.account, &found)?;
+            let has_moved = self.checker.moved.contains(&(index, device.session));
+            if device.stream.is_none() {
+                continue;
+            }
+            for list in LISTS {
+                let key = (
+                    device.account.clone(),
+                    list.to_owned(),
+                    "current".to_owned(),
+                );
+                let told = device.told.get(list).cloned().flatten();
+                let is_missed = told.as_ref() != found.get(&key);
+                if is_missed && !self.checker.excuses.admit(Excuse::PresenceGone, has_moved) {
+                    return Err(format!(
+                        "{} was told {told:?} of {list}, where {:?} is",
+                        device.jid(),
+                        found.get(&key)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What devices look at.
+pub(super) const NODES: [&str; 3] = [LISTS[0], LISTS[1], BOOKMARKS];
+
+fn found(device: &Device) -> BTreeMap<Key, String> {
+    let mut found = BTreeMap::new();
+    for (number, items) in &device.answers {
+        for (id, body) in items {
+            let node = NODES[*number].to_owned();
+            found.insert((device.account.clone(), node, id.clone()), body.clone());
+        }
+    }
+    found
+}

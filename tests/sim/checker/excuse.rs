@@ -20,6 +20,8 @@ pub(crate) enum Excuse {
     /// U6: of what is not kept a session that moves may lose some, so that of the room nothing but the
     /// talk is seen.
     PresenceGone,
+    /// No rule, a gap: that an item was taken back is a volatile event, and at a heal nobody is told.
+    TakenBackApart,
     /// U2: what was written to a client that counts nothing is taken.
     Written,
     /// R7: a refusal is an answer like others, on no disk, and gone with the session that it was for.
@@ -32,11 +34,12 @@ pub(crate) enum Excuse {
     Adopted,
 }
 
-const ALL: [Excuse; 9] = [
+const ALL: [Excuse; 10] = [
     Excuse::TwoPlaces,
     Excuse::NumberedAlone,
     Excuse::ShownAgain,
     Excuse::PresenceGone,
+    Excuse::TakenBackApart,
     Excuse::Written,
     Excuse::RefusalLost,
     Excuse::ToldElsewhere,

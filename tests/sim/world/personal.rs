@@ -143,7 +143,12 @@ impl World {
                 );
                 let told = device.told.get(list).cloned().flatten();
                 let is_missed = told.as_ref() != found.get(&key);
-                if is_missed && !self.checker.excuses.admit(Excuse::PresenceGone, has_moved) {
+                let is_gap = self.has_trouble() && !found.contains_key(&key);
+                let excuses = &self.checker.excuses;
+                if is_missed
+                    && !excuses.admit(Excuse::PresenceGone, has_moved)
+                    && !excuses.admit(Excuse::TakenBackApart, is_gap)
+                {
                     return Err(format!(
                         "{} was told {told:?} of {list}, where {:?} is",
                         device.jid(),

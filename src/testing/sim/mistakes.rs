@@ -40,14 +40,9 @@ impl Machine {
             match mutation {
                 Mutation::SecondLoses if self.node() == 1 => forget_time(entry, 0),
                 Mutation::MergedRowDropped if solo.contains(&entry.position.epoch()) => {
-                    keep(entry, |op| !matches!(op, Durable::Row { .. }));
+                    keep(entry, |op| !is_row(op));
                 }
-                Mutation::AliasDropped => keep(entry, |op| {
-                    let Durable::Row { name, .. } = op else {
-                        return true;
-                    };
-                    !matches!(name, RowName::Alias { .. })
-                }),
+                Mutation::AliasDropped => keep(entry, |op| !is_alias(op)),
                 Mutation::ArchiveHole if is_met(entry) => {
                     keep(entry, |op| !matches!(op, Durable::Message { .. }));
                 }
@@ -139,6 +134,16 @@ fn keep(entry: &mut Arc<Entry>, is_kept: impl Fn(&Durable) -> bool) {
             };
         }
     }
+}
+
+/// A row that is no second name of a message.
+fn is_row(op: &Durable) -> bool {
+    matches!(op, Durable::Row { .. }) && !is_alias(op)
+}
+
+fn is_alias(op: &Durable) -> bool {
+    let alias = |name: &RowName| matches!(name, RowName::Alias { .. });
+    matches!(op, Durable::Row { name, .. } if alias(name))
 }
 
 /// A message to one, live or late.

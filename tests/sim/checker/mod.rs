@@ -93,6 +93,8 @@ pub(crate) struct Checker {
     /// Sessions that went on at the other board: what they were shown may be shown again, with the same id
     /// (rule U6).
     pub(crate) moved: BTreeSet<(usize, u64)>,
+    /// Sessions of two boards that went on, at the other or at one that died and came back.
+    pub(crate) resumed: BTreeSet<(usize, u64)>,
     /// The ids under which a line of the room was shown.
     room_ids: BTreeMap<String, BTreeSet<String>>,
     /// Counts what is sent and answered.

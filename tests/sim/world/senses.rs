@@ -54,6 +54,9 @@ impl World {
                     self.begin_anew(index, id);
                     return Ok(());
                 }
+                if self.net.is_some() {
+                    self.checker.resumed.insert((index, device.session));
+                }
                 if has_moved {
                     self.checker.moved.insert((index, device.session));
                     // A page that is answered by neither is asked for again, after a while.
@@ -267,9 +270,9 @@ impl World {
             }
             let is_durable = self.is_safe(&text.body);
             let is_inside = self.devices[index].inside_from.is_some();
-            let has_moved = self.checker.moved.contains(&who);
+            let may_have_moved = self.checker.resumed.contains(&who);
             let excuses = &self.checker.excuses;
-            if !is_inside && !excuses.admit(Excuse::PresenceGone, has_moved) {
+            if !is_inside && !excuses.admit(Excuse::PresenceGone, may_have_moved) {
                 return Err(format!(
                     "{} was heard by {who:?}, who is not inside",
                     text.body

@@ -442,7 +442,7 @@ impl Log {
         oldest.unwrap_or_else(|| self.appended.saturating_add(1))
     }
 
-    /// The last record of each file that is full, oldest first.
+    /// The last record that each file alone holds, of those that another one follows; oldest first.
     pub(crate) fn ends(&self) -> impl DoubleEndedIterator<Item = Position> {
         self.segments.ends()
     }

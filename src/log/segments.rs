@@ -189,9 +189,12 @@ impl Segments {
         oldest.map(|part| part.start.base.saturating_add(1))
     }
 
-    /// The last record of each file that nothing is written into any more, oldest first.
+    /// What each file that another one follows has alone, oldest first: its last record before the next begins,
+    /// into which a start writes the last batch again.
     pub(crate) fn ends(&self) -> impl DoubleEndedIterator<Item = Position> {
-        self.full.iter().map(|full| full.last)
+        let later = self.full.iter().skip(1).map(|full| full.start.base);
+        let newest = self.current.iter().filter(|_| !self.full.is_empty());
+        later.chain(newest.map(|current| current.start.base))
     }
 
     /// Bytes of the files that nothing is written into any more.

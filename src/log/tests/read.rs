@@ -172,6 +172,26 @@ fn a_start_that_died_while_it_opened_a_segment_takes_nothing_from_what_is_kept()
 }
 
 #[test]
+fn what_a_start_writes_again_does_not_go_with_the_file_before() {
+    // Given a start that writes the last batch again, into its first file
+    let model = Model::new(1);
+    let mut script = Script::start_keeping(model.disk(), SETTINGS, 0);
+    script.batch(&[800]);
+    script.batch(&[800, 800]);
+    drop(script);
+    model.kill();
+    let mut script = Script::start_keeping(model.disk(), SETTINGS, 0);
+    script.batch(&[800]);
+    let ends: Vec<u64> = script.log.ends().collect();
+
+    // When the file before that one goes
+    script.log.release(4);
+
+    // Then what was told of its end is what is gone
+    assert_eq!((ends, script.log.oldest()), (vec![2], 3));
+}
+
+#[test]
 fn what_is_left_of_a_segment_before_a_gap_is_not_read() {
     for released in 1..100 {
         // Given segments that were given back, some of whose files are still there

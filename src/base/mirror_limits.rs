@@ -93,8 +93,9 @@ pub(crate) const COPIES_MAX: usize = 131_072;
 
 /// How long both boards are one before a client is not expected any more to send again what it sent before.
 ///
-/// A session that could not be resumed while they were apart may be slow; an hour is long for any.
-pub(crate) const COPIES_MS: u64 = 3_600_000;
+/// A phone with a message that was not acknowledged may be switched off over the holidays: 14 days. What that takes
+/// is bounded by [`COPIES_MAX`].
+pub(crate) const COPIES_MS: u64 = 14 * 86_400_000;
 
 /// How far a start goes back to look for such messages in the tables: epochs of both, and entries of all of them.
 ///

@@ -318,6 +318,26 @@ impl Mirror {
         }
     }
 
+    /// Both serve, and nothing is under way but signs of life.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_paired = matches!(
+            self.role,
+            Role::Sync {
+                ahead_since: None,
+                ..
+            }
+        );
+        is_paired && self.link.is_some() && !self.is_busy()
+    }
+
+    /// For a driver whose time is a model: so much of it passes in which either hears the other as it did before.
+    pub(crate) fn rest(&mut self, ms: u64) {
+        if let Some(link) = &mut self.link {
+            link.heard_at = link.heard_at.plus_ms(ms);
+            link.said_at = link.said_at.plus_ms(ms);
+        }
+    }
+
     /// In the greeting there is nothing to say but the greeting.
     fn say_alive(&mut self, taken: u64) {
         let now = self.now.monotonic;

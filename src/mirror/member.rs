@@ -203,6 +203,13 @@ impl Member {
         }
     }
 
+    /// See [`Mirror::rest`].
+    pub(crate) fn rest(&mut self, ms: u64) {
+        if let Some(link) = &mut self.link {
+            link.mirror.rest(ms);
+        }
+    }
+
     /// When the link wants [`Input::Tick`].
     pub(crate) fn wake_at(&self) -> Option<Monotonic> {
         self.link.as_ref()?.mirror.wake_at()

@@ -3,7 +3,7 @@
 //! Everything that is random comes from the seed, so a failure prints `seed=...` and
 //! `SIM_SEED=n cargo test --test sim` runs exactly that again, with its story. `SIM_SEEDS=n` runs so many,
 //! `SIM_FROM=n` begins elsewhere, `SIM_ALL=1` goes on after a failure and names all that fail. With `--nocapture` each mode says at its end how many hours it has simulated
-//! and what went wrong in them, by class.
+//! and what went wrong in them, by class. `SIM_DAYS=n` says how many days two boards for weeks are played.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -19,6 +19,7 @@
 mod checker;
 mod client;
 mod mistakes;
+mod weeks;
 mod world;
 
 use std::time::Instant;
@@ -33,7 +34,7 @@ use world::World;
 /// Seeds of a mode in CI: with all else here, ten minutes of one core.
 const SEEDS: u64 = 2_000;
 
-/// Of two boards: nine modes, five minutes of one core.
+/// Of two boards: nine modes, four minutes of one core.
 const DUO_SEEDS: u64 = 100;
 const STEPS: u64 = 1_500;
 /// A mistake made on purpose has to be seen within so many seeds.
@@ -48,6 +49,7 @@ const PLAN: Plan = Plan {
     is_blind: false,
     dies_after: None,
     is_gentle: false,
+    days: 0,
 };
 
 fn setting(name: &str) -> Option<u64> {
@@ -72,7 +74,11 @@ fn run_many(name: &str, plan: &Plan) {
         return;
     }
     let from = setting("SIM_FROM").unwrap_or(1);
-    let seeds = if plan.duo.is_some() { DUO_SEEDS } else { SEEDS };
+    let seeds = match plan {
+        Plan { days: 1.., .. } => weeks::SEEDS,
+        Plan { duo: Some(_), .. } => DUO_SEEDS,
+        Plan { .. } => SEEDS,
+    };
     let seeds = setting("SIM_SEEDS").unwrap_or(seeds);
     let (began, mut total) = (Instant::now(), Report::default());
     let mut failed = Vec::new();
@@ -94,12 +100,16 @@ fn run_many(name: &str, plan: &Plan) {
         ms,
         faulted,
         excuses,
+        lived,
     } = total;
     let hours = ms / 3_600_000;
     eprintln!(
         "{name}: {seeds} seeds in {seconds:.1} s: {hours} simulated hours, {boots} starts, \
          {acked} acknowledged, {shown} shown, {faulted}; {excuses}"
     );
+    if plan.days > 0 {
+        eprintln!("{name}: {lived}");
+    }
     assert!(failed.is_empty(), "{name}: broken by the seeds {failed:?}");
 }
 

@@ -31,8 +31,6 @@ use crate::testing::sim::options::mistake_of_link;
 
 const PAIR: u128 = 0x7a1;
 const BOOT_WAIT_MS: u64 = 5_000;
-/// What is kept for the other board: more than a run writes.
-const KEPT_BYTES_MAX: u64 = 1 << 40;
 
 /// Which of two boards.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +39,15 @@ pub struct Seat {
     pub node: u8,
     /// It was never part of a pair: its mark is on the disk.
     pub is_joining: bool,
+}
+
+impl Seat {
+    pub(super) fn as_joining(self) -> Self {
+        Self {
+            is_joining: true,
+            ..self
+        }
+    }
 }
 
 /// What a board wants from the network.
@@ -152,7 +159,7 @@ impl Machine {
         };
         let has = Index(oldest.0.saturating_sub(1));
         if self.mutation != Some(Mutation::TrimmedTooEarly) {
-            engine.keep_for_peer(has, KEPT_BYTES_MAX);
+            engine.keep_for_peer(has, self.options.kept_bytes);
         }
         let mirror = Mirror::new(start, settings, now.monotonic);
         Member::paired(engine, mirror, now)
@@ -178,10 +185,11 @@ impl Machine {
         self.said.pop_front()
     }
 
-    /// When the link goes on by itself.
+    /// When the board does something by itself.
     pub fn wake_at(&self) -> Option<u64> {
-        let at = self.running.as_ref()?.member.wake_at();
-        at.map(|at| at.0)
+        let member = &self.running.as_ref()?.member;
+        let waits = [member.wake_at(), member.engine.core.timeout()];
+        waits.into_iter().flatten().min().map(|at| at.0)
     }
 
     pub fn standing(&self) -> Standing {
@@ -206,7 +214,10 @@ impl Machine {
         let engine = &running.member.engine;
         let (credit, is_settled) = (engine.log.credit(), engine.is_settled());
         let mirror = running.member.mirror().map(Mirror::status);
-        format!(" credit {credit} settled {is_settled} {mirror:?}")
+        let (oldest, trimmed) = (engine.log.oldest(), engine.trimmed().1);
+        format!(
+            " credit {credit} settled {is_settled} from {oldest} on, without {trimmed:?} {mirror:?}"
+        )
     }
 
     /// The other board takes no more: clients are not read.
@@ -265,8 +276,10 @@ impl Machine {
                         seat.is_joining = false;
                     }
                 }
-                // Disks of boards are replaced by hand here.
-                member::Output::NeedsCopy => self.notices.push("needs a copy".to_owned()),
+                member::Output::NeedsCopy => {
+                    self.held = Some(running.member.engine.vector().clone());
+                    self.notices.push("needs a copy".to_owned());
+                }
                 member::Output::Notice(notice) => self.note_notice(&notice),
             }
         }

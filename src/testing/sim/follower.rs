@@ -7,6 +7,7 @@ use crate::base::jid::FullJid;
 use crate::core::Input;
 use crate::core::Record;
 use crate::core::boot::Boot;
+use crate::effect::query::Kept;
 use crate::model::message::Owner;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
@@ -34,6 +35,22 @@ pub struct Archived {
     pub places: usize,
     /// When it was numbered.
     pub at_ms: u64,
+}
+
+impl Archived {
+    /// Not counted yet.
+    pub(super) fn of(owner: &Owner, kept: &Kept) -> Self {
+        let message = &kept.message;
+        Self {
+            position: kept.position.to_u128(),
+            from: message.from.as_str().to_owned(),
+            to: message.to.as_str().to_owned(),
+            body: bodies(&message.payload).pop().unwrap_or_default(),
+            is_room: matches!(owner, Owner::Room { .. }),
+            places: 0,
+            at_ms: kept.at.unix_ms(),
+        }
+    }
 }
 
 /// What somebody on the other node does.
@@ -168,16 +185,8 @@ impl Machine {
         for owner in owners.chain(room) {
             for kept in self.shelf.archive(&owner, Vec::new()).map_err(wrong)? {
                 let position = kept.position.to_u128();
-                let message = &kept.message;
-                let archived = found.entry(position).or_insert_with(|| Archived {
-                    position,
-                    from: message.from.as_str().to_owned(),
-                    to: message.to.as_str().to_owned(),
-                    body: bodies(&message.payload).pop().unwrap_or_default(),
-                    is_room: matches!(owner, Owner::Room { .. }),
-                    places: 0,
-                    at_ms: kept.at.unix_ms(),
-                });
+                let archived = found.entry(position);
+                let archived = archived.or_insert_with(|| Archived::of(&owner, &kept));
                 archived.places += 1;
             }
         }

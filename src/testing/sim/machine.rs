@@ -35,6 +35,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
+use crate::model::vector::Vector;
 use crate::store::disk::log::LogFiles;
 use crate::store::disk::model::Model;
 use crate::testing::sim::duo::Said;
@@ -78,6 +79,8 @@ pub struct Machine {
     /// How far the wall clock is from what it should be.
     clock_ms: i64,
     boots: u64,
+    /// What is here and has to be at the other board before this one takes a copy of it.
+    pub(super) held: Option<Vector>,
 }
 
 /// A process.
@@ -139,6 +142,7 @@ impl Machine {
             now_ms: 1_000,
             clock_ms: 0,
             boots: 0,
+            held: None,
         }
     }
 

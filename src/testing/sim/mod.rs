@@ -13,6 +13,7 @@ pub(crate) mod reading;
 mod sequencer;
 mod shelf;
 pub(crate) mod tables;
+mod upkeep;
 mod wire;
 mod work;
 
@@ -33,6 +34,8 @@ pub use self::reading::Copy;
 pub use self::reading::Seen;
 pub use self::reading::Text;
 pub use self::reading::read;
+pub use self::upkeep::Fetched;
+pub use self::upkeep::Image;
 
 use crate::base::random::Rng as Generator;
 

@@ -15,6 +15,8 @@ pub struct Options {
     pub segment_bytes: u64,
     pub segments_max: usize,
     pub untaken_max: usize,
+    /// What the log keeps for the other board, in bytes.
+    pub kept_bytes: u64,
     /// The core proposes, and a model of another node numbers.
     pub is_follower: bool,
     /// One of two real boards.
@@ -28,9 +30,7 @@ impl Options {
     #[must_use]
     pub fn as_joining(&self) -> Self {
         let mut options = self.clone();
-        if let Some(seat) = &mut options.seat {
-            seat.is_joining = true;
-        }
+        options.seat = options.seat.map(Seat::as_joining);
         options
     }
 }

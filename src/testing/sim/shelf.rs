@@ -72,7 +72,7 @@ impl Shelf {
         }
     }
 
-    fn store(&self) -> Result<&Store, StoreError> {
+    pub(super) fn store(&self) -> Result<&Store, StoreError> {
         match self {
             Self::Real(Some(store)) => Ok(store),
             Self::Real(None) | Self::Maps(_) => Err(StoreError::Poisoned),

@@ -124,7 +124,9 @@ impl Checker {
         for (body, op) in self.ops.iter().filter(|(_, op)| op.acked && !op.refused) {
             let is_own = op.sender == jid;
             let is_for = op.account == *account || op.sender.starts_with(&format!("{account}/"));
-            let is_missed = is_for && !is_own && !device.known.contains(body) && is_on_disk(body);
+            let is_swept = self.swept.contains(&(account.clone(), body.clone()));
+            let is_kept = is_for && is_on_disk(body) && !is_swept;
+            let is_missed = is_kept && !is_own && !device.known.contains(body);
             let went = self.careless_alone.contains(account);
             if is_missed && !self.excuses.admit(Excuse::Written, is_careless || went) {
                 return Err(format!("{jid} has {body} from nowhere, and reads on"));

@@ -90,6 +90,10 @@ pub(crate) struct Checker {
     careless_alone: BTreeSet<String>,
     /// Sent to one board and, while the two were apart, to the other: it has a place in the order of each.
     pub(crate) doubled: BTreeSet<String>,
+    /// Swept out of an archive: nobody finds it there any more.
+    pub(crate) gone: BTreeSet<(String, String)>,
+    /// The same, as far as it was asked for.
+    pub(crate) swept: BTreeSet<(String, String)>,
     /// Sessions that went on at the other board: what they were shown may be shown again, with the same id
     /// (rule U6).
     pub(crate) moved: BTreeSet<(usize, u64)>,
@@ -308,6 +312,9 @@ impl Checker {
         resolve: impl Fn(&str, &str) -> Option<String>,
     ) -> Result<(), String> {
         for ((account, body), ids) in &self.ids {
+            if self.gone.contains(&(account.clone(), body.clone())) {
+                continue;
+            }
             for id in ids {
                 let found = resolve(account, id);
                 if found.as_ref() != Some(body) {

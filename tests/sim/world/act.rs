@@ -16,6 +16,7 @@ impl World {
     pub(super) fn act(&mut self) {
         let index = self.rng.index(self.devices.len());
         match self.devices[index].state {
+            State::Offline if self.is_away(index) => {}
             State::Offline => self.connect(index),
             State::Opening => {}
             State::Online => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use meerkat::testing::sim::Archived;
 use meerkat::testing::sim::Faults;
 use meerkat::testing::sim::Foreign;
 use meerkat::testing::sim::Machine;
@@ -194,8 +195,9 @@ impl World {
         }
         self.check_equal(&archives)?;
         self.check_epochs()?;
-        let archive = archives.swap_remove(0);
-        let (room, archive): (Vec<_>, Vec<_>) = archive.into_iter().partition(|one| one.is_room);
+        let kept = archives.swap_remove(0);
+        let whole = self.with_swept(&kept)?;
+        let (room, archive): (Vec<_>, Vec<_>) = whole.into_iter().partition(|one| one.is_room);
         check_times(&archive)?;
         check_times(&room)?;
         self.checker.check_room(&room, &inside, &alive)?;
@@ -207,6 +209,11 @@ impl World {
         let may_refuse = self.may_refuse.then_some(is_on_disk);
         self.checker.finish(&archive, &alive, &states, may_refuse)?;
         for device in &self.devices {
+            let gone = |one: &&Archived| {
+                let place = (device.account.clone(), one.body.clone());
+                !self.checker.gone.contains(&place)
+            };
+            let archive: Vec<Archived> = archive.iter().filter(gone).cloned().collect();
             self.checker
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
@@ -226,6 +233,11 @@ impl World {
             ms: self.machines[0].now_ms(),
             faulted: self.faulted,
             excuses: self.checker.excuses.clone(),
+            lived: self
+                .weeks
+                .as_ref()
+                .map(|weeks| weeks.lived)
+                .unwrap_or_default(),
         })
     }
 }

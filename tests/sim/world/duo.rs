@@ -17,11 +17,8 @@ use crate::world::Plan;
 use crate::world::Trouble;
 use crate::world::World;
 
-/// Time goes on in such steps while two boards talk.
-const SLICE_MS: u64 = 20;
-
-struct Packet {
-    at: u64,
+pub(super) struct Packet {
+    pub(super) at: u64,
     wire: u64,
     what: What,
 }
@@ -38,7 +35,7 @@ pub(crate) struct Net {
     pub(super) rng: Rng,
     pub(super) trouble: Trouble,
     pub(super) now: u64,
-    queues: [VecDeque<Packet>; 2],
+    pub(super) queues: [VecDeque<Packet>; 2],
     /// The connection that each end believes in.
     pub(super) ends: [Option<u64>; 2],
     /// Nothing arrives at that board before.
@@ -46,7 +43,7 @@ pub(crate) struct Net {
     /// That board takes nothing and says nothing before; it does not start before.
     pub(super) frozen_until: [u64; 2],
     pub(super) off_until: [u64; 2],
-    dial_at: Option<u64>,
+    pub(super) dial_at: Option<u64>,
     count: u64,
     /// How often a board went on alone.
     parted: u64,
@@ -157,53 +154,13 @@ pub(super) fn seats(options: Options, plan: &Plan) -> Vec<Options> {
             is_joining: node == 1,
         }),
         segments_max: 256,
+        kept_bytes: 1 << 40,
         ..options.clone()
     };
     vec![seat(0), seat(1)]
 }
 
 impl World {
-    /// Time passes for all.
-    pub(super) fn pass_ms(&mut self, ms: u64) {
-        if self.net.is_none() {
-            return self.machines[0].pass_ms(ms);
-        }
-        let mut left = ms;
-        while left > 0 {
-            let slice = left.min(SLICE_MS);
-            left -= slice;
-            let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
-            for (machine, is_frozen) in self.machines.iter_mut().zip(is_frozen) {
-                if is_frozen {
-                    continue;
-                }
-                machine.pass_ms(slice);
-                // In a long while everything is done that can be.
-                if ms > 100 {
-                    do_work(machine);
-                }
-            }
-            self.go_between();
-            self.take_events();
-        }
-    }
-
-    /// A board whose disk kept it waiting is not ahead of the other.
-    fn level_clocks(&mut self) {
-        let newest = self.machines.iter().map(Machine::now_ms).max();
-        let newest = newest.unwrap_or_default();
-        if let Some(net) = &mut self.net {
-            net.now = newest;
-        }
-        let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
-        for (machine, is_frozen) in self.machines.iter_mut().zip(is_frozen) {
-            let behind = newest - machine.now_ms();
-            if behind > 0 && !is_frozen {
-                machine.pass_ms(behind);
-            }
-        }
-    }
-
     /// Everything between the boards that is due, and sometimes trouble.
     pub(super) fn step_between(&mut self) {
         if self.net.is_some() {
@@ -215,7 +172,7 @@ impl World {
         }
     }
 
-    fn go_between(&mut self) {
+    pub(super) fn go_between(&mut self) {
         self.level_clocks();
         let is_frozen = [self.is_frozen(0), self.is_frozen(1)];
         for board in 0..2 {
@@ -237,7 +194,11 @@ impl World {
                 self.machines[board].hear(heard);
                 self.take_said(board);
             }
-            if !self.machines[board].is_up() {
+            let has_wire = self
+                .net
+                .as_ref()
+                .is_some_and(|net| net.ends[board].is_some());
+            if !self.machines[board].is_up() && (has_wire || self.weeks.is_none()) {
                 self.lose_wire(board);
             }
         }
@@ -261,7 +222,8 @@ impl World {
         }
         for notice in self.machines[board].take_notices() {
             self.taken.pass();
-            if notice.starts_with("needs a copy") || notice.starts_with("Lacking") {
+            let is_asked = notice.starts_with("needs a copy") || notice.starts_with("Lacking");
+            if is_asked && self.weeks.is_none() {
                 // The logs keep everything that the other lacks, and a blank board joins from the start.
                 self.broken = Some(format!("board {board}: {notice}, of a log that is whole"));
             }
@@ -270,6 +232,7 @@ impl World {
                 self.checker.part();
             }
             self.note(|| format!("board {board}: {notice}"));
+            self.heed(board, &notice);
         }
     }
 
@@ -346,7 +309,9 @@ impl World {
 
     /// Nobody numbers in the epoch of another (invariant 10).
     pub(super) fn check_epochs(&self) -> Result<(), String> {
-        for machine in self.machines.iter().filter(|_| self.net.is_some()) {
+        // An older image begins an epoch of that number once more: the salt keeps them apart (rule R1).
+        let is_duo = self.net.is_some() && !self.has_older_image();
+        for machine in self.machines.iter().filter(|_| is_duo) {
             let mut salts = BTreeMap::new();
             for one in machine.numberings()? {
                 let before = salts.insert((one.counter, one.node), one.salt);
@@ -395,12 +360,4 @@ fn difference(texts: &[String]) -> String {
     let from = place.unwrap_or_default().saturating_sub(300);
     let part = |text: &str| text.chars().skip(from).take(600).collect::<String>();
     format!("the tables differ: ..{}.. and ..{}..", part(one), part(two))
-}
-
-fn do_work(board: &mut Machine) {
-    for _ in 0..8 {
-        if board.work_count() > 0 {
-            board.work(0);
-        }
-    }
 }

@@ -8,7 +8,9 @@ mod elsewhere;
 mod personal;
 mod plan;
 mod senses;
+mod time;
 mod trouble;
+mod weeks;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -29,6 +31,8 @@ use crate::client::Up;
 use crate::world::commit::Taken;
 use crate::world::duo::Net;
 use crate::world::duo::seats;
+use crate::world::plan::faults;
+use crate::world::weeks::Weeks;
 
 pub(crate) use crate::world::plan::Plan;
 pub(crate) use crate::world::plan::Report;
@@ -68,6 +72,7 @@ pub(crate) struct World {
     retired_boots: u64,
     faulted: Faulted,
     net: Option<Net>,
+    weeks: Option<Weeks>,
     rng: Rng,
     mutation: Option<Mutation>,
     devices: Vec<Device>,
@@ -101,12 +106,13 @@ impl World {
             segment_bytes: [128 << 10, 512 << 10][rng.index(2)],
             segments_max: if plan.is_follower { 64 } else { 16 },
             untaken_max: 4_096,
+            kept_bytes: 0,
             is_follower: plan.is_follower,
             seat: None,
             // The maps know nothing of branches.
             has_tables: plan.duo.is_some_and(Trouble::is_some) || seed.is_multiple_of(4),
         };
-        let options = seats(options, plan);
+        let mut options = seats(options, plan);
         let mut devices = Vec::new();
         for name in NAMES {
             for resource in ["phone", "desk"].iter().take(1 + rng.index(2)) {
@@ -123,6 +129,7 @@ impl World {
                 devices.push(device);
             }
         }
+        let weeks = (plan.days > 0).then(|| Weeks::new(seed, devices.len(), &mut options));
         let faults = faults(&mut rng, plan);
         Self {
             seats: options.clone(),
@@ -132,6 +139,7 @@ impl World {
                 .zip(options)
                 .map(|(n, options)| Machine::new(seed + n * 0x5eed, options, plan.mutation))
                 .collect(),
+            weeks,
             net: plan.duo.map(|trouble| Net::new(seed, trouble)),
             rng,
             mutation: plan.mutation,
@@ -171,8 +179,12 @@ impl World {
             }
             machine.set_faults(self.faults);
         }
-        for _ in 0..plan.steps {
-            self.step()?;
+        if plan.days > 0 {
+            self.live(plan.days)?;
+        } else {
+            for _ in 0..plan.steps {
+                self.step()?;
+            }
         }
         self.calm_down()?;
         self.finish()
@@ -235,6 +247,9 @@ impl World {
     }
 
     fn boot(&mut self, board: usize) -> Result<(), String> {
+        if !self.fetch(board)? {
+            return Ok(());
+        }
         let booted = self.machines[board].boot();
         self.note(|| format!("boot {board}: {booted:?}"));
         if let Err(error) = booted {
@@ -424,6 +439,10 @@ impl World {
     /// A connection breaks; the server does not know yet.
     fn cut_one(&mut self) {
         let index = self.rng.index(self.devices.len());
+        self.cut(index);
+    }
+
+    fn cut(&mut self, index: usize) {
         let Some(id) = self.devices[index].link else {
             return;
         };
@@ -460,25 +479,6 @@ impl World {
                 Up::Bind | Up::Resume { .. } | Up::Enable | Up::Ack { .. } => return,
             }
         }
-    }
-}
-
-/// What goes wrong with the disks.
-fn faults(rng: &mut Rng, plan: &Plan) -> Faults {
-    let is_hard = rng.one_in(3) && !plan.is_gentle;
-    Faults {
-        read_error: if is_hard { 400 } else { 0 },
-        write_error: if is_hard { 300 } else { 0 },
-        sync_error: if is_hard { 200 } else { 0 },
-        stall: match plan.duo {
-            Some(trouble) if trouble.stalls > 0 => trouble.stalls,
-            _ if plan.is_gentle => 0,
-            _ => 40,
-        },
-        write_through: 1 + rng.below(8),
-        is_garbling: rng.one_in(3),
-        capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
-            .then(|| 700_000 + rng.below(1_000_000)),
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a run does, and what it came to.
 
+use meerkat::testing::sim::Faults;
 use meerkat::testing::sim::Mutation;
+use meerkat::testing::sim::Rng;
 
 use crate::checker::excuse::Excuses;
 use crate::world::trouble::Faulted;
 use crate::world::trouble::Trouble;
+use crate::world::weeks::Lived;
 
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) dies_after: Option<u64>,
     /// No process dies, no power goes, no disk fails.
     pub(crate) is_gentle: bool,
+    /// Two boards for so long, instead of steps.
+    pub(crate) days: u64,
 }
 
 /// What a run came to.
@@ -32,6 +37,7 @@ pub(crate) struct Report {
     pub(crate) ms: u64,
     pub(crate) faulted: Faulted,
     pub(crate) excuses: Excuses,
+    pub(crate) lived: Lived,
 }
 
 impl Report {
@@ -42,5 +48,25 @@ impl Report {
         self.ms += other.ms;
         self.faulted.add(&other.faulted);
         self.excuses.add(&other.excuses);
+        self.lived.add(&other.lived);
+    }
+}
+
+/// What goes wrong with the disks.
+pub(super) fn faults(rng: &mut Rng, plan: &Plan) -> Faults {
+    let is_hard = rng.one_in(3) && !plan.is_gentle;
+    Faults {
+        read_error: if is_hard { 400 } else { 0 },
+        write_error: if is_hard { 300 } else { 0 },
+        sync_error: if is_hard { 200 } else { 0 },
+        stall: match plan.duo {
+            Some(trouble) if trouble.stalls > 0 => trouble.stalls,
+            _ if plan.is_gentle => 0,
+            _ => 40,
+        },
+        write_through: 1 + rng.below(8),
+        is_garbling: rng.one_in(3),
+        capacity: (!plan.is_follower && plan.duo.is_none() && rng.one_in(6))
+            .then(|| 700_000 + rng.below(1_000_000)),
     }
 }

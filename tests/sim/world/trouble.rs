@@ -212,7 +212,7 @@ impl World {
         self.lose(board, is_power);
     }
 
-    fn black_out(&mut self) {
+    pub(super) fn black_out(&mut self) {
         self.faulted.blackouts += 1;
         for board in 0..2 {
             if let Some(net) = &mut self.net {
@@ -223,7 +223,7 @@ impl World {
         self.note(|| "the power of both is cut".to_owned());
     }
 
-    fn lose(&mut self, board: usize, is_power: bool) {
+    pub(super) fn lose(&mut self, board: usize, is_power: bool) {
         if let Some(net) = &mut self.net {
             net.frozen_until[board] = 0;
         }
@@ -245,7 +245,7 @@ impl World {
     }
 
     /// The board and its disk are gone, and a blank one joins in its place.
-    fn replace(&mut self) {
+    pub(super) fn replace(&mut self) {
         let board = self.any_board();
         if !self.is_level() || (0..2).any(|one| self.is_frozen(one)) {
             return;

@@ -190,7 +190,9 @@ impl Model {
             }
         }
     }
+}
 
+impl Model {
     /// All files as the process sees them.
     pub(crate) fn image(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.state();

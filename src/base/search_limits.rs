@@ -10,7 +10,8 @@ pub(crate) const SEARCH_TEXT_WORDS_MAX: usize = 16;
 
 /// Messages whose text is looked at for one page of a search.
 ///
-/// 20 ms of a core where they are in memory, and some 10 s of the slowest card where each has to be read from it.
+/// An estimate: `cargo bench --bench load -- --only search` measures what one costs. On a slow card, where each has to
+/// be read by itself at some 2,000 reads a second, a page takes 10 s.
 /// The page says then how to go on, and is empty if none of them matched. Tests have small archives.
 pub(crate) const SEARCHED_MESSAGES_MAX: usize = if cfg!(test) { 20 } else { 20_000 };
 
@@ -32,7 +33,7 @@ pub(crate) const PERSON_TEXT_BYTES_MAX: usize = 256;
 /// People that one search finds (XEP-0055). Those with the greater addresses are not found.
 pub(crate) const PEOPLE_FOUND_MAX: usize = 50;
 
-/// Accounts whose vCards one search looks at: each is parsed with its picture, some 20 us.
+/// Accounts whose vCards one search looks at: each is parsed with its picture.
 ///
 /// Of more accounts those with the greater addresses are not found.
 pub(crate) const PEOPLE_LOOKED_AT_MAX: usize = 10_000;

@@ -50,6 +50,8 @@ const NICK_NODE: &str = "x-roomuser-item";
 const TRAFFIC_NODE: &str = "http://jabber.org/protocol/muc#traffic";
 
 /// A message keeps the id that its sender gave it (section 6.4).
+///
+/// COMPAT(Smack 4.5): where the host has it, too (section 7.4), leaving has to keep its id as well.
 const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 
 /// A question to the host of the rooms.
@@ -73,7 +75,6 @@ pub(super) fn evaluate_host(view: &View<'_>, request: &Request) -> Result<Propos
                 ns::OCCUPANT_ID,
                 ns::PING,
                 ns::VCARD,
-                STABLE_ID,
             ] {
                 writer.start("feature").attr("var", feature).end();
             }

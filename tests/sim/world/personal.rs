@@ -131,7 +131,7 @@ impl World {
         for (index, device) in self.devices.iter().enumerate() {
             let found = found(device);
             self.checker.check_items(&device.account, &found)?;
-            let has_moved = self.checker.moved.contains(&(index, device.session));
+            let has_moved = self.checker.resumed.contains(&(index, device.session));
             if device.stream.is_none() {
                 continue;
             }

@@ -37,6 +37,7 @@ use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::model::row::Write;
 use crate::muc;
+use crate::pubsub;
 
 impl Core {
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
@@ -136,7 +137,10 @@ impl Core {
                 Some(outcome) => {
                     let is_another = self.is_another(&outcome);
                     is_emptied |= self.empty_room(at, &outcome);
-                    let sends = self.sends_of(at, &outcome);
+                    let mut sends = self.sends_of(at, &outcome);
+                    if let Some(event) = self.taken_back(&outcome, entry) {
+                        sends.items.extend(self.sends_of(at, &event).items);
+                    }
                     self.fold_merged(at, op, merged);
                     if !self.is_mistaken(Mistake::NothingPushed) {
                         self.dispatch(late(sends));
@@ -286,6 +290,37 @@ impl Core {
         self.states.fold(at, &op);
         self.dispatch(sends);
         true
+    }
+
+    /// That an item was taken back was volatile where it was done. What made room for a new one was not told
+    /// there, either.
+    fn taken_back(&self, op: &Op, entry: &Entry) -> Option<Op> {
+        let Op::Durable {
+            op:
+                Durable::Row {
+                    record: RecordKey::Leaf { leaf },
+                    name: RowName::Item { id },
+                    row: None,
+                },
+        } = op
+        else {
+            return None;
+        };
+        let is_new_there = |op: &Op| match op {
+            Op::Durable {
+                op:
+                    Durable::Row {
+                        record: RecordKey::Leaf { leaf: one },
+                        row: Some(Row::Item { .. }),
+                        ..
+                    },
+            } => one == leaf,
+            _ => false,
+        };
+        if entry.ops.iter().any(is_new_there) {
+            return None;
+        }
+        self.seen(|view| pubsub::retraction(view, leaf, id))
     }
 
     /// What goes with such a change where it is made, and was volatile there.

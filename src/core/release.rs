@@ -207,16 +207,20 @@ impl Core {
         if self.peer.is_taking_up {
             return Sends::default();
         }
+        let mut sends = Sends::default();
+        self.seen(|view| route::deliver(view, at, op, &mut sends));
+        sends
+    }
+
+    /// A look at what is delivered.
+    pub(super) fn seen<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
         let facts = Facts {
             now: self.now.wall,
             node: self.node,
             is_alone: !self.order.is_paired,
             ..Facts::default()
         };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let mut sends = Sends::default();
-        route::deliver(&view, at, op, &mut sends);
-        sends
+        look(&View::new(&self.states.delivered, &self.settings, &facts))
     }
 
     /// Volatile stanzas that nothing stands before go at once.

@@ -14,6 +14,7 @@ use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::account::Online;
 use crate::model::contact::Contact;
+use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::pubsub::ItemRow;
 use crate::model::pubsub::LeafKey;
@@ -76,6 +77,18 @@ pub(crate) fn deliver(view: &View<'_>, op: &Soft, sends: &mut Sends) {
         } => last::for_subscriber(view, jid, sends),
         _ => {}
     }
+}
+
+/// That another board has taken the item back, for who hears of the node here (XEP-0060 section 7.2.2.1).
+pub(crate) fn retraction(view: &View<'_>, leaf: &LeafKey, id: &str) -> Option<Op> {
+    let host = Host::of(view, leaf)?;
+    let place = host.resident(&leaf.node)?;
+    let event = NodeEvent::Retracted {
+        ids: vec![id.into()],
+    };
+    let leaf = leaf.clone();
+    let is_told = place.row.config.notifies_retract;
+    is_told.then(|| Op::soft(Soft::Node { leaf, event }))
 }
 
 fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut Sends) {

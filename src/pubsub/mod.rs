@@ -34,6 +34,7 @@ pub(crate) use caps::learn;
 pub(crate) use caps::notice;
 pub(crate) use deliver::deliver;
 pub(crate) use deliver::deliver_row;
+pub(crate) use deliver::retraction;
 pub(crate) use last::evaluate as evaluate_last;
 pub(crate) use transfer::Drafts;
 pub(crate) use transfer::old_bookmarks;

@@ -11,6 +11,7 @@ mod fields;
 mod follower;
 mod harness;
 mod holdings;
+mod nodes;
 mod pair;
 mod pending;
 mod pushes;

@@ -20,8 +20,10 @@ pub(crate) enum Excuse {
     /// U6: of what is not kept a session that moves may lose some, so that of the room nothing but the
     /// talk is seen.
     PresenceGone,
-    /// No rule, a gap: that an item was taken back is a volatile event, and at a heal nobody is told.
-    TakenBackApart,
+    /// No rule, a gap: boards remember what an account has taken, not each of its devices. A device that was
+    /// away when they met, and whose place in the archive is of one branch, is not sent what another
+    /// device took in the other.
+    TakenElsewhere,
     /// U2: what was written to a client that counts nothing is taken.
     Written,
     /// R7: a refusal is an answer like others, on no disk, and gone with the session that it was for.
@@ -39,7 +41,7 @@ const ALL: [Excuse; 10] = [
     Excuse::NumberedAlone,
     Excuse::ShownAgain,
     Excuse::PresenceGone,
-    Excuse::TakenBackApart,
+    Excuse::TakenElsewhere,
     Excuse::Written,
     Excuse::RefusalLost,
     Excuse::ToldElsewhere,

@@ -143,12 +143,8 @@ impl World {
                 );
                 let told = device.told.get(list).cloned().flatten();
                 let is_missed = told.as_ref() != found.get(&key);
-                let is_gap = self.has_trouble() && !found.contains_key(&key);
                 let excuses = &self.checker.excuses;
-                if is_missed
-                    && !excuses.admit(Excuse::PresenceGone, has_moved)
-                    && !excuses.admit(Excuse::TakenBackApart, is_gap)
-                {
+                if is_missed && !excuses.admit(Excuse::PresenceGone, has_moved) {
                     return Err(format!(
                         "{} was told {told:?} of {list}, where {:?} is",
                         device.jid(),

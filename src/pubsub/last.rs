@@ -22,6 +22,7 @@ use crate::model::pubsub;
 use crate::model::pubsub::Interests;
 use crate::model::pubsub::NodeRow;
 use crate::model::pubsub::SendLast;
+use crate::model::row::RowName;
 use crate::pubsub::bookmarks::STORAGE;
 use crate::pubsub::deliver;
 use crate::pubsub::host::Host;
@@ -134,10 +135,13 @@ pub(crate) fn evaluate(view: &View<'_>, wish: &LastItems) -> Result<Proposal, St
         if !is_for || place.check_access(&user).is_err() {
             continue;
         }
-        if let Some(last) = place.last() {
+        if let Some((id, item)) = place.last() {
             let to: Jid = wish.reader.to_jid();
-            let stanza = Arc::new(deliver::item(&place, last, true));
-            proposal = proposal.soft(Soft::Route { stanza, to });
+            let stanza = Arc::new(deliver::item(&place, (id, item), true));
+            // What replaces it meanwhile must not come before it.
+            let name = RowName::Item { id: id.into() };
+            let guard = view.guard(place.record(), name);
+            proposal = proposal.guarded(guard).soft(Soft::Route { stanza, to });
         }
     }
     if *owner == user

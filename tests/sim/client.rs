@@ -371,11 +371,11 @@ impl Device {
             .is_some_and(|(number, _)| *number <= h)
         {
             if let Some((number, outgoing)) = stream.unacked.pop_front() {
-                // A line in a room may have been refused.
+                // A line in a room and an item of a node may have been refused.
                 if outgoing
                     .body
                     .as_ref()
-                    .is_some_and(|body| !body.starts_with('r'))
+                    .is_some_and(|body| body.starts_with('m'))
                 {
                     stream.kept = number;
                 }

@@ -117,10 +117,11 @@ impl Checker {
     pub(crate) fn check_known(
         &self,
         device: &Device,
-        is_careless: bool,
+        (is_careless, may_part): (bool, bool),
         is_on_disk: impl Fn(&str) -> bool,
     ) -> Result<(), String> {
         let (account, jid) = (&device.account, device.jid());
+        let taken = self.seen_by_account.get(account);
         for (body, op) in self.ops.iter().filter(|(_, op)| op.acked && !op.refused) {
             let is_own = op.sender == jid;
             let is_for = op.account == *account || op.sender.starts_with(&format!("{account}/"));
@@ -128,7 +129,13 @@ impl Checker {
             let is_kept = is_for && is_on_disk(body) && !is_swept;
             let is_missed = is_kept && !is_own && !device.known.contains(body);
             let went = self.careless_alone.contains(account);
-            if is_missed && !self.excuses.admit(Excuse::Written, is_careless || went) {
+            let is_elsewhere = !op.account.eq(account) || taken.is_some_and(|it| it.contains(body));
+            if is_missed
+                && !self.excuses.admit(Excuse::Written, is_careless || went)
+                && !self
+                    .excuses
+                    .admit(Excuse::TakenElsewhere, may_part && is_elsewhere)
+            {
                 return Err(format!("{jid} has {body} from nowhere, and reads on"));
             }
         }

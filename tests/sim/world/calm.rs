@@ -112,7 +112,9 @@ impl World {
         for device in &self.devices {
             let is_careless = careless(&device.account);
             let is_on_disk = |body: &str| self.was_on_disk(body);
-            self.checker.check_known(device, is_careless, is_on_disk)?;
+            let may_part = self.has_trouble();
+            self.checker
+                .check_known(device, (is_careless, may_part), is_on_disk)?;
         }
         Ok(())
     }

@@ -176,6 +176,18 @@ impl Epochs {
             .collect()
     }
 
+    /// While this board is alone: the last position that the other one of its pair knows of, too. What
+    /// that one writes meanwhile stands above it.
+    pub(crate) fn known_to_both(&self) -> Option<Position> {
+        if self.mode(self.newest()?)? != Mode::Solo {
+            return None;
+        }
+        let mut all = self.known.iter().rev();
+        let (sync, _) = all.find(|(_, known)| known.mode == Mode::Sync)?;
+        let named = self.parents().iter().find(|at| at.epoch() == *sync);
+        Some(named.unwrap_or(Position::new(*sync, 0, 0)).last_sub())
+    }
+
     /// Where messages stand that another branch may have copies of, in a log that goes so far: what no
     /// but the newest epochs of both stand on, as far back as is remembered.
     pub(crate) fn contestable(&self, reach: &Vector) -> Vec<RangeInclusive<Position>> {
@@ -281,6 +293,30 @@ mod tests {
         assert!(!epochs.follows(at(LEFT, 1), RIGHT));
         assert!(!epochs.follows(at(HEAL, 0), ONE));
         assert_eq!(epochs.next_counter(), 4);
+    }
+
+    #[test]
+    fn a_board_alone_knows_up_to_where_the_other_one_knows_the_same() {
+        let modes = [Mode::Single, Mode::Sync, Mode::Solo, Mode::Solo];
+        let mut epochs = Epochs::default();
+        let known: Vec<_> = (1..)
+            .zip(modes)
+            .map(|(counter, mode)| {
+                let parents = match counter {
+                    1 => Vec::new(),
+                    _ => vec![at(epoch(counter - 1, 0), 9)],
+                };
+                epochs.add(&EpochRecord {
+                    epoch: epoch(counter, 0),
+                    stamp: Hlc::default(),
+                    mode,
+                    parents,
+                });
+                epochs.known_to_both()
+            })
+            .collect();
+        let end = Some(at(epoch(2, 0), 9).last_sub());
+        assert_eq!(known, [None, None, end, end]);
     }
 
     #[test]

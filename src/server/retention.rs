@@ -74,7 +74,11 @@ async fn step(
     from: Incarnation,
 ) -> Option<Incarnation> {
     let (store, limits) = (Arc::clone(&node.store), *limits);
-    let found = smol::unblock(move || store.find_expired(&limits, now, from)).await;
+    let found = smol::unblock(move || {
+        let upto_max = store.known_to_both()?;
+        store.find_expired(&RetentionLimits { upto_max, ..limits }, now, from)
+    })
+    .await;
     match found {
         Ok(expired) => {
             if !expired.ops.is_empty() {

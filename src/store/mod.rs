@@ -252,10 +252,7 @@ impl Store {
 
     /// The messages that another branch of the log may have as well.
     pub(crate) fn copies(&self) -> Result<Copies, StoreError> {
-        let mut epochs = Epochs::default();
-        for record in self.epochs()? {
-            epochs.add(&record);
-        }
+        let epochs = self.tree()?;
         let reach = self.reach()?;
         self.read("looking for what may be copies", |snapshot| {
             alias::read_copies(snapshot, &epochs, &reach)
@@ -300,6 +297,19 @@ impl Store {
     ) -> Result<(), BackupError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         backup::restore(&database, file, tell)
+    }
+
+    /// Up to where nothing of another branch can be missing here: see [`RetentionLimits`].
+    pub(crate) fn known_to_both(&self) -> Result<Option<Position>, StoreError> {
+        Ok(self.tree()?.known_to_both())
+    }
+
+    fn tree(&self) -> Result<Epochs, StoreError> {
+        let mut epochs = Epochs::default();
+        for record in self.epochs()? {
+            epochs.add(&record);
+        }
+        Ok(epochs)
     }
 
     /// What archives have too much of: ops to be numbered. `from`: zero, then where the look before

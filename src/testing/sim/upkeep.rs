@@ -64,17 +64,18 @@ impl Machine {
             age_ms_max: None,
             bytes_max: Some(bytes_max),
         };
-        let limits = RetentionLimits {
-            account: retention,
-            room: retention,
-            ..RetentionLimits::default()
-        };
         let now = self.now();
         let Some(running) = &mut self.running else {
             return Ok(Vec::new());
         };
         let wrong = |error: StoreError| format!("sweep: {error:?}");
         let store = self.shelf.store().map_err(wrong)?;
+        let limits = RetentionLimits {
+            account: retention,
+            room: retention,
+            upto_max: store.known_to_both().map_err(wrong)?,
+            ..RetentionLimits::default()
+        };
         let found = store.find_expired(&limits, now.wall, crate::base::ids::Incarnation(0));
         let mut gone = Vec::new();
         let ops = found.map_err(wrong)?.ops;

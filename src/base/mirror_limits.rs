@@ -99,9 +99,9 @@ pub(crate) const COPIES_MS: u64 = 14 * 86_400_000;
 
 /// How far a start goes back to look for such messages in the tables: epochs of both, and entries of all of them.
 ///
-/// A client that was away while the boards lost each other so often sends again what they have from before. The
-/// entries are read in half a second.
-pub(crate) const COPIES_EPOCHS: usize = 32;
+/// A client that was away while the boards lost each other so often sends again what they have from before: a week
+/// of bad cables is a thousand. The entries are read in half a second.
+pub(crate) const COPIES_EPOCHS: usize = 1_024;
 pub(crate) const COPIES_START_MAX: u64 = 65_536;
 
 /// How long the value that lost is kept where two branches had changed one row: 30 days.

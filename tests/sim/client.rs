@@ -72,8 +72,8 @@ pub(crate) struct Stream {
     pub(crate) received: u32,
     pub(crate) sent: u32,
     pub(crate) unacked: VecDeque<(u32, Outgoing)>,
-    /// The newest stanza of those that are kept among what the server has counted.
-    pub(crate) kept: u32,
+    /// The messages among what the server has counted: it keeps those that it does not refuse.
+    pub(crate) counted: Vec<(u32, String)>,
     /// The largest count that the server has told.
     pub(crate) told: u32,
 }
@@ -371,14 +371,11 @@ impl Device {
             .is_some_and(|(number, _)| *number <= h)
         {
             if let Some((number, outgoing)) = stream.unacked.pop_front() {
-                // A line in a room and an item of a node may have been refused.
-                if outgoing
-                    .body
-                    .as_ref()
-                    .is_some_and(|body| body.starts_with('m'))
-                {
-                    stream.kept = number;
-                }
+                let body = outgoing.body.as_ref();
+                let message = body.filter(|body| body.starts_with('m'));
+                stream
+                    .counted
+                    .extend(message.map(|body| (number, body.clone())));
                 bodies.extend(outgoing.body);
             }
         }

@@ -120,7 +120,7 @@ impl World {
     }
 
     /// What is refused is on no disk.
-    fn was_on_disk(&self, body: &str) -> bool {
+    pub(super) fn was_on_disk(&self, body: &str) -> bool {
         self.machines.iter().any(|one| one.is_durable(body))
     }
 

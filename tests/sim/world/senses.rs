@@ -107,12 +107,12 @@ impl World {
         };
         let may_be_less = self.net.is_some() && !is_paired;
         let excuses = &self.checker.excuses;
-        let is_less = h < stream.kept && !self.is_follower;
+        let mut counted = stream.counted.iter().rev();
+        let kept = counted.find(|(_, body)| self.was_on_disk(body));
+        let kept = kept.map_or(0, |(number, _)| *number);
+        let is_less = h < kept && !self.is_follower;
         if is_less && !excuses.admit(Excuse::ToldElsewhere, may_be_less) {
-            return Err(format!(
-                "h={h} of a lost session, but {} was told",
-                stream.kept
-            ));
+            return Err(format!("h={h} of a lost session, but {kept} was told"));
         }
         Ok(())
     }
@@ -236,6 +236,10 @@ impl World {
         if id.starts_with('p') {
             device.is_paging = false;
             device.is_caught_up = is_complete == Some(true);
+            if is_error && !self.checker.swept.is_empty() {
+                // Its place may be gone (XEP-0313: item-not-found): it begins anew.
+                device.archive.clear();
+            }
         }
         if let Some(number) = id.strip_prefix('q').and_then(|one| one.parse().ok()) {
             device.answers.insert(number, found);

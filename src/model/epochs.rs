@@ -185,7 +185,8 @@ impl Epochs {
         let mut all = self.known.iter().rev();
         let (sync, _) = all.find(|(_, known)| known.mode == Mode::Sync)?;
         let named = self.parents().iter().find(|at| at.epoch() == *sync);
-        Some(named.unwrap_or(Position::new(*sync, 0, 0)).last_sub())
+        let start = || Position::new(*sync, 0, 0);
+        Some(named.unwrap_or_else(start).last_sub())
     }
 
     /// Where messages stand that another branch may have copies of, in a log that goes so far: what no

@@ -342,8 +342,9 @@ impl Checker {
         let read: Vec<&str> = pages.iter().map(|(_, body)| body.as_str()).collect();
         if whole != read {
             let missing: Vec<&&str> = whole.iter().filter(|one| !read.contains(one)).collect();
+            let beyond: Vec<&&str> = read.iter().filter(|one| !whole.contains(one)).collect();
             return Err(format!(
-                "a device of {account} has read {} of {} messages of its archive; {missing:?} missing",
+                "a device of {account} has read {} of {} messages of its archive; {missing:?} missing, {beyond:?} not there",
                 read.len(),
                 whole.len()
             ));

@@ -39,18 +39,12 @@ fn friends() -> Duo {
     duo
 }
 
-fn part(duo: &mut Duo) {
-    duo.part();
-    duo.go_solo(0);
-    duo.go_solo(1);
-}
-
 /// What Bob says is numbered at both, apart.
 fn numbered_twice() -> Duo {
     let mut duo = friends();
     duo.nodes[1].chat(2, "ann@h", "numbered twice");
     duo.carry(0);
-    part(&mut duo);
+    duo.go_apart();
     duo.sync(0);
     duo.sync(1);
     duo
@@ -59,7 +53,7 @@ fn numbered_twice() -> Duo {
 #[test]
 fn a_short_outage_is_seen_by_nobody() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[0].pass_ms(299_000);
 
     duo.meet(0);
@@ -72,7 +66,7 @@ fn a_short_outage_is_seen_by_nobody() {
 #[test]
 fn the_sessions_of_a_node_that_stays_away_end() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
 
     duo.nodes[0].pass_ms(301_000);
     duo.sync(0);
@@ -88,7 +82,7 @@ fn the_sessions_of_a_node_that_stays_away_end() {
 #[test]
 fn sessions_that_had_ended_here_are_there_again() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[0].pass_ms(301_000);
     duo.sync(0);
     duo.heard(0, 1);
@@ -102,7 +96,7 @@ fn sessions_that_had_ended_here_are_there_again() {
 #[test]
 fn sessions_that_ended_over_there_end_here_at_once() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[1].say(2, "<presence type='unavailable'/>");
     duo.nodes[1].step(Input::Closed {
         link: crate::core::session::LinkId(2),
@@ -120,7 +114,7 @@ fn sessions_that_ended_over_there_end_here_at_once() {
 #[test]
 fn presence_said_while_apart_is_seen_when_they_meet() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[1].say(2, "<presence><show>away</show></presence>");
     duo.arrive(1, 5, "bob");
 
@@ -135,7 +129,7 @@ fn presence_said_while_apart_is_seen_when_they_meet() {
 #[test]
 fn one_address_taken_on_both_sides_is_the_later_ones() {
     let mut duo = Duo::new();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[0].bind(1, "ann", "same");
     duo.nodes[1].pass_ms(10);
     duo.nodes[1].bind(2, "ann", "same");
@@ -162,7 +156,7 @@ fn a_nickname_taken_on_both_sides_stays_with_node_0() {
     }
     join(&mut duo, 0, 3, "cid");
     open_room(&mut duo, 0, 3);
-    part(&mut duo);
+    duo.go_apart();
     join(&mut duo, 0, 1, "x");
     join(&mut duo, 1, 2, "x");
     duo.sync(0);
@@ -190,7 +184,7 @@ fn who_entered_a_room_while_apart_is_seen_when_they_meet() {
     duo.arrive(1, 2, "bob");
     join(&mut duo, 0, 1, "ann");
     open_room(&mut duo, 0, 1);
-    part(&mut duo);
+    duo.go_apart();
     join(&mut duo, 1, 2, "bob");
     duo.sync(1);
     duo.heard(0, 1);
@@ -209,7 +203,7 @@ fn who_entered_a_room_while_apart_is_seen_when_they_meet() {
 #[test]
 fn a_message_of_the_other_branch_comes_late() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     duo.nodes[0].chat(1, "bob@h", "while apart");
     duo.sync(0);
     let entry = duo.nodes[0].appended.back().cloned().unwrap();
@@ -230,7 +224,7 @@ fn what_both_branches_have_is_shown_once() {
     duo.nodes[1].chat(2, "ann@h", "numbered twice");
     duo.carry(0);
     assert_eq!(duo.nodes[0].appended.len(), duo.nodes[1].appended.len() + 1);
-    part(&mut duo);
+    duo.go_apart();
     duo.sync(0);
     duo.sync(1);
     assert_eq!(duo.heard(0, 1), ["bob@h/r2: numbered twice"]);
@@ -275,7 +269,7 @@ fn send(duo: &mut Duo, one: usize, link: u64, what: &str) {
 fn what_a_client_sent_to_both_sides_is_one_message() {
     let mut duo = friends();
     duo.arrive(1, 4, "ann");
-    part(&mut duo);
+    duo.go_apart();
     send(&mut duo, 1, 2, "<body>once</body>");
     duo.nodes[1].cut(2);
     duo.nodes[0].bind(5, "bob", "elsewhere");
@@ -338,7 +332,7 @@ fn a_copy_that_nothing_names_is_named_after_a_start() {
 #[test]
 fn a_client_that_repeats_itself_on_one_side_means_it() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     send(&mut duo, 1, 2, "<body>ping</body>");
     send(&mut duo, 1, 2, "<body>ping</body>");
 
@@ -352,7 +346,7 @@ fn a_client_that_repeats_itself_on_one_side_means_it() {
 #[test]
 fn who_was_disabled_on_the_other_side_is_logged_out() {
     let mut duo = friends();
-    part(&mut duo);
+    duo.go_apart();
     let Row::Account { row } = enabled() else {
         unreachable!("an account's row");
     };
@@ -421,7 +415,7 @@ fn nobody_makes_an_account_where_the_other_board_may_have_the_name() {
     duo.nodes[1].core.set_policies(settings, limits);
     assert_eq!(register(&mut duo), None, "the keys are made first");
 
-    part(&mut duo);
+    duo.go_apart();
 
     assert_eq!(register(&mut duo), Some(Outcome::Full));
 }

@@ -410,6 +410,21 @@ impl Duo {
         {}
     }
 
+    /// The nodes lose each other, and both go on alone.
+    pub(super) fn go_apart(&mut self) {
+        self.part();
+        self.go_solo(0);
+        self.go_solo(1);
+    }
+
+    /// The nodes meet, and all that follows is numbered on both.
+    pub(super) fn heal(&mut self) {
+        self.sync(0);
+        self.sync(1);
+        self.meet(0);
+        self.settle();
+    }
+
     /// A session with stream management, presence said and read away.
     pub(super) fn arrive(&mut self, one: usize, link: u64, name: &str) -> crate::base::ids::SmKey {
         self.nodes[one].bind(link, name, &format!("r{link}"));

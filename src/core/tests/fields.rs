@@ -11,20 +11,6 @@ use crate::model::room::Affiliation;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 
-fn part(duo: &mut Duo) {
-    duo.part();
-    duo.go_solo(0);
-    duo.go_solo(1);
-}
-
-/// The nodes meet, and all that follows is numbered on both.
-fn meet(duo: &mut Duo) {
-    duo.sync(0);
-    duo.sync(1);
-    duo.meet(0);
-    duo.settle();
-}
-
 /// Says it, and has it on disk.
 fn say(duo: &mut Duo, one: usize, link: u64, stanza: &str) {
     duo.nodes[one].pass_ms(10);
@@ -39,13 +25,13 @@ fn a_contact_renamed_here_and_subscribed_to_there_is_both() {
     duo.arrive(1, 2, "bob");
     duo.arrive(1, 3, "ann");
     befriend(&mut duo, (0, 1, "ann"), (1, 2, "bob"));
-    part(&mut duo);
+    duo.go_apart();
 
     let name = "<iq type='set' id='r'><query xmlns='jabber:iq:roster'>\
                 <item jid='bob@h' name='Bobby'/></query></iq>";
     say(&mut duo, 0, 1, name);
     say(&mut duo, 1, 2, "<presence type='unsubscribe' to='ann@h'/>");
-    meet(&mut duo);
+    duo.heal();
 
     for node in &duo.nodes {
         let rows = node.core.states.delivered.rows(&account("ann")).unwrap();
@@ -90,12 +76,12 @@ fn affiliations(duo: &Duo) -> [[Affiliation; 2]; 2] {
 fn of_two_owners_who_have_removed_each_other_the_one_stays_who_was_removed_last() {
     for last in [0, 1] {
         let mut duo = owners();
-        part(&mut duo);
+        duo.go_apart();
         duo.nodes[last].pass_ms(1_000);
         say(&mut duo, 0, 1, &affiliate("bob", "none"));
         say(&mut duo, 1, 2, &affiliate("ann", "member"));
 
-        meet(&mut duo);
+        duo.heal();
 
         let expected = if last == 0 {
             [Affiliation::Member, Affiliation::Owner]
@@ -109,11 +95,11 @@ fn of_two_owners_who_have_removed_each_other_the_one_stays_who_was_removed_last(
 #[test]
 fn an_owner_removed_on_one_side_stays_removed_where_another_one_is_left() {
     let mut duo = owners();
-    part(&mut duo);
+    duo.go_apart();
     say(&mut duo, 0, 1, &affiliate("bob", "member"));
     say(&mut duo, 1, 2, &affiliate("bob", "admin"));
 
-    meet(&mut duo);
+    duo.heal();
 
     let expected = [Affiliation::Owner, Affiliation::Member];
     assert_eq!(affiliations(&duo), [expected, expected]);

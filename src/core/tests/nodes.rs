@@ -17,9 +17,7 @@ fn apart() -> Duo {
     );
     duo.settle();
     duo.nodes[1].read(2);
-    duo.part();
-    duo.go_solo(0);
-    duo.go_solo(1);
+    duo.go_apart();
     duo
 }
 
@@ -42,10 +40,7 @@ fn publish(duo: &mut Duo, id: &str) {
 
 /// What Bob hears when the boards are one again.
 fn heard_by_bob(mut duo: Duo) -> String {
-    duo.sync(0);
-    duo.sync(1);
-    duo.meet(0);
-    duo.settle();
+    duo.heal();
     let mut bytes = Vec::new();
     while duo.nodes[1].core.write(LinkId(2), &mut bytes, usize::MAX) {}
     String::from_utf8(bytes).unwrap()

@@ -93,19 +93,6 @@ fn ask(duo: &mut Duo) {
     duo.settle();
 }
 
-fn part(duo: &mut Duo) {
-    duo.part();
-    duo.go_solo(0);
-    duo.go_solo(1);
-}
-
-fn meet(duo: &mut Duo) {
-    duo.sync(0);
-    duo.sync(1);
-    duo.meet(0);
-    duo.settle();
-}
-
 fn at(duo: &Duo, one: usize) -> &Room {
     let jid = BareJid::parse("room@rooms.h").unwrap();
     &duo.nodes[one].core.states.delivered.rooms[&jid]
@@ -154,12 +141,12 @@ fn who_is_refused_at_one_board_and_admitted_at_the_other_is_a_member() {
     let mut duo = room();
     close(&mut duo);
     ask(&mut duo);
-    part(&mut duo);
+    duo.go_apart();
     decide(&mut duo, (0, 1), "0");
     decide(&mut duo, (1, 2), "1");
     assert_eq!(of(&duo, 0, "cid"), Affiliation::None);
 
-    meet(&mut duo);
+    duo.heal();
 
     for one in [0, 1] {
         assert_eq!(of(&duo, one, "cid"), Affiliation::Member);
@@ -172,12 +159,12 @@ fn a_hat_that_one_board_has_destroyed_is_worn_by_nobody() {
     let mut duo = room();
     hat(&mut duo, (0, 1), "create", "Teacher");
     duo.settle();
-    part(&mut duo);
+    duo.go_apart();
     hat(&mut duo, (0, 1), "destroy", "");
     hat(&mut duo, (1, 2), "assign", "");
     duo.sync(1);
 
-    meet(&mut duo);
+    duo.heal();
 
     assert!(!shown_by_bob(&duo).contains("hat"));
     hat(&mut duo, (0, 1), "create", "Again");
@@ -193,10 +180,10 @@ fn who_has_lost_a_hat_while_apart_shows_none_when_the_boards_meet() {
     hat(&mut duo, (0, 1), "assign", "");
     duo.settle();
     assert!(shown_by_bob(&duo).contains("<hat title='Teacher'"));
-    part(&mut duo);
+    duo.go_apart();
     hat(&mut duo, (0, 1), "unassign", "");
 
-    meet(&mut duo);
+    duo.heal();
 
     assert!(!shown_by_bob(&duo).contains("<hat"));
 }
@@ -208,12 +195,12 @@ fn the_later_title_of_a_hat_holds_at_both_boards_and_is_shown() {
     duo.settle();
     hat(&mut duo, (0, 1), "assign", "");
     duo.settle();
-    part(&mut duo);
+    duo.go_apart();
     hat(&mut duo, (1, 2), "create", "Earlier");
     duo.nodes[0].pass_ms(1_000);
     hat(&mut duo, (0, 1), "create", "Later");
 
-    meet(&mut duo);
+    duo.heal();
 
     assert!(shown_by_bob(&duo).contains("<hat title='Later'"));
 }
@@ -221,10 +208,10 @@ fn the_later_title_of_a_hat_holds_at_both_boards_and_is_shown() {
 #[test]
 fn whose_rights_were_changed_while_apart_has_them_when_the_boards_meet() {
     let mut duo = room();
-    part(&mut duo);
+    duo.go_apart();
     affiliate(&mut duo, (0, 1), "bob", "none");
 
-    meet(&mut duo);
+    duo.heal();
 
     assert!(shown_by_bob(&duo).contains("affiliation='none' role='participant'"));
 }
@@ -233,10 +220,10 @@ fn whose_rights_were_changed_while_apart_has_them_when_the_boards_meet() {
 fn who_is_no_member_any_more_when_the_boards_meet_is_out() {
     let mut duo = room();
     close(&mut duo);
-    part(&mut duo);
+    duo.go_apart();
     affiliate(&mut duo, (0, 1), "bob", "none");
 
-    meet(&mut duo);
+    duo.heal();
 
     for one in [0, 1] {
         assert!(!at(&duo, one).occupants.contains_key("bob"));

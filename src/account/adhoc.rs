@@ -21,6 +21,7 @@ use crate::model::row::RowName;
 use crate::sasl::Hash;
 use crate::stanza::Condition;
 use crate::stanza::StanzaError;
+use crate::stanza::command;
 use crate::stanza::form::Form;
 use crate::stanza::form::FormKind;
 use crate::stanza::ns;
@@ -101,17 +102,17 @@ pub(super) fn execute(
         Some("cancel") => Action::Cancel,
         Some("complete") => Action::Complete,
         Some("next" | "prev") => Action::Turn,
-        Some(_) => return Err(bad("malformed-action").into()),
+        Some(_) => return Err(command::bad("malformed-action").into()),
     };
     let signer = Signer::new(view, request, task)?;
     let Some(session) = command.attr("sessionid") else {
         if action != Action::Execute {
-            return Err(bad("bad-action").into());
+            return Err(command::bad("bad-action").into());
         }
         return begin(view, request, (task, command), &signer);
     };
     signer.check(&session, view.now())?;
-    let form = Form::parse_in(command).map_err(|_| bad("bad-payload"))?;
+    let form = Form::parse_in(command).map_err(|_| command::bad("bad-payload"))?;
     let is_canceled = form
         .as_ref()
         .is_some_and(|form| form.kind == FormKind::Cancel);
@@ -121,12 +122,12 @@ pub(super) fn execute(
         session: &session,
     };
     match action {
-        Action::Turn => Err(bad("bad-action").into()),
+        Action::Turn => Err(command::bad("bad-action").into()),
         Action::Cancel => Ok(step.answer(Status::Canceled, &[])),
         Action::Execute | Action::Complete if is_canceled => Ok(step.answer(Status::Canceled, &[])),
         Action::Execute | Action::Complete => {
             let form = form.filter(|form| form.kind == FormKind::Submit);
-            let form = form.ok_or_else(|| bad("bad-payload"))?;
+            let form = form.ok_or_else(|| command::bad("bad-payload"))?;
             Ok(step.finish(service::perform(view, &step.asked(command), &form)?))
         }
     }
@@ -208,22 +209,7 @@ fn write(task: Task, session: &str, status: Status, content: &[u8]) -> Vec<u8> {
         Status::Completed => "completed",
         Status::Canceled => "canceled",
     };
-    let mut writer = Writer::new();
-    writer
-        .start_ns("command", ns::COMMANDS)
-        .attr("node", &tasks::node_of(task))
-        .attr("sessionid", session)
-        .attr("status", status);
-    if !content.is_empty() {
-        writer.raw(content);
-    }
-    writer.end();
-    writer.finish()
-}
-
-/// Section 4.4: `bad-request` with what is bad.
-fn bad(what: &'static str) -> StanzaError {
-    StanzaError::new(Condition::BadRequest).with_detail(what, ns::COMMANDS)
+    command::answer(&tasks::node_of(task), session, status, content)
 }
 
 fn nonce(view: &View<'_>) -> u64 {
@@ -273,7 +259,7 @@ impl Signer {
             .and_then(|(text, _)| text.split('.').next())
             .and_then(|begun| u64::from_str_radix(begun, 16).ok());
         let Some(begun) = begun else {
-            return Err(bad("bad-sessionid").into());
+            return Err(command::bad("bad-sessionid").into());
         };
         if now.since_ms(Timestamp::from_unix_ms(begun)) > COMMAND_SESSION_MS {
             let error = StanzaError::new(Condition::NotAllowed)

@@ -28,6 +28,7 @@ use crate::muc::visit::hex;
 use crate::stanza::Condition;
 use crate::stanza::MessageType;
 use crate::stanza::StanzaError;
+use crate::stanza::command;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
@@ -100,7 +101,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, command: Node<'_>) -> Result<Proposal,
         node: &node,
         session: given.as_deref().unwrap_or(&fresh),
     };
-    let form = Form::parse_in(command).map_err(|_| bad("bad-payload"))?;
+    let form = Form::parse_in(command).map_err(|_| command::bad("bad-payload"))?;
     let is_cancelled = form
         .as_ref()
         .is_some_and(|form| form.kind == FormKind::Cancel);
@@ -111,8 +112,8 @@ pub(super) fn evaluate(visit: &Visit<'_>, command: Node<'_>) -> Result<Proposal,
         }
         None | Some("" | "execute" | "complete") => {}
         // There is one form only.
-        Some("next" | "prev") => return Err(bad("bad-action").into()),
-        Some(_) => return Err(bad("malformed-action").into()),
+        Some("next" | "prev") => return Err(command::bad("bad-action").into()),
+        Some(_) => return Err(command::bad("malformed-action").into()),
     }
     match (task, form) {
         (Task::List, _) => Ok(answer.write("completed", &list(visit))),
@@ -122,23 +123,15 @@ pub(super) fn evaluate(visit: &Visit<'_>, command: Node<'_>) -> Result<Proposal,
             let done = answer.write("completed", &[]);
             Ok(perform(visit, task, &form)?.and(done))
         }
-        (_, _) => Err(bad("bad-payload").into()),
+        (_, _) => Err(command::bad("bad-payload").into()),
     }
 }
 
 impl Answer<'_> {
     fn write(&self, status: &str, content: &[u8]) -> Proposal {
-        let mut writer = Writer::new();
-        writer
-            .start_ns("command", ns::COMMANDS)
-            .attr("node", self.node)
-            .attr("sessionid", self.session)
-            .attr("status", status);
-        if !content.is_empty() {
-            writer.raw(content);
-        }
+        let payload = command::answer(self.node, self.session, status, content);
         let request = self.visit.request;
-        Proposal::answer(request.stanza.result(&request.from, writer.finish()))
+        Proposal::answer(request.stanza.result(&request.from, payload))
     }
 
     fn ask(&self, task: Task) -> Proposal {
@@ -172,11 +165,6 @@ fn check_allowed(visit: &Visit<'_>, task: Task) -> Result<(), StanzaError> {
     }
 }
 
-/// XEP-0050 section 4.4: `bad-request` with what is bad.
-fn bad(what: &'static str) -> StanzaError {
-    StanzaError::new(Condition::BadRequest).with_detail(what, ns::COMMANDS)
-}
-
 fn form(visit: &Visit<'_>, task: Task) -> Form {
     let text = |var, label| Field::new(var, FieldKind::TextSingle).with_label(label);
     let form = Form::with_type(FormKind::Form, ns::HATS_COMMANDS);
@@ -204,9 +192,9 @@ fn form(visit: &Visit<'_>, task: Task) -> Form {
 fn perform(visit: &Visit<'_>, task: Task, form: &Form) -> Result<Proposal, Stop> {
     let refused = |text| StanzaError::new(Condition::NotAcceptable).with_text(text);
     if form.form_type() != Some(ns::HATS_COMMANDS) {
-        return Err(bad("bad-payload").into());
+        return Err(command::bad("bad-payload").into());
     }
-    let uri = form.value(URI).ok_or_else(|| bad("bad-payload"))?;
+    let uri = form.value(URI).ok_or_else(|| command::bad("bad-payload"))?;
     if task == Task::Create {
         return create(visit, form, uri);
     }
@@ -218,7 +206,7 @@ fn perform(visit: &Visit<'_>, task: Task, form: &Form) -> Result<Proposal, Stop>
     if task == Task::Destroy {
         return Ok(destroy(visit, uri));
     }
-    let user = form.value(JID).ok_or_else(|| bad("bad-payload"))?;
+    let user = form.value(JID).ok_or_else(|| command::bad("bad-payload"))?;
     let user = Jid::parse(user).map_err(|_| StanzaError::new(Condition::JidMalformed))?;
     let user = user.to_bare().to_compact();
     let name = worn_name(&user, uri);

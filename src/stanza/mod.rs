@@ -1,5 +1,6 @@
 //! The vocabulary of XMPP, typed; no behaviour.
 
+pub(crate) mod command;
 pub(crate) mod delay;
 mod envelope;
 mod error;

@@ -8,6 +8,7 @@ use crate::server::dev::mischief::Streams;
 use crate::stanza::Condition;
 use crate::stanza::Stanza;
 use crate::stanza::StanzaError;
+use crate::stanza::command;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
@@ -105,12 +106,12 @@ fn items(stanza: &Stanza, query: Node<'_>, shows: bool) -> Reply {
             .attr("name", title)
             .end();
     }
-    told(writer)
+    told(writer.finish())
 }
 
-fn told(writer: Writer) -> Reply {
+fn told(payload: Vec<u8>) -> Reply {
     Reply {
-        payload: writer.finish(),
+        payload,
         deed: None,
     }
 }
@@ -136,7 +137,7 @@ fn info(query: Node<'_>) -> Option<Reply> {
     for feature in [ns::DISCO_INFO, ns::DISCO_ITEMS, ns::COMMANDS, ns::DATA] {
         writer.start("feature").attr("var", feature).end();
     }
-    Some(told(writer))
+    Some(told(writer.finish()))
 }
 
 fn execute(stanza: &Stanza, command: Node<'_>) -> Result<Reply, StanzaError> {
@@ -181,15 +182,8 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn write(&self, status: &str, content: &[u8]) -> Writer {
-        let mut writer = Writer::new();
-        writer
-            .start_ns("command", ns::COMMANDS)
-            .attr("node", self.node)
-            .attr("sessionid", &self.session)
-            .attr("status", status);
-        writer.raw(content);
-        writer
+    fn write(&self, status: &str, content: &[u8]) -> Vec<u8> {
+        command::answer(self.node, &self.session, status, content)
     }
 
     fn finish(&self, deed: Result<Deed, String>) -> Reply {
@@ -198,7 +192,7 @@ impl Step<'_> {
             writer.start("note").attr("type", "error").text(why).end();
         }
         Reply {
-            payload: self.write("completed", &writer.finish()).finish(),
+            payload: self.write("completed", &writer.finish()),
             deed: deed.ok(),
         }
     }

@@ -6,7 +6,6 @@ use std::time::Instant;
 use crate::bench::Bench;
 use crate::bench::Latencies;
 use crate::bench::Meter;
-use crate::bench::USERS;
 use crate::generator::Outcome;
 use crate::generator::client::Client;
 use crate::generator::client::Security;
@@ -22,7 +21,7 @@ use crate::pairs::number;
 use crate::report::Report;
 
 /// Readers, each with an archive of its own that nothing else wrote to.
-const READERS: usize = (USERS - 2 * PAIRS) / 2;
+const READERS: usize = 5;
 const PAGE: u64 = 50;
 
 pub(crate) fn measure(

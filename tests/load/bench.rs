@@ -17,8 +17,8 @@ use crate::generator::server::Target;
 use crate::generator::unexpected;
 use crate::report::Report;
 
-/// Accounts of every server: enough for 50 pairs and for a room of 100.
-pub(crate) const USERS: usize = 110;
+/// Accounts of every server: 50 pairs, five whose archives are read, one in whose archive is searched.
+pub(crate) const USERS: usize = 112;
 /// A scenario that takes longer than this hangs.
 const SCENARIO_SECONDS_MAX: u64 = 1_800;
 

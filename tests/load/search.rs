@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::bench::Bench;
 use crate::bench::Latencies;
 use crate::bench::Meter;
+use crate::bench::USERS;
 use crate::generator::Outcome;
 use crate::generator::client::Client;
 use crate::generator::client::Security;
@@ -37,7 +38,7 @@ pub(crate) fn measure(
         bench,
         server.ports,
         Security::Plain,
-        std::iter::once((0, 1)),
+        std::iter::once((USERS - 2, USERS - 1)),
     ))?;
     let Some(mut pair) = pairs.into_iter().next() else {
         return unexpected("no pair".to_owned());

@@ -85,23 +85,38 @@ fn get(
     }
     let known = query.attr("ver");
     let changes = known.and_then(|known| version::changes_since(account, &known, view.epochs));
-    if let Some((changes, incarnation)) = changes.zip(account.incarnation()) {
-        proposal = proposal.and_answer(request.stanza.result(&request.from, Vec::new()));
-        for change in changes {
-            let version = version::version(incarnation, change.at);
-            let push = push(own, (change.jid, change.contact), &version);
-            proposal = proposal.and_answer(push);
-        }
-        return Ok(proposal);
+    let Some((changes, incarnation)) = changes.zip(account.incarnation()) else {
+        let whole = whole(account, usize::MAX).unwrap_or_default();
+        return Ok(proposal.and_answer(request.stanza.result(&request.from, whole)));
+    };
+    let pushes = changes.into_iter().map(|change| {
+        let version = version::version(incarnation, change.at);
+        push(own, (change.jid, change.contact), &version)
+    });
+    let pushes: Vec<Outgoing> = pushes.collect();
+    // Section 2.6.3: all of it, where that "would use less bandwidth than sending individual roster pushes".
+    let bytes = pushes.iter().map(|push| push.payload.len()).sum();
+    if let Some(whole) = whole(account, bytes) {
+        return Ok(proposal.and_answer(request.stanza.result(&request.from, whole)));
     }
+    proposal = proposal.and_answer(request.stanza.result(&request.from, Vec::new()));
+    Ok(pushes.into_iter().fold(proposal, Proposal::and_answer))
+}
+
+/// The roster as it is; `None`: it is longer than that.
+fn whole(account: &Account, bytes_max: usize) -> Option<Vec<u8>> {
     let mut writer = Writer::new();
     writer
         .start_ns("query", ns::ROSTER)
         .attr_opt("ver", version::newest(account).as_deref());
     for (jid, contact, _) in account.contacts().filter(|(_, one, _)| one.listed) {
         item::write(&mut writer, jid, Some(contact));
+        if writer.bytes() > bytes_max {
+            return None;
+        }
     }
-    Ok(proposal.and_answer(request.stanza.result(&request.from, writer.finish())))
+    writer.end();
+    (writer.bytes() <= bytes_max).then(|| writer.finish())
 }
 
 /// Sections 2.3 to 2.5: a contact is added, changed or removed.

@@ -97,6 +97,11 @@ impl Writer {
         self
     }
 
+    /// How much is written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.out.len()
+    }
+
     /// Closes what is open and gives the bytes.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {

@@ -66,21 +66,23 @@ pub(super) fn search(request: &Request, query: Node<'_>) -> Result<Proposal, Sto
     };
     let texts = FIELDS.map(|(name, _)| text(name));
     let [first, last, nick, email] = texts;
-    let texts = [first?, last?, nick?, email?];
-    // Nobody is shown everybody.
-    if texts.iter().all(|text| text.is_empty()) {
-        return Err(bad("fill in one field at least").into());
-    }
     let search = PeopleSearch {
-        texts,
+        texts: [first?, last?, nick?, email?],
         is_form: form.is_some(),
     };
     let to = request.stanza.to.clone();
-    Ok(Proposal::ask(Query {
+    let query = Query {
         iq: request.stanza.id.clone().unwrap_or_default(),
         from: to.unwrap_or_else(|| request.from.bare().to_jid()),
-        question: Question::People { search },
-    }))
+        question: Question::People {
+            search: search.clone(),
+        },
+    };
+    // Nobody is shown everybody. Section 2.2 has an empty result where nobody is found, and no error for that.
+    if search.texts.iter().all(|text| text.is_empty()) {
+        return Ok(Proposal::answer(answer(&query, &search, &[])));
+    }
+    Ok(Proposal::ask(query))
 }
 
 /// Who was found, in the manner of the request.

@@ -29,6 +29,9 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = NODE_BYTES_MAX - ITEM_ID_BYTES_MAX;
 /// Subscriptions and affiliations of a node, pending ones among them, each.
 pub(crate) const NODE_MEMBERS_MAX: usize = 1_000;
 
+/// Pending subscriptions that one command asks an owner about again. The others are asked about when these are decided.
+pub(crate) const PENDING_ASKED_MAX: usize = 100;
+
 /// Subscriptions of one user to nodes of the service and of others.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 200;
 

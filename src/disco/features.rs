@@ -66,6 +66,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(nodes!("delete-items"), On::Nodes),
     feature(nodes!("delete-nodes"), On::Nodes),
     feature(nodes!("filtered-notifications"), On::Account),
+    feature(nodes!("get-pending"), On::Nodes),
     feature(nodes!("instant-nodes"), On::Nodes),
     feature(nodes!("item-ids"), On::Nodes),
     feature(nodes!("last-published"), On::Nodes),

@@ -29,6 +29,7 @@ use crate::stanza::Condition;
 use crate::stanza::MessageType;
 use crate::stanza::StanzaError;
 use crate::stanza::command;
+use crate::stanza::command::Step;
 use crate::stanza::form::Field;
 use crate::stanza::form::FieldKind;
 use crate::stanza::form::Form;
@@ -101,29 +102,16 @@ pub(super) fn evaluate(visit: &Visit<'_>, command: Node<'_>) -> Result<Proposal,
         node: &node,
         session: given.as_deref().unwrap_or(&fresh),
     };
-    let form = Form::parse_in(command).map_err(|_| command::bad("bad-payload"))?;
-    let is_cancelled = form
-        .as_ref()
-        .is_some_and(|form| form.kind == FormKind::Cancel);
-    match command.attr("action").as_deref() {
-        Some("cancel") => return Ok(answer.write("canceled", &[])),
-        None | Some("" | "execute" | "complete") if is_cancelled => {
-            return Ok(answer.write("canceled", &[]));
-        }
-        None | Some("" | "execute" | "complete") => {}
-        // There is one form only.
-        Some("next" | "prev") => return Err(command::bad("bad-action").into()),
-        Some(_) => return Err(command::bad("malformed-action").into()),
-    }
-    match (task, form) {
+    match (task, command::step(command)?) {
+        (_, Step::Cancel) => Ok(answer.write("canceled", &[])),
         (Task::List, _) => Ok(answer.write("completed", &list(visit))),
         (Task::ListAssigned, _) => Ok(answer.write("completed", &list_assigned(visit))),
-        (_, None) if given.is_none() => Ok(answer.ask(task)),
-        (_, Some(form)) if form.kind == FormKind::Submit => {
+        (_, Step::Begin) if given.is_none() => Ok(answer.ask(task)),
+        (_, Step::Begin) => Err(command::bad("bad-payload").into()),
+        (_, Step::Submit { form }) => {
             let done = answer.write("completed", &[]);
             Ok(perform(visit, task, &form)?.and(done))
         }
-        (_, _) => Err(command::bad("bad-payload").into()),
     }
 }
 

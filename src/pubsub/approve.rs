@@ -37,27 +37,30 @@ const ALLOW: &str = "pubsub#allow";
 
 /// The question to every owner.
 pub(super) fn ask(place: &Place<'_>, jid: &Jid) -> Vec<Op> {
+    let ask = |owner: BareJid| {
+        let to = owner.to_jid();
+        let stanza = Arc::new(question(place, jid, to.clone()));
+        Op::soft(Soft::Route { stanza, to })
+    };
+    owners(place).into_iter().map(ask).collect()
+}
+
+/// Section 8.6: whether this address may subscribe.
+pub(super) fn question(place: &Place<'_>, jid: &Jid, to: Jid) -> Outgoing {
     let mut writer = Writer::new();
     Form::with_type(FormKind::Form, ns::SUBSCRIBE_AUTHORIZATION)
         .with(Field::new(NODE, FieldKind::TextSingle).with_value(place.name()))
         .with(Field::new(SUBSCRIBER, FieldKind::JidSingle).with_value(jid.as_str()))
         .with(Field::boolean(ALLOW, false).with_label("Allow the subscription?"))
         .write(&mut writer);
-    let payload: Arc<[u8]> = writer.finish().into();
-    let ask = |owner: BareJid| {
-        let to = owner.to_jid();
-        let stanza = Outgoing {
-            kind: Kind::Message(MessageType::Normal),
-            from: place.host.jid.to_jid(),
-            to: Some(to.clone()),
-            id: None,
-            lang: None,
-            payload: Arc::clone(&payload),
-        };
-        let stanza = Arc::new(stanza);
-        Op::soft(Soft::Route { stanza, to })
-    };
-    owners(place).into_iter().map(ask).collect()
+    Outgoing {
+        kind: Kind::Message(MessageType::Normal),
+        from: place.host.jid.to_jid(),
+        to: Some(to),
+        id: None,
+        lang: None,
+        payload: writer.finish().into(),
+    }
 }
 
 pub(super) fn owners(place: &Place<'_>) -> Vec<BareJid> {

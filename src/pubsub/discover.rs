@@ -7,6 +7,7 @@ use crate::effect::proposal::Stop;
 use crate::model::pubsub::Access;
 use crate::pubsub::config;
 use crate::pubsub::host::Place;
+use crate::pubsub::pending::GET_PENDING;
 use crate::pubsub::visit::Visit;
 use crate::stanza::form::Field;
 use crate::stanza::form::Form;
@@ -24,7 +25,7 @@ pub(super) fn info(visit: &Visit<'_>) -> Result<Proposal, Stop> {
         None => {
             write_identity(&mut writer, "service", Some("Publish-subscribe"));
             let settings = visit.host.view.settings;
-            let plain = [ns::DISCO_INFO, ns::DISCO_ITEMS].into_iter();
+            let plain = [ns::COMMANDS, ns::DISCO_INFO, ns::DISCO_ITEMS].into_iter();
             for feature in plain.chain(features::of(On::Nodes, settings)) {
                 writer.start("feature").attr("var", feature).end();
             }
@@ -113,6 +114,14 @@ pub(super) fn items(visit: &Visit<'_>) -> Result<Proposal, Stop> {
                     .attr_opt("name", title)
                     .end();
             }
+        }
+        Some(node) if **node == *ns::COMMANDS => {
+            writer
+                .start("item")
+                .attr("jid", jid)
+                .attr("node", GET_PENDING)
+                .attr("name", "Get requests for subscriptions")
+                .end();
         }
         Some(node) => {
             let place = visit.host.place(node)?;

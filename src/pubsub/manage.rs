@@ -143,6 +143,15 @@ fn set_affiliation(
             .ops
             .push(subscribe::note(jid, place, is_related || is_subscribed));
     }
+    // Section 8.7.4: a word of the owner's on who waits.
+    let waits = |(address, row): &(&Jid, &SubscriptionRow)| {
+        row.is_pending && address.bare_str() == jid.as_str()
+    };
+    if matches!(standing, Standing::Owner | Standing::Publisher) {
+        for (address, row) in place.subscriptions().filter(waits) {
+            proposal = proposal.and(approve::decided(place, address, row, true));
+        }
+    }
     if standing == Standing::Outcast {
         for (address, _) in pubsub::subscriptions(place.leaf) {
             if address.bare_str() == jid.as_str() {

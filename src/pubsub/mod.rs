@@ -19,6 +19,7 @@ mod last;
 mod legacy;
 mod manage;
 mod nodes;
+mod pending;
 mod publish;
 mod quota;
 mod retract;
@@ -49,6 +50,7 @@ use crate::effect::target::Target;
 use crate::effect::view::View;
 use crate::model::pubsub;
 use crate::pubsub::error::bad_request;
+use crate::pubsub::error::not_found;
 use crate::pubsub::host::Host;
 use crate::pubsub::visit::Visit;
 use crate::stanza::Condition;
@@ -85,6 +87,9 @@ pub(crate) fn evaluate_iq(
     }
     match (query.name(), query.ns()) {
         ("pubsub", ns::PUBSUB | ns::PUBSUB_OWNER) => Some(serve()),
+        ("command", ns::COMMANDS) if matches!(target, Target::Own { .. }) => {
+            pending::is_asked(query).then(serve)
+        }
         // Of a node of that name; others are for other features.
         ("query", ns::DISCO_INFO | ns::DISCO_ITEMS) => {
             let node = query.attr("node")?;
@@ -155,7 +160,9 @@ pub(crate) fn evaluate_service(view: &View<'_>, request: &Request) -> Result<Pro
             let query = request.stanza.query().ok_or_else(bad_request)?;
             let visit = Visit::new(host, request, query);
             match (query.name(), query.ns(), kind) {
-                ("pubsub", ns::PUBSUB | ns::PUBSUB_OWNER, _) => act(&visit),
+                ("pubsub", ns::PUBSUB | ns::PUBSUB_OWNER, _) | ("command", ns::COMMANDS, _) => {
+                    act(&visit)
+                }
                 ("query", ns::DISCO_INFO, IqType::Get) => discover::info(&visit),
                 ("query", ns::DISCO_ITEMS, IqType::Get) => discover::items(&visit),
                 ("ping", ns::PING, IqType::Get) => Ok(Proposal::answer(visit.done())),
@@ -178,9 +185,16 @@ pub(crate) fn evaluate_approval(
     }
 }
 
-/// What is in `<pubsub/>`.
+/// What is in `<pubsub/>`, or the one command that there is.
 fn act(visit: &Visit<'_>) -> Result<Proposal, Stop> {
     let is_set = visit.request.stanza.kind == Kind::Iq(IqType::Set);
+    if visit.query.name() == "command" {
+        return if is_set && pending::is_asked(visit.query) {
+            pending::evaluate(visit)
+        } else {
+            Err(not_found().into())
+        };
+    }
     let is_owner = visit.query.ns() == ns::PUBSUB_OWNER;
     // What else may stand there goes with one of these.
     let is_beside = |child: Node<'_>| match child.name() {

@@ -2,6 +2,7 @@
 //!
 //! An address has one subscription to a node, so that subscription ids are not needed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
@@ -305,7 +306,7 @@ pub(super) fn own_affiliations(visit: &Visit<'_>, asked: Node<'_>) -> Result<Pro
     let names: Vec<&str> = if host.account.is_some() && host.is_own(&visit.user) {
         host.nodes().map(|(name, _)| name).collect()
     } else {
-        related(visit)?.into_iter().collect()
+        known(visit)?.into_iter().collect()
     };
     let mut found = Vec::new();
     for name in names {
@@ -337,7 +338,15 @@ pub(super) fn own_affiliations(visit: &Visit<'_>, asked: Node<'_>) -> Result<Pro
     })))
 }
 
-/// Nodes here that the user has to do with.
+/// Nodes here that the user has made or has to do with.
+pub(super) fn known<'a>(visit: &'a Visit<'_>) -> Result<BTreeSet<&'a str>, Stop> {
+    let made = visit.host.nodes();
+    let made = made.filter(|(_, row)| row.creator == visit.user);
+    let made = made.map(|(name, _)| name);
+    Ok(related(visit)?.into_iter().chain(made).collect())
+}
+
+/// Nodes here that the user is subscribed to, or has an affiliation with that somebody gave.
 fn related<'a>(visit: &'a Visit<'_>) -> Result<Vec<&'a str>, Stop> {
     let account = visit.host.view.account(&visit.user)?;
     let all = pubsub::related(&account.rows);

@@ -1,6 +1,7 @@
 //! Scenarios of publish-subscribe.
 
 mod errors;
+mod pending;
 mod pep;
 mod quota;
 mod service;

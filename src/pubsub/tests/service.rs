@@ -128,6 +128,8 @@ fn a_closed_node_is_for_its_members() {
 
     let mine = ask(&mut house, "carol/one", SERVICE, "get", "<affiliations/>");
     assert!(mine.contains("node='board' affiliation='publisher'"));
+    let mine = ask(&mut house, "alice/one", SERVICE, "get", "<affiliations/>");
+    assert!(mine.contains("node='board' affiliation='owner'"), "{mine}");
     let out = "<affiliations node='board'>\
         <affiliation jid='bob@house.example' affiliation='outcast'/></affiliations>";
     own(&mut house, "alice/one", SERVICE, "set", out);

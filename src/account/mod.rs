@@ -3,6 +3,7 @@
 mod adhoc;
 mod blocking;
 pub(crate) mod command;
+mod halt;
 mod invitation;
 pub(crate) mod invite;
 pub(crate) mod landing;
@@ -133,7 +134,7 @@ pub(crate) fn deliver_row(
     }
 }
 
-/// What all get to hear, and whose sessions end.
+/// What all get to hear, and what ends.
 pub(crate) fn deliver(view: &View<'_>, op: &Soft, sends: &mut Sends) {
     match op {
         Soft::Announce { stanza } => {
@@ -155,6 +156,7 @@ pub(crate) fn deliver(view: &View<'_>, op: &Soft, sends: &mut Sends) {
                 }
             }
         }
+        Soft::Halt { halt } => sends.halt = Some(*halt),
         _ => {}
     }
 }

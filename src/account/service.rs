@@ -1,19 +1,13 @@
 //! The commands of service administration (XEP-0133): what there is, and what each does.
 //!
-//! Only what works is listed. What is not, and why:
-//!
-//! | command | section | why not |
-//! |---|---|---|
-//! | get user password | 4.6 | retracted, and only its keys are stored |
-//! | edit blacklist, whitelist | 4.11, 4.12 | they are of other servers, and no other server can talk to this one |
-//! | edit admin list | 4.29 | who administers stands in the settings (`admins`) or came with `user add --admin` |
-//! | restart, shut down | 4.30, 4.31 | the process is started and stopped by whoever runs it; a client that stops it could not start it |
+//! Only what works is listed. What is not, and why, is in decision 0024.
 //!
 //! Section 5 wants an error stanza for conflicts and for who may not; anything else that is wrong
 //! with a filled-in form is told as a note of type `error` (XEP-0050 section 4.3), and nothing is done.
 
 use crate::account::adhoc::Finish;
 use crate::account::command;
+use crate::account::halt;
 use crate::account::invitation;
 use crate::account::list;
 use crate::account::notice;
@@ -94,6 +88,7 @@ pub(super) fn form(task: Task) -> Option<Form> {
         ),
         Task::List(_) => form.with(list::count_field()),
         Task::Announce | Task::SetText(_) | Task::EditText(_) => notice::form(task, form),
+        Task::Restart | Task::ShutDown => halt::form(form),
         Task::CreateAccount => invitation::form(),
         Task::ClearReports => report::form(form),
         Task::DeleteText(_) | Task::Invite | Task::Number(_) | Task::Reports => return None,
@@ -122,6 +117,7 @@ pub(super) fn perform(view: &View<'_>, asked: &Asked<'_>, form: &Form) -> Result
         Task::Announce => Ok(notice::announce(view, form)),
         Task::SetText(notice) | Task::EditText(notice) => Ok(notice::set(notice, form)),
         Task::DeleteText(notice) => notice::delete(view, notice),
+        Task::Restart | Task::ShutDown => Ok(halt::perform(view, asked.task, form)),
         Task::Invite => invitation::invite(view, asked),
         Task::Reports => report::list(view),
         Task::ClearReports => report::clear(view, form),

@@ -27,6 +27,9 @@ pub(super) enum Task {
     SetText(Notice),
     EditText(Notice),
     DeleteText(Notice),
+    /// The server ends, and begins again or not.
+    Restart,
+    ShutDown,
     /// An invitation for a contact, or for an account (XEP-0401).
     Invite,
     CreateAccount,
@@ -150,6 +153,8 @@ const TASKS: &[(Task, &str, &str)] = &[
         "delete-welcome",
         "Delete welcome message",
     ),
+    (Task::Restart, "restart", "Restart service"),
+    (Task::ShutDown, "shutdown", "Shut down service"),
     (Task::Invite, "invite", "Invite user"),
     (Task::CreateAccount, "create-account", "Create account"),
     (Task::Reports, "list", "Get reports of abuse"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod fold;
 pub(crate) mod fuzz;
+pub(crate) mod halt_limits;
 pub(crate) mod ids;
 pub(crate) mod jid;
 pub(crate) mod limits;

@@ -25,6 +25,7 @@ use crate::model::account::Token;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Origin;
+use crate::model::op::Halt;
 use crate::model::op::KickReason;
 use crate::model::op::Op;
 use crate::model::peer::PeerSession;
@@ -255,6 +256,10 @@ pub(crate) enum Output {
         upto: Index,
     },
 
+    /// An administrator ends the server.
+    Halt {
+        halt: Halt,
+    },
     Credentials {
         link: LinkId,
         found: Lookup,

@@ -250,6 +250,8 @@ impl Core {
         for (session, why) in sends.ended {
             self.kicked.push((session, why.into()));
         }
+        let halt = sends.halt.map(|halt| Output::Halt { halt });
+        self.outputs.extend(halt);
     }
 
     /// Sessions that an entry has ended. Who asked for it gets its answer first.

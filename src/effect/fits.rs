@@ -96,7 +96,8 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
         | Soft::Kick { .. }
         | Soft::Caps { .. }
         | Soft::Node { .. }
-        | Soft::Announce { .. } => true,
+        | Soft::Announce { .. }
+        | Soft::Halt { .. } => true,
     }
 }
 

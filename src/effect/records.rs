@@ -57,6 +57,7 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             }
             Soft::Route { .. }
             | Soft::Announce { .. }
+            | Soft::Halt { .. }
             | Soft::Handed { .. }
             | Soft::Recalled { .. }
             | Soft::Managed { .. }

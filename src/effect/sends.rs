@@ -8,6 +8,7 @@ use crate::base::jid::BareJid;
 use crate::base::jid::FullJid;
 use crate::model::codec::coded;
 pub(crate) use crate::model::message::How;
+use crate::model::op::Halt;
 use crate::model::op::KickReason;
 use crate::model::position::Position;
 use crate::model::row::RowName;
@@ -60,6 +61,8 @@ pub(crate) struct Sends {
     pub(crate) pushes: Vec<(BareJid, RowName)>,
     /// Sessions that get the last items of nodes (XEP-0163 section 4.3.4).
     pub(crate) lasts: Vec<LastItems>,
+    /// The server ends.
+    pub(crate) halt: Option<Halt>,
 }
 
 /// Who gets the last items of whose nodes; each owner is looked at by itself, because it may have to be loaded.

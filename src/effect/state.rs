@@ -419,6 +419,7 @@ impl State {
             Soft::Route { .. }
             | Soft::Kick { .. }
             | Soft::Announce { .. }
+            | Soft::Halt { .. }
             | Soft::Handed { .. }
             | Soft::Recall { .. }
             | Soft::Recalled { .. }

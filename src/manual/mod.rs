@@ -94,4 +94,7 @@ pub(crate) mod decisions {
 
     #[doc = include_str!("decisions/0012-files.md")]
     pub(crate) mod files {}
+
+    #[doc = include_str!("decisions/0024-administration.md")]
+    pub(crate) mod administration {}
 }

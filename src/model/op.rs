@@ -169,6 +169,8 @@ pub(crate) enum Soft {
     Caps { interests: Interests },
     /// Something happened to a node of publish-subscribe.
     Node { leaf: LeafKey, event: NodeEvent },
+    /// An administrator ends the server, both boards of a pair.
+    Halt { halt: Halt },
 }
 
 coded!(enum Soft {
@@ -191,7 +193,18 @@ coded!(enum Soft {
     30 => Interests { jid, interests },
     31 => Caps { interests },
     32 => Node { leaf, event },
+    150 => Halt { halt },
 });
+
+/// The end of the server (XEP-0133 sections 4.30 and 4.31).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Halt {
+    pub(crate) delay_ms: u64,
+    /// It begins anew.
+    pub(crate) again: bool,
+}
+
+coded!(struct Halt { delay_ms, again });
 
 /// Which sessions of an account end.
 #[derive(Clone, Debug, Eq, PartialEq)]

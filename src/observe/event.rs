@@ -19,6 +19,13 @@ pub(crate) enum Event<'a> {
     Stopping {
         connections: usize,
     },
+    /// An administrator wants it to stop, or to start again.
+    HaltOrdered {
+        what: &'static str,
+        ms: u64,
+    },
+    /// The other board did not come back, and this one does not go.
+    RestartAbandoned,
     /// Sessions of before the restart go on.
     SessionsTakenUp {
         count: usize,
@@ -148,9 +155,11 @@ impl Event<'_> {
             | Self::NameTaken { .. }
             | Self::AdminFailed { .. }
             | Self::SessionsLost { .. }
+            | Self::RestartAbandoned
             | Self::ConnectionRefused { .. } => Level::Warn,
             Self::Ready { .. }
             | Self::NobodyYet
+            | Self::HaltOrdered { .. }
             | Self::Stopping { .. }
             | Self::SessionsTakenUp { .. }
             | Self::Reloaded
@@ -187,6 +196,8 @@ impl Event<'_> {
             Self::Ready { .. }
             | Self::NobodyYet
             | Self::Stopping { .. }
+            | Self::HaltOrdered { .. }
+            | Self::RestartAbandoned
             | Self::SessionsTakenUp { .. }
             | Self::SessionsLost { .. }
             | Self::Reloaded
@@ -242,6 +253,9 @@ impl Event<'_> {
                 f,
                 "both boards serve, what is acknowledged is on both disks leads={leads}"
             ),
+            Self::RestartAbandoned => {
+                f.write_str("other board is not back, this one does not restart")
+            }
             Self::PairAwaited => f.write_str(
                 "nobody is served before the other board was met, or is known to be away",
             ),
@@ -258,6 +272,7 @@ impl fmt::Display for Event<'_> {
             Self::Stopping { connections } => {
                 write!(f, "server stops connections={connections}")
             }
+            Self::HaltOrdered { what, ms } => write!(f, "server {what} as ordered in_ms={ms}"),
             Self::SessionsTakenUp { count } => write!(f, "sessions go on count={count}"),
             Self::SessionsLost { error } => write!(f, "sessions are not saved why={error}"),
             Self::Reloaded => f.write_str("settings reloaded"),
@@ -311,6 +326,7 @@ impl fmt::Display for Event<'_> {
             | Self::PeerLost { .. }
             | Self::PairAlone
             | Self::PairComplete { .. }
+            | Self::RestartAbandoned
             | Self::PairAwaited => self.fmt_pair(f),
             Self::NameTaken { by } => write!(
                 f,

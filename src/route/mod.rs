@@ -194,7 +194,9 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
                 pubsub::deliver(view, op, sends);
             }
             Soft::Node { .. } | Soft::Interests { .. } => pubsub::deliver(view, op, sends),
-            Soft::Kick { .. } | Soft::Announce { .. } => crate::account::deliver(view, op, sends),
+            Soft::Kick { .. } | Soft::Announce { .. } | Soft::Halt { .. } => {
+                crate::account::deliver(view, op, sends);
+            }
             Soft::Bind { .. }
             | Soft::Wants { .. }
             | Soft::Handed { .. }

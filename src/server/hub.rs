@@ -43,6 +43,7 @@ use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
 use crate::server::dev::mischief::Doing;
 use crate::server::dev::mischief::Mischief;
+use crate::server::halt::Halting;
 use crate::server::pair::link::Link;
 use crate::server::translate;
 use crate::store::Store;
@@ -104,6 +105,7 @@ pub(crate) struct Node {
     failed: Cell<Option<EngineError>>,
     /// For `meerkat dev`.
     pub(super) mischief: Mischief,
+    pub(super) halting: Halting,
     /// The other board goes on with the sessions: nothing more is taken from clients.
     is_leaving: Cell<bool>,
     pub(super) iterations: std::num::NonZeroU32,
@@ -142,6 +144,7 @@ impl Node {
             next_command: Cell::new(1),
             failed: Cell::new(None),
             mischief: Mischief::default(),
+            halting: Halting::default(),
             is_leaving: Cell::new(false),
             iterations: translate::ITERATIONS,
         })

@@ -7,6 +7,7 @@ pub(crate) mod dev;
 mod doors;
 mod ended;
 mod files;
+mod halt;
 mod handover;
 pub(crate) mod hub;
 pub(crate) mod invite;

@@ -62,6 +62,7 @@ impl Node {
                     })
                 });
             }
+            Output::Halt { halt } => self.halt(halt),
             Output::Load { .. }
             | Output::Ask { .. }
             | Output::Fetch { .. }

@@ -323,7 +323,7 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     }
     let pair = doors.pair();
     let lan = Cell::new(None);
-    let (is_bound, is_restart) = (Cell::default(), Cell::default());
+    let (is_bound, restart) = (Cell::default(), Cell::default());
     let pair_bound = doors.open_pair(&node);
     let deadlines = Rc::clone(wires);
     executor
@@ -355,7 +355,7 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
         future::pending().await
     };
     let asked = async {
-        is_restart.set(until_asked(&mut signals, reload).await);
+        restart.set(until_asked(&mut signals, reload).await);
         None
     };
     // Borrowed: a task that is dropped is cancelled, and the stop below needs it.
@@ -369,13 +369,14 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
     if let Some(lan) = lan.take() {
         lan.stop().await;
     }
-    if let (Home::Memory(trial), Some(streams)) = (reload.home, is_restart.take()) {
+    let restart = restart.take();
+    if let (Home::Memory(trial), Some(streams)) = (reload.home, restart) {
         let left = trial.leave((&node, wires), streams, &is_bound.take()).await;
         let folder = left.map_err(RunError::Left)?;
         return Ok(Ended::Left { folder });
     }
     leave(&node, wires, reload.home).await;
-    Ok(Ended::Stopped)
+    Ok(restart.map_or(Ended::Stopped, |_| Ended::Again))
 }
 
 /// Until somebody wants the server to stop, or to start again.
@@ -386,7 +387,12 @@ async fn until_asked(signals: &mut Signals, reload: &Reload<'_>) -> Option<Strea
         }
         None
     };
-    stopping.or(reload.node.mischief.until_restart()).await
+    let ordered = async {
+        let again = reload.node.halting.until_due().await;
+        again.then_some(Streams::Kept)
+    };
+    let played = reload.node.mischief.until_restart();
+    stopping.or(ordered).or(played).await
 }
 
 /// What becomes of the sessions: the other board has them, or the next start, or they are told of the end.

@@ -43,6 +43,8 @@ pub(crate) enum RunError {
     Fetching,
     /// It has to be started anew for that, which has failed.
     Again(std::io::Error),
+    /// An administrator wants it to start again, which has failed.
+    NotAgain(std::io::Error),
     AdminSocket(std::io::Error),
 }
 
@@ -115,6 +117,7 @@ impl std::fmt::Display for RunError {
                 out,
                 "this board has to fetch what it lacks from the other one: start it again ({error})"
             ),
+            Self::NotAgain(error) => write!(out, "start it again: it could not itself ({error})"),
             Self::Signals(error) => write!(out, "signals cannot be received: {error}"),
         }
     }

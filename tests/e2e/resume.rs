@@ -63,8 +63,13 @@ async fn read_until(client: &mut Client, id: &str) -> Vec<String> {
     }
 }
 
-async fn resume(ground: &Ground, board: &Board, before: &Management) -> (Client, Resumption198) {
-    let login = ground.authenticate(board.ports, Security::Plain, "alice");
+pub(crate) async fn resume(
+    ground: &Ground,
+    board: &Board,
+    user: &str,
+    before: &Management,
+) -> (Client, Resumption198) {
+    let login = ground.authenticate(board.ports, Security::Plain, user);
     let mut client = login.await.unwrap();
     let outcome = client.resume(before).await.unwrap();
     (client, outcome)
@@ -105,7 +110,7 @@ fn a_stream_goes_on_at_the_other_board(going: Going) {
 
     // Then alice goes on at the other, with all that came, each once, and still in the room
     in_time("a resumed stream", async {
-        let (mut alice, outcome) = resume(&ground, &b, &before).await;
+        let (mut alice, outcome) = resume(&ground, &b, "alice", &before).await;
         assert_eq!(outcome, Resumption198::Resumed { h: before.sent });
         let mut seen = read_until(&mut alice, "in-the-room").await;
         // What went out within the same 20 ms as what was lost may come again, as itself (rule U6).
@@ -175,14 +180,12 @@ fn streams_and_rooms_outlive_a_restart_of_a_single_board() {
 
     // Then both go on, with all that came and nothing twice, and the room with them
     in_time("resumed streams", async {
-        let (mut alice, outcome) = resume(&ground, &board, &before).await;
+        let (mut alice, outcome) = resume(&ground, &board, "alice", &before).await;
         assert_eq!(outcome, Resumption198::Resumed { h: before.sent });
         let mut seen = read_until(&mut alice, "in-the-room").await;
         seen.retain(|one| !one.starts_with(ROOM));
         assert_eq!(seen, ["unread", "in-the-room"]);
-        let login = ground.authenticate(board.ports, Security::Plain, "bob");
-        let mut bob = login.await.unwrap();
-        let outcome = bob.resume(&others).await.unwrap();
+        let (mut bob, outcome) = resume(&ground, &board, "bob", &others).await;
         assert_eq!(outcome, Resumption198::Resumed { h: others.sent });
         alice.send(&said("still-here"));
         alice.settle().await.unwrap();
@@ -196,7 +199,7 @@ fn streams_and_rooms_outlive_a_restart_of_a_single_board() {
     board.start();
     wait_until("the board serves once more", || listens(&board));
     in_time("a stream of before the crash", async {
-        let (_, outcome) = resume(&ground, &board, &before).await;
+        let (_, outcome) = resume(&ground, &board, "alice", &before).await;
         assert!(
             matches!(outcome, Resumption198::Failed { .. }),
             "{outcome:?}"
@@ -236,7 +239,7 @@ fn a_stream_whose_board_is_silent_is_counted_and_begins_anew() {
 
     // Then its clients are told how far they were counted, and lose nothing
     in_time("a new session", async {
-        let (mut alice, outcome) = resume(&ground, &b, &before).await;
+        let (mut alice, outcome) = resume(&ground, &b, "alice", &before).await;
         let h = Some(before.sent);
         assert_eq!(outcome, Resumption198::Failed { h });
         alice.bind("pair").await.unwrap();

@@ -173,10 +173,19 @@ require_tls = false
     }
 
     pub(crate) fn add_user(&self, name: &str) {
+        self.add(name, &[]);
+    }
+
+    pub(crate) fn add_admin(&self, name: &str) {
+        self.add(name, &["--admin"]);
+    }
+
+    fn add(&self, name: &str, options: &[&str]) {
         let path = self.folder.path().join("password");
         fs::write(&path, format!("{name}\n")).unwrap();
         let mut command = self.program();
-        command.args(["user", "add", name, "--password-stdin", "--config"]);
+        command.args(["user", "add", name, "--password-stdin"]);
+        command.args(options).arg("--config");
         command.arg(self.settings());
         command.stdin(fs::File::open(&path).unwrap());
         assert!(command.status().unwrap().success());

@@ -2,6 +2,7 @@
 
 use crate::account::tests::office::Office;
 use crate::model::account::AccountState;
+use crate::model::op::Halt;
 
 const ADMIN: &str = "http://jabber.org/protocol/admin";
 
@@ -348,6 +349,51 @@ fn an_announcement_reaches_who_is_there() {
 
     let heard = office.inbox.iter().find(|(session, _)| *session == phone);
     assert!(heard.unwrap().1.contains("<body>Tea &amp; cake</body>"));
+}
+
+#[test]
+fn the_server_ends_after_a_while_and_those_who_are_there_are_told() {
+    for (task, again) in [("restart", true), ("shutdown", false)] {
+        let mut office = office(&["ann@test"]);
+        let phone = office.log_in("ann@test/phone");
+
+        let asked = execute(&mut office, task);
+        let fields = [("delay", "120"), ("announcement", "Tea!")];
+        let done = complete(&mut office, task, &fields);
+
+        assert!(asked.contains("<option label='2 minutes'><value>120</value>"));
+        assert!(asked.contains("<field var='announcement'"), "{asked}");
+        assert!(done.contains("status='completed'") && !done.contains("<note"));
+        let delay_ms = 120_000;
+        assert_eq!(office.halts, [Halt { delay_ms, again }]);
+        let heard = office
+            .inbox
+            .iter()
+            .any(|(id, text)| *id == phone && text.contains("Tea!"));
+        assert!(heard, "{:?}", office.inbox);
+    }
+}
+
+#[test]
+fn an_end_without_a_delay_from_the_list_is_not_ordered_and_nobody_is_told() {
+    let mut office = office(&["ann@test"]);
+    office.log_in("ann@test/phone");
+    for delay in ["", "31", "-1", "soon"] {
+        let fields = [("delay", delay), ("announcement", "Tea!")];
+        let answer = complete(&mut office, "restart", &fields);
+        assert!(answer.contains("<note type='error'>"), "{answer}");
+    }
+    assert_eq!(office.halts, []);
+    assert!(office.inbox.is_empty(), "{:?}", office.inbox);
+
+    complete(
+        &mut office,
+        "restart",
+        &[("delay", "0"), ("announcement", "")],
+    );
+
+    assert_eq!(office.halts.len(), 1);
+    assert!(office.inbox.is_empty(), "{:?}", office.inbox);
 }
 
 #[test]

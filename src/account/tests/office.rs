@@ -30,6 +30,7 @@ use crate::model::account::Credentials;
 use crate::model::account::Present;
 use crate::model::account::ScramKeys;
 use crate::model::epochs::Epochs;
+use crate::model::op::Halt;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::position::Epoch;
@@ -56,6 +57,8 @@ pub(super) struct Office {
     /// What sessions got, and which of them ended.
     pub(super) inbox: Vec<(SessionId, String)>,
     pub(super) ended: Vec<SessionId>,
+    /// Ends of the server that were ordered.
+    pub(super) halts: Vec<Halt>,
     sessions: BTreeMap<FullJid, SessionId>,
     seq: u64,
 }
@@ -86,6 +89,7 @@ impl Office {
             passwords: Vec::new(),
             inbox: Vec::new(),
             ended: Vec::new(),
+            halts: Vec::new(),
             sessions: BTreeMap::new(),
             seq: 0,
         };
@@ -247,6 +251,7 @@ impl Office {
             let mut sends = Sends::default();
             route::deliver(&view, at, op, &mut sends);
             self.ended.extend(sends.ended.iter().map(|(id, _)| *id));
+            self.halts.extend(sends.halt);
             for (session, item) in sends.items {
                 if let Item::Stanza { stanza } = item {
                     let text = String::from_utf8(stanza.payload.to_vec()).unwrap();

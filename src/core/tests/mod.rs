@@ -19,6 +19,7 @@ mod restart;
 mod resume;
 mod room_rows;
 mod rooms;
+mod service;
 mod soak;
 mod survive;
 mod waits;

@@ -22,8 +22,10 @@ mod generator;
 
 mod apart;
 mod away;
+mod backup;
 mod clients;
 mod dev_pair;
+mod halt;
 mod harness;
 mod mirror;
 mod pair;

@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 from typing import NamedTuple
 
-from session import DOMAIN, PATIENCE_SECONDS, Session, check, equal, run, step
+from session import DOMAIN, PATIENCE_SECONDS, Session, check, equal, run, search, step
 
 PAGE_MAX = 7
 
@@ -46,24 +46,6 @@ async def read_backwards(session, contact, *, total=None):
     newest_first = mam.iterate(with_jid=contact, reverse=True, rsm={"max": PAGE_MAX}, total=total)
     entries = [entry(message) async for message in newest_first]
     return entries[::-1]
-
-
-async def search(session, text, **bounds):
-    """What has these words (XEP-0431), in slixmpp's own loop over pages: it knows nothing of the field."""
-    mam = session.plugin["xep_0313"]
-    build = mam._pre_mam_retrieve
-
-    def build_search(*arguments):
-        iq, mask = build(*arguments)
-        iq["mam"]._setup_form()
-        iq["mam"]["form"].add_field(var="{urn:xmpp:fulltext:0}fulltext", value=text)
-        return iq, mask
-
-    mam._pre_mam_retrieve = build_search
-    try:
-        return [entry(m).body async for m in mam.iterate(rsm={"max": PAGE_MAX}, **bounds)]
-    finally:
-        mam._pre_mam_retrieve = build
 
 
 async def converse(alice, bob, mark):

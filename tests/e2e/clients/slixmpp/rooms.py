@@ -1,12 +1,12 @@
-"""Rooms (XEP-0045): create, join, talk, subject, history for who comes later, leave, kick, destroy."""
+"""Rooms (XEP-0045): create, join, talk, subject, history for who comes later, search, leave, kick, destroy."""
 
 import uuid
 
 from slixmpp import JID
 
-from session import PATIENCE_SECONDS, ROOMS, Session, check, equal, run, step
+from session import PATIENCE_SECONDS, ROOMS, Session, check, equal, run, search, step
 
-PLUGINS = ["xep_0045", "xep_0030", "xep_0203"]
+PLUGINS = ["xep_0045", "xep_0030", "xep_0203", "xep_0313"]
 
 
 async def enter(session, room, nick):
@@ -61,6 +61,12 @@ async def come_later(carol, room):
     step("who comes later gets subject and history")
 
 
+async def words_are_found(carol, room):
+    equal(await search(carol, "HIVE", jid=room), ["hello hive"], "messages of the room with a word")
+    equal(await search(carol, "nowhere", jid=room), [], "words that nobody said")
+    step("words are searched for in the archive of the room")
+
+
 async def taken_nick_is_refused(carol, room):
     carol.plugin["xep_0045"].make_join_stanza(room, "bee").send()
     refused = await carol.expect(
@@ -95,6 +101,7 @@ async def main():
     await talk(alice, bob, room)
     await taken_nick_is_refused(carol, room)
     await come_later(carol, room)
+    await words_are_found(carol, room)
     await leave_kick_destroy(alice, bob, carol, room)
     for session in (alice, bob, carol):
         await session.logout()

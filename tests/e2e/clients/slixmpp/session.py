@@ -137,6 +137,25 @@ class Session(slixmpp.ClientXMPP):
         await asyncio.wait_for(self.disconnect(), PATIENCE_SECONDS)
 
 
+async def search(session, text, **bounds):
+    """Bodies with these words (XEP-0431), in slixmpp's own loop over pages: it knows nothing of the field."""
+    mam = session.plugin["xep_0313"]
+    build = mam._pre_mam_retrieve
+
+    def build_search(*arguments):
+        iq, mask = build(*arguments)
+        iq["mam"]._setup_form()
+        iq["mam"]["form"].add_field(var="{urn:xmpp:fulltext:0}fulltext", value=text)
+        return iq, mask
+
+    mam._pre_mam_retrieve = build_search
+    try:
+        found = [m async for m in mam.iterate(rsm={"max": 7}, **bounds)]
+    finally:
+        mam._pre_mam_retrieve = build
+    return [m["mam_result"]["forwarded"]["stanza"]["body"] for m in found]
+
+
 def check(true, what):
     if not true:
         raise Failure(what)

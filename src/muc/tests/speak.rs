@@ -22,6 +22,36 @@ fn a_message_goes_to_all_occupants_with_the_rooms_id() {
     }
 }
 
+/// What refers to another message (XEP-0308, XEP-0444, XEP-0461) is referred to itself by the room's id, and stays.
+#[test]
+fn corrections_reactions_and_replies_have_the_rooms_id_and_are_told_to_who_enters() {
+    let mut town = Town::with(&["alice", "bob"]);
+    town.open_hall("alice", "A");
+    let reference = [
+        "<body>Alas</body><replace xmlns='urn:xmpp:message-correct:0' id='m'/>",
+        "<body>Yes</body><reply xmlns='urn:xmpp:reply:0' to='hall@rooms.test/A' id='1'/>",
+        "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>+</reaction></reactions>",
+    ];
+    for content in reference {
+        town.clear();
+        town.send(
+            "alice",
+            &format!("<message xmlns='jabber:client' type='groupchat' id='n' to='hall@rooms.test'>{content}</message>"),
+        );
+        one(
+            &town.inbox("alice"),
+            &[content, "<stanza-id", "by='hall@rooms.test'"],
+        );
+    }
+
+    town.enter("bob", "B");
+
+    let past = town.inbox("bob");
+    for content in reference {
+        one(&past, &[content, "<delay", "<stanza-id"]);
+    }
+}
+
 #[test]
 fn nobody_speaks_in_the_rooms_name() {
     let mut town = Town::with(&["alice"]);

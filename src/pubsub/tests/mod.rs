@@ -1,6 +1,7 @@
 //! Scenarios of publish-subscribe.
 
 mod errors;
+mod known;
 mod pending;
 mod pep;
 mod quota;

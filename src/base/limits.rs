@@ -386,6 +386,9 @@ pub(crate) const ROSTER_TOMBSTONES_MAX: usize = 256;
 /// RFC 6121 section 2.6.3 allows.
 pub(crate) const ROSTER_PUSHES_MAX: usize = 64;
 
+/// What a roster push has around its content, and the client's answer to it, in bytes: two addresses and an id, twice.
+pub(crate) const ROSTER_PUSH_OVERHEAD_BYTES: usize = 256;
+
 /// Largest content of a subscription request that is kept for the contact's next login, in bytes.
 ///
 /// A nickname, a few words and a signature fit. Beyond it the request is refused (`policy-violation`).

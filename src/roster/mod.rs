@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::base::jid::BareJid;
 use crate::base::limits::ROSTER_BYTES_MAX;
+use crate::base::limits::ROSTER_PUSH_OVERHEAD_BYTES;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
 use crate::effect::request::Request;
@@ -95,7 +96,13 @@ fn get(
     });
     let pushes: Vec<Outgoing> = pushes.collect();
     // Section 2.6.3: all of it, where that "would use less bandwidth than sending individual roster pushes".
-    let bytes = pushes.iter().map(|push| push.payload.len()).sum();
+    let bytes = pushes.iter();
+    let bytes = bytes.map(|push| {
+        push.payload
+            .len()
+            .saturating_add(ROSTER_PUSH_OVERHEAD_BYTES)
+    });
+    let bytes = bytes.sum();
     if let Some(whole) = whole(account, bytes) {
         return Ok(proposal.and_answer(request.stanza.result(&request.from, whole)));
     }

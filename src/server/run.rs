@@ -401,7 +401,8 @@ async fn leave(node: &Rc<Node>, wires: &Wires, home: &Home<'_>) {
     stop(node).await;
     if handover::is_possible(node) {
         handover::hand_over(node).await;
-    } else if let Some(folder) = folder_of_sessions(node, home) {
+    } else if let (Home::Folder(_), Some(folder)) = (home, folder_of_sessions(node, home)) {
+        // What is in memory has no next start.
         restart::save(node, folder).await;
     } else {
         say_farewell(node, wires).await;

@@ -6,6 +6,8 @@ use crate::generator::board::wait_until;
 use crate::generator::client::Client;
 use crate::generator::client::Ground;
 use crate::generator::client::Resumption198;
+use crate::generator::client::Security;
+use crate::harness::Server;
 use crate::mirror::arrive;
 use crate::mirror::message;
 use crate::mirror::pair_of;
@@ -89,6 +91,30 @@ fn a_server_that_an_administrator_shuts_down_ends_in_order() {
     // Code 0: whatever watches over the process does not start it again after a failure, for there was none.
     assert_eq!(ended.code(), Some(0), "{}", board.log());
     assert!(board.log().contains("server stops as ordered"));
+}
+
+/// A server in memory takes what it knows to its next start, and to no other.
+#[test]
+fn a_server_to_try_out_restarts_and_stops_in_order() {
+    let mut server = Server::dev("127.0.0.1:0");
+    let ground = Ground::new();
+    let starts = |server: &Server| server.log().matches("server is ready").count();
+    let login = || ground.login(server.ports(), Security::Plain, "admin", "desk");
+    in_time("an order", async {
+        order(&mut login().await.unwrap(), "restart").await;
+    });
+    wait_until("it is back", || starts(&server) == 2);
+    let mut client = in_time("another order", async {
+        let mut admin = login().await.unwrap();
+        order(&mut admin, "shutdown").await;
+        admin
+    });
+
+    let status = smol::block_on(server.process.status()).unwrap();
+
+    assert_eq!(status.code(), Some(0));
+    assert!(!server.log().contains("not saved"), "{}", server.log());
+    in_time("the end", async { while client.next().await.is_ok() {} });
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use smol::io::BufReader;
 use smol::process::Child;
 use smol::process::Command;
 use tempfile::TempDir;
+
+use crate::generator::client::Ports;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_meerkat");
 /// Longest time until `ready`. A debug build on a loaded machine needs a second or two.
@@ -181,6 +184,13 @@ login_failures = 100
     /// The settings file of a server that is durable.
     pub(crate) fn settings(&self) -> &Path {
         &self.settings
+    }
+
+    /// Where clients come in, on this machine.
+    pub(crate) fn ports(&self) -> Ports {
+        let ip = Ipv4Addr::LOCALHOST;
+        let [plain, tls] = [self.addresses.first().unwrap().port(); 2];
+        Ports { ip, plain, tls }
     }
 
     /// What it has said so far.

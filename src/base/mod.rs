@@ -1,5 +1,7 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
 
+pub(crate) mod allowance;
+pub(crate) mod belief;
 pub(crate) mod fold;
 pub(crate) mod fuzz;
 pub(crate) mod halt_limits;

@@ -56,10 +56,14 @@ pub(crate) struct UnreadableRecord {
 }
 
 impl Boot {
-    /// What the tables know: their epochs, how far these go, and how far the log is applied.
-    pub(crate) fn new(node: u8, known: &[EpochRecord], reach: Vector, applied_to: Index) -> Self {
+    /// What the tables know: their epochs, how far these go, how far the log is applied, and the newest stamp of that.
+    pub(crate) fn new(
+        node: u8,
+        known: &[EpochRecord],
+        reach: Vector,
+        (applied_to, mut stamp): (Index, Hlc),
+    ) -> Self {
         let mut epochs = Epochs::default();
-        let mut stamp = Hlc::default();
         for record in known {
             epochs.add(record);
             stamp = stamp.max(record.stamp);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use log::Level;
 
+use crate::base::time::Timestamp;
 use crate::observe::metric::Metric;
 
 /// Something that happened. Text is lower case without a full stop; fields follow the words.
@@ -132,6 +133,11 @@ pub(crate) enum Event<'a> {
     NameTaken {
         by: IpAddr,
     },
+    /// The clock of the day says what the log makes unlikely.
+    ClockDoubted {
+        said: Timestamp,
+        believed: Timestamp,
+    },
     AdminFailed {
         error: &'a dyn fmt::Display,
     },
@@ -153,6 +159,7 @@ impl Event<'_> {
             | Self::PeerLost { .. }
             | Self::PairAlone
             | Self::NameTaken { .. }
+            | Self::ClockDoubted { .. }
             | Self::AdminFailed { .. }
             | Self::SessionsLost { .. }
             | Self::RestartAbandoned
@@ -217,6 +224,7 @@ impl Event<'_> {
             | Self::PairComplete { .. }
             | Self::PairAwaited
             | Self::NameTaken { .. }
+            | Self::ClockDoubted { .. }
             | Self::AdminFailed { .. }
             | Self::StorageFailed { .. } => return None,
         })
@@ -276,12 +284,10 @@ impl fmt::Display for Event<'_> {
             Self::SessionsTakenUp { count } => write!(f, "sessions go on count={count}"),
             Self::SessionsLost { error } => write!(f, "sessions are not saved why={error}"),
             Self::Reloaded => f.write_str("settings reloaded"),
-            Self::ReloadFailed { mistakes } => {
-                write!(
-                    f,
-                    "settings not reloaded, the old ones stay mistakes={mistakes}"
-                )
-            }
+            Self::ReloadFailed { mistakes } => write!(
+                f,
+                "settings not reloaded, the old ones stay mistakes={mistakes}"
+            ),
             Self::CertificateMade { fingerprint } => {
                 write!(f, "self-signed certificate made sha256={fingerprint}")
             }
@@ -331,6 +337,10 @@ impl fmt::Display for Event<'_> {
             Self::NameTaken { by } => write!(
                 f,
                 "somebody else has this server's name, change mdns.name by={by}"
+            ),
+            Self::ClockDoubted { said, believed } => write!(
+                f,
+                "the clock of this machine is not believed for now, set it by NTP says={said} believed={believed}"
             ),
             Self::AdminFailed { error } => write!(f, "administration failed error={error}"),
             Self::StorageFailed { error } => write!(f, "storage failed error={error}"),

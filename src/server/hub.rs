@@ -41,6 +41,7 @@ use crate::net::clock::Clock;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
 use crate::net::hub::Mailbox;
+use crate::server::calendar::Calendar;
 use crate::server::dev::mischief::Doing;
 use crate::server::dev::mischief::Mischief;
 use crate::server::halt::Halting;
@@ -73,6 +74,7 @@ pub(super) enum Heard {
 /// One node on one thread.
 pub(crate) struct Node {
     pub(super) clock: Clock,
+    pub(super) calendar: Calendar,
     pub(super) executor: Rc<LocalExecutor<'static>>,
     pub(super) member: RefCell<Member>,
     pub(super) store: Arc<Store>,
@@ -113,14 +115,15 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(
-        clock: Clock,
+        calendar: Calendar,
         executor: Rc<LocalExecutor<'static>>,
         member: Member,
         store: Arc<Store>,
         (files, disk): (Arc<dyn Disk>, Sender<Request>),
     ) -> Rc<Self> {
         Rc::new(Self {
-            clock,
+            clock: calendar.clock,
+            calendar,
             executor,
             member: RefCell::new(member),
             store,
@@ -151,10 +154,7 @@ impl Node {
     }
 
     pub(super) fn now(&self) -> Now {
-        Now {
-            monotonic: self.clock.steady(),
-            wall: Clock::of_the_day(),
-        }
+        self.calendar.now()
     }
 
     /// Takes down an input; the node's task works on it soon.

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod backup;
+mod calendar;
 pub(crate) mod control;
 pub(crate) mod dev;
 mod doors;

@@ -12,7 +12,6 @@ use crate::base::time::Timestamp;
 use crate::config::settings::Settings;
 use crate::core::Input;
 use crate::model::op::Op;
-use crate::net::clock::Clock;
 use crate::observe;
 use crate::observe::event::Event;
 use crate::server::hub::Node;
@@ -51,7 +50,7 @@ pub(super) fn limits(settings: &Settings) -> RetentionLimits {
 pub(super) async fn run(node: Rc<Node>, limits: Rc<Cell<RetentionLimits>>) {
     loop {
         Timer::after(SWEEP_EVERY).await;
-        sweep(&node, &limits.get(), Clock::of_the_day()).await;
+        sweep(&node, &limits.get(), node.calendar.for_sweeps()).await;
     }
 }
 

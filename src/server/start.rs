@@ -9,6 +9,7 @@ use smol::channel;
 use smol::channel::Receiver;
 
 use crate::base::random::Entropy as _;
+use crate::base::time::Timestamp;
 use crate::core::CoreLimits;
 use crate::core::Now;
 use crate::core::Record as Loaded;
@@ -36,6 +37,7 @@ use crate::model::row::RecordKey;
 use crate::model::row::Rows;
 use crate::net::clock::Clock;
 use crate::net::entropy::SystemEntropy;
+use crate::server::calendar::Calendar;
 use crate::server::hub::Node;
 use crate::server::pair::boot;
 use crate::server::pair::boot::Use;
@@ -135,16 +137,15 @@ pub(crate) fn start(
     (policies, limits): (Arc<Policies>, CoreLimits),
     role: &Role,
 ) -> Result<Started, StartError> {
-    let now = Now {
-        monotonic: clock.steady(),
-        wall: Clock::of_the_day(),
-    };
     let mut entropy = SystemEntropy::new();
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
     let space = role.space(limits.tail_bytes);
     let mut found = open_log(Arc::clone(&disk), &store, &space, &mut entropy)?;
+    let known = Timestamp::from_unix_ms(found.boot.stamp.unix_ms());
+    let calendar = Calendar::new(clock, known);
+    let now = calendar.now();
     let (sequencer, salt, secrets) = if role.paired().is_some() {
         let secrets = resume(&mut found, now, &mut entropy)?;
         let sequencer = Sequencer::There { generation: 0 };
@@ -191,7 +192,7 @@ pub(crate) fn start(
     };
     let (requests, asked) = channel::bounded(1);
     let node = Node::new(
-        clock,
+        calendar,
         Rc::clone(executor),
         member,
         Arc::new(store),
@@ -261,10 +262,11 @@ pub(super) fn open_log(
     entropy: &mut SystemEntropy,
 ) -> Result<OpenLog, StartError> {
     let applied_to = store.applied_to().map_err(StartError::Store)?;
+    let stamp = store.stamp().map_err(StartError::Store)?;
     let known = store.epochs().map_err(StartError::Store)?;
     let reach = store.reach().map_err(StartError::Store)?;
     let mut files = LogFiles::new(disk);
-    let mut boot = Boot::new(space.node, &known, reach, applied_to);
+    let mut boot = Boot::new(space.node, &known, reach, (applied_to, stamp));
     let keep_from = if space.is_kept { Index(0) } else { applied_to };
     let spaces = (applied_to, keep_from);
     let recovered = recover(&mut files, &mut boot, spaces, entropy.u64())?;

@@ -58,6 +58,7 @@ use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::epochs::Epochs;
+use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::record::Record;
@@ -206,6 +207,14 @@ impl Store {
         self.read("reading how far the tables go", |snapshot| {
             let table = snapshot.open_table(schema::META)?;
             Ok(read_meta(&table)?.applied_to)
+        })
+    }
+
+    /// The newest stamp of what the tables hold: a clock that is behind it is wrong.
+    pub(crate) fn stamp(&self) -> Result<Hlc, StoreError> {
+        self.read("reading when the tables were written", |snapshot| {
+            let table = snapshot.open_table(schema::META)?;
+            Ok(read_meta(&table)?.stamp)
         })
     }
 

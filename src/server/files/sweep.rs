@@ -19,7 +19,6 @@ use crate::model::op::Durable;
 use crate::model::op::Op;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
-use crate::net::clock::Clock;
 use crate::observe;
 use crate::observe::event::Event;
 use crate::server::files::Files;
@@ -40,7 +39,7 @@ pub(super) async fn run(files: Rc<Files>) {
         Timer::after(Duration::from_millis(FILE_PAUSE_MS)).await;
         let is_paired = files.is_paired();
         if next <= clock.steady() || (is_paired && !was_paired) {
-            match sweep(&files, Clock::of_the_day()).await {
+            match sweep(&files, files.node.calendar.for_sweeps()).await {
                 Ok(found) => missing = found,
                 Err(error) => observe::emit(&Event::StorageFailed { error: &error }),
             }

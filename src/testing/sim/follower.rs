@@ -161,7 +161,7 @@ impl Machine {
             self.node(),
             &self.shelf.epochs().map_err(wrong)?,
             reach,
-            applied_to,
+            (applied_to, self.shelf.stamp().map_err(wrong)?),
         );
         let mut unreadable = None;
         files

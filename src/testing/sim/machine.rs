@@ -239,12 +239,13 @@ impl Machine {
         let wrong = |error| format!("tables: {error:?}");
         self.shelf.open(self.model.disk()).map_err(wrong)?;
         let applied_to = self.shelf.applied_to().map_err(wrong)?;
+        let stamp = self.shelf.stamp().map_err(wrong)?;
         let known = self.shelf.epochs().map_err(wrong)?;
         let rows = self.shelf.node_rows().map_err(wrong)?;
         let there = self.shelf.rooms().map_err(wrong)?;
         let reach = self.shelf.reach().map_err(wrong)?;
         let copies = self.shelf.copies().map_err(wrong)?;
-        let mut boot = Boot::new(self.node(), &known, reach, applied_to);
+        let mut boot = Boot::new(self.node(), &known, reach, (applied_to, stamp));
         let mut log = self.open_log(&mut files, &mut boot, applied_to)?;
         let salt = u32::try_from(self.rng.below(1 << 32)).unwrap_or(0);
         let (sequencer, records) = if let Some(peer) = &mut self.peer {

@@ -86,6 +86,13 @@ impl Shelf {
         }
     }
 
+    pub(super) fn stamp(&self) -> Result<Hlc, StoreError> {
+        match self {
+            Self::Maps(tables) => Ok(tables.stamp()),
+            Self::Real(_) => self.store()?.stamp(),
+        }
+    }
+
     pub(super) fn reach(&self) -> Result<Vector, StoreError> {
         match self {
             Self::Maps(tables) => Ok(tables.reach().clone()),

@@ -56,6 +56,7 @@ pub(crate) struct Tables {
     tree: Epochs,
     reach: Vector,
     applied_to: Index,
+    stamp: Hlc,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +69,10 @@ pub(crate) struct Stored {
 impl Tables {
     pub(crate) fn applied_to(&self) -> Index {
         self.applied_to
+    }
+
+    pub(crate) fn stamp(&self) -> Hlc {
+        self.stamp
     }
 
     pub(crate) fn reach(&self) -> &Vector {
@@ -109,6 +114,7 @@ impl Tables {
         }
         for (_, entry) in entries {
             self.reach.add(entry.position);
+            self.stamp = self.stamp.max(entry.stamp);
             self.apply_entry(entry);
         }
         self.applied_to = self.applied_to.max(upto);

@@ -6,6 +6,9 @@
 //! Guesses are slowed down per address and not per account, so that nobody can lock somebody else out. Each
 //! attempt from an address that has failed too often takes the next free place in a queue whose places
 //! lie further apart with each failure; many connections at once do not help.
+//!
+//! Nobody can lock everybody out by saying nothing, either: one address has at most half of the places for strangers that
+//! the others leave.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,12 +48,22 @@ pub(crate) struct Seat {
     is_stranger: bool,
 }
 
-/// Why a connection is closed at once. All but `AddressFull` are the operator's limits.
+/// Why a connection is closed at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Refusal {
-    Full { max: usize },
-    StrangersFull { max: usize },
-    AddressFull { max: usize },
+    Full {
+        max: usize,
+    },
+    StrangersFull {
+        max: usize,
+    },
+    AddressFull {
+        max: usize,
+    },
+    /// Half of the places that other addresses leave.
+    AddressStrangers {
+        max: usize,
+    },
 }
 
 /// How long an attempt to log in has to wait.
@@ -66,6 +79,7 @@ pub(crate) enum Attempt {
 #[derive(Debug, Default)]
 struct Address {
     connections: usize,
+    strangers: usize,
     failures: u32,
     last_failure: Monotonic,
     /// When the next attempt may be looked at.
@@ -114,7 +128,13 @@ impl Admission {
             let max = settings.connections_per_address_max;
             return Err(Refusal::AddressFull { max });
         }
+        let others = self.strangers.saturating_sub(address.strangers);
+        let max = settings.strangers_max.saturating_sub(others).div_ceil(2);
+        if is_bounded && address.strangers >= max {
+            return Err(Refusal::AddressStrangers { max });
+        }
         address.connections += 1;
+        address.strangers += 1;
         self.connections += 1;
         self.strangers += 1;
         Ok(Seat {
@@ -158,9 +178,15 @@ impl Admission {
 
     /// The seat is an account's from now on. Failures stay counted: anybody may have one good password.
     pub(crate) fn handle_login(&mut self, seat: &mut Seat) {
-        if seat.is_stranger {
-            seat.is_stranger = false;
-            self.strangers = self.strangers.saturating_sub(1);
+        if std::mem::take(&mut seat.is_stranger) {
+            self.forget_stranger(seat.network);
+        }
+    }
+
+    fn forget_stranger(&mut self, network: Network) {
+        self.strangers = self.strangers.saturating_sub(1);
+        if let Some(address) = self.addresses.get_mut(&network) {
+            address.strangers = address.strangers.saturating_sub(1);
         }
     }
 
@@ -172,7 +198,7 @@ impl Admission {
         } = seat;
         self.connections = self.connections.saturating_sub(1);
         if is_stranger {
-            self.strangers = self.strangers.saturating_sub(1);
+            self.forget_stranger(network);
         }
         if let Some(address) = self.addresses.get_mut(&network) {
             address.connections = address.connections.saturating_sub(1);
@@ -230,6 +256,7 @@ impl fmt::Display for Refusal {
             Self::Full { max } => ("limits.connections", max),
             Self::StrangersFull { max } => ("limits.handshakes", max),
             Self::AddressFull { max } => ("limits.connections_per_address", max),
+            Self::AddressStrangers { max } => ("half of limits.handshakes that is left", max),
         };
         write!(f, "{key}={max}")
     }

@@ -33,13 +33,16 @@ fn seats(admission: &mut Admission, addresses: &[IpAddr]) -> Vec<Seat> {
 #[test]
 fn each_limit_refuses_the_next_connection() {
     let mut admission = Admission::new(SETTINGS);
-    let mut seats = seats(&mut admission, &[v4(1), v4(1), v4(1)]);
-    let refused = admission.handle_connection(v4(2)).unwrap_err();
+    let mut seats = seats(&mut admission, &[v4(1), v4(1), v4(2)]);
+    let refused = admission.handle_connection(v4(3)).unwrap_err();
     assert_eq!(refused, Refusal::StrangersFull { max: 3 });
 
     for seat in &mut seats {
         admission.handle_login(seat);
     }
+    admission.handle_end(seats.pop().unwrap(), Monotonic(0));
+    let mut third = admission.handle_connection(v4(1)).unwrap();
+    admission.handle_login(&mut third);
     let refused = admission.handle_connection(v4(1)).unwrap_err();
     assert_eq!(refused, Refusal::AddressFull { max: 3 });
 
@@ -48,11 +51,51 @@ fn each_limit_refuses_the_next_connection() {
     assert_eq!(refused, Refusal::Full { max: 4 });
 }
 
+/// Connections that say nothing cost nothing, so that anybody has many.
+#[test]
+fn one_address_leaves_places_for_strangers_to_others() {
+    let settings = AdmitSettings {
+        connections_max: 100,
+        connections_per_address_max: 100,
+        strangers_max: 16,
+        ..SETTINGS
+    };
+    let mut admission = Admission::new(settings);
+    let mut fill = |host| {
+        let mut seats = Vec::new();
+        loop {
+            match admission.handle_connection(v4(host)) {
+                Ok(seat) => seats.push(seat),
+                Err(refused) => return (seats, refused),
+            }
+        }
+    };
+    let mut kept = Vec::new();
+    for (host, max) in [(1, 8), (2, 4), (3, 2), (4, 1)] {
+        let (seats, refused) = fill(host);
+        assert_eq!(
+            (seats.len(), refused),
+            (max, Refusal::AddressStrangers { max })
+        );
+        kept.push(seats);
+    }
+    // Who logs in is no stranger any more, and makes room.
+    for seat in &mut kept[1] {
+        admission.handle_login(seat);
+    }
+    assert!(admission.handle_connection(v4(2)).is_ok());
+    // Everybody behind a proxy on this machine has its address.
+    let proxy = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    while admission.has_seat_for_stranger() {
+        kept.push(vec![admission.handle_connection(proxy).unwrap()]);
+    }
+}
+
 #[test]
 fn a_seat_that_is_handed_back_is_free() {
     let mut admission = Admission::new(SETTINGS);
     for _ in 0..10 {
-        let mut seats = seats(&mut admission, &[v4(1), v4(1), v4(1)]);
+        let mut seats = seats(&mut admission, &[v4(1), v4(1), v4(2)]);
         admission.handle_login(&mut seats[0]);
         for seat in seats {
             admission.handle_end(seat, Monotonic(0));
@@ -108,7 +151,7 @@ fn many_connections_guess_no_faster_than_one() {
     let settings = AdmitSettings {
         connections_max: 100,
         connections_per_address_max: 100,
-        strangers_max: 100,
+        strangers_max: 200,
         ..SETTINGS
     };
     let mut admission = Admission::new(settings);

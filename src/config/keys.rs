@@ -340,7 +340,7 @@ pub(crate) const KEYS: &[Key] = &[
         "limits.stanzas_per_second",
         integer(1, 1_000_000, "stanzas per second"),
         "200",
-        "Stanzas that one client may send on average, after a burst of ten seconds' worth. Then it is read more slowly.",
+        "Stanzas that one client may send on average, after a burst of ten seconds' worth. Ten deliveries of what goes to many, in rooms or to contacts, count as one more. Then it is read more slowly.",
     ),
     limit(
         "limits.sessions_per_account",

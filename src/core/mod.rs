@@ -37,6 +37,7 @@ mod pending;
 pub(crate) mod pushes;
 mod queries;
 pub(crate) mod queue;
+mod reach;
 mod recall;
 pub(crate) mod release;
 pub(crate) mod render;
@@ -151,6 +152,8 @@ pub(crate) struct Core {
     tail: Tail,
     taken: Taken,
     pushes: Pushes,
+    /// Until then sessions may be read more slowly.
+    slowed_until: Monotonic,
     holdings: Holdings,
     sessions: BTreeMap<SessionId, Session>,
     links: BTreeMap<LinkId, SessionId>,
@@ -230,6 +233,7 @@ impl Core {
             tail: Tail::new(start.now.monotonic, start.last),
             taken: Taken::default(),
             pushes: Pushes::default(),
+            slowed_until: Monotonic::default(),
             holdings: Holdings::default(),
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -387,7 +391,8 @@ impl Core {
     pub(crate) fn wants_input(&self, link: LinkId) -> bool {
         let session = self.links.get(&link).and_then(|id| self.sessions.get(id));
         let room = session.is_none_or(|session| {
-            session.received.open < self.limits.open_max && session.parked.len() < 64
+            let is_behind = session.received.open >= self.limits.open_max;
+            !is_behind && session.parked.len() < 64 && !self.is_slowed(session)
         });
         // What is under way becomes part of the tail, or nothing.
         let bytes = self.tail.bytes() + self.holdings.under_way_bytes();
@@ -404,6 +409,7 @@ impl Core {
             self.recalls_timeout(),
             self.report_timeout(),
             self.names_timeout(),
+            self.slowed_timeout(),
             self.tail
                 .timeout(self.limits.tail_bytes, self.limits.checkpoint_ms),
         ];

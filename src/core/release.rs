@@ -129,10 +129,11 @@ impl Core {
                     records,
                 }) => {
                     self.follow_tag(&entry);
-                    self.deliver(&entry);
+                    let deliveries = self.deliver(&entry);
                     self.states.unpend(&records);
                     self.follow_count(&entry);
                     if let Some(ticket) = ticket {
+                        self.charge(ticket, deliveries);
                         self.note_empty(&entry);
                         self.finish(ticket);
                     }
@@ -162,8 +163,9 @@ impl Core {
         }
     }
 
-    /// Folds a committed entry into the delivered state and sends what follows from it.
-    fn deliver(&mut self, entry: &Arc<Entry>) {
+    /// Folds a committed entry into the delivered state and sends what follows from it; says to how many.
+    fn deliver(&mut self, entry: &Arc<Entry>) -> usize {
+        let mut deliveries = 0;
         if entry.is_durable() {
             self.tail.push(Arc::clone(entry));
         }
@@ -181,8 +183,10 @@ impl Core {
             self.follow_bind(op);
             self.follow_alias(op);
             self.follow_push(op);
+            deliveries += sends.items.len();
             self.dispatch(sends);
         }
+        deliveries
     }
 
     /// The count of a stream whose session is not here (any more): whoever asks to resume it is told.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::allowance::Allowance;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::ids::Ticket;
@@ -71,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) asked: Vec<(Box<str>, Jid)>,
     /// It was the other node's, which has died.
     pub(crate) inherited: Option<Inherited>,
+    /// What its stanzas have brought to others.
+    pub(crate) deliveries_allowed: Allowance,
     /// Services that are told when its client does not take what comes (XEP-0357); usually none.
     pub(crate) pushes: Vec<RowName>,
 }
@@ -168,6 +171,7 @@ impl Session {
             reported: Report::default(),
             asked: Vec::new(),
             inherited: None,
+            deliveries_allowed: Allowance::default(),
             pushes: Vec::new(),
         }
     }

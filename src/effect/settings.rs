@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,
+    /// What one session's stanzas may bring to others; `None`: as much as they like.
+    pub(crate) deliveries_per_second: Option<u64>,
     /// Makes and reads stanza ids.
     pub(crate) ids: StanzaIds,
     /// When the server was started (XEP-0012).

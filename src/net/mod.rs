@@ -2,7 +2,6 @@
 
 pub(crate) mod address;
 pub(crate) mod admit;
-pub(crate) mod allowance;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod cord;

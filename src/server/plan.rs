@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::jid::BareJid;
 use crate::base::limits::LOG_STARTER_BYTES;
 use crate::base::pubsub_limits::NODE_CACHE_SHARE;
+use crate::base::room_limits::DELIVERIES_PER_STANZA;
 use crate::c2s;
 use crate::config::settings::Inviters;
 use crate::config::settings::Registration;
@@ -155,6 +156,12 @@ pub(super) fn policies(settings: &Settings) -> Policies {
             occupants_max: u32::try_from(settings.limits.room_occupants).unwrap_or(u32::MAX),
             ..Bounds::default()
         },
+        deliveries_per_second: Some(
+            settings
+                .limits
+                .stanzas_per_second
+                .saturating_mul(DELIVERIES_PER_STANZA),
+        ),
         rooms_by_admins_only: settings.muc_create == RoomMakers::Admins,
         started: Clock::of_the_day(),
         ids: StanzaIds::default(),

@@ -15,6 +15,7 @@ use crate::core::order::Sequencer;
 use crate::core::tests::harness::Bench;
 use crate::core::tests::harness::EPOCH;
 use crate::core::tests::harness::start;
+use crate::effect::proposal::Proposal;
 use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
@@ -308,6 +309,31 @@ impl Duo {
                 }
             };
             self.wires[one].push_back(frame);
+        }
+    }
+
+    /// The next frame for `to` says what `twist` makes of it, if that can be read. Its place in the order stays: the
+    /// link looks at that.
+    pub(super) fn twist(&mut self, to: usize, twist: impl FnOnce(&mut [u8])) {
+        self.drain(1 - to);
+        match self.wires[1 - to].front_mut() {
+            Some(Frame::Propose { proposal, .. }) => {
+                let mut lie = proposal.clone();
+                twist(&mut lie);
+                if from_bytes::<Proposal>(&lie).is_ok() {
+                    *proposal = lie;
+                }
+            }
+            Some(Frame::Ship { entry, .. }) => {
+                let mut lie = entry.clone();
+                twist(&mut lie);
+                let (position, _) = Entry::head(entry).unwrap();
+                if let Ok(lie) = Entry::decode_shipped(&lie) {
+                    entry.clear();
+                    Entry { position, ..lie }.encode_shipped(entry);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -288,10 +288,15 @@ impl Bench {
 
     /// What the link has got since the last look.
     pub(super) fn read(&mut self, link: u64) -> Vec<Seen> {
+        read(&self.written(link)).unwrap()
+    }
+
+    /// The same as it stands.
+    pub(super) fn written(&mut self, link: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.core.write(LinkId(link), &mut bytes, usize::MAX) {}
         self.drain();
-        read(&bytes).unwrap()
+        bytes
     }
 
     /// The link was said to have something to write, since this was asked last.

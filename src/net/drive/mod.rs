@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 
+use crate::base::allowance::Allowance;
 use crate::base::limits::OUTPUT_BYTES_MAX;
 use crate::base::limits::READS_PER_TURN_MAX;
 use crate::base::time::Monotonic;
@@ -30,7 +31,6 @@ use crate::c2s::LookUp;
 use crate::c2s::Output;
 use crate::core::session::LinkId;
 use crate::net::admit::Seat;
-use crate::net::allowance::Allowance;
 use crate::net::drive::framed::Framed;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;

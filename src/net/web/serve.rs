@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::account::landing::POLICY as PAGE_POLICY;
+use crate::base::allowance::Allowance;
 use crate::base::web_limits::HTTP_FILE_PIECE_BYTES;
 use crate::base::web_limits::HTTP_HEAD_MS;
 use crate::base::web_limits::HTTP_IDLE_MS;
@@ -16,7 +17,6 @@ use crate::http::Reply;
 use crate::http::Request;
 use crate::http::Status;
 use crate::net::admit::Seat;
-use crate::net::allowance::Allowance;
 use crate::net::clock::Clock;
 use crate::net::hub::Hub;
 use crate::net::pipe::Pipe;

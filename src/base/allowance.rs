@@ -7,7 +7,7 @@ const BURST_US: u64 = BURST_SECONDS * 1_000_000;
 
 /// A leaky bucket in one number: the moment at which all that was sent would have been allowed.
 ///
-/// A connection has one for its bytes and one for its stanzas.
+/// A connection has one for its bytes and one for its stanzas, a session one for those that it brings about.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Allowance {
     paid_until_us: u64,

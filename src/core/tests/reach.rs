@@ -1,0 +1,41 @@
+//! Who brings much to others is read more slowly, and nobody else is.
+
+use std::sync::Arc;
+
+use crate::core::session::LinkId;
+use crate::core::tests::harness::Bench;
+use crate::effect::settings::Settings;
+
+const DEVICES: u64 = 20;
+
+#[test]
+fn who_brings_more_to_others_than_it_may_is_not_read_for_a_while() {
+    // Given an account with many devices, each of which hears of the others
+    let mut bench = Bench::new();
+    let settings = bench.core.settings.as_ref().clone();
+    bench.core.settings = Arc::new(Settings {
+        deliveries_per_second: Some(10),
+        ..settings
+    });
+    for link in 1..=DEVICES {
+        bench.bind(link, "ann", &format!("r{link}"));
+        bench.say(link, "<presence/>");
+    }
+    let is_read = |bench: &Bench, link| bench.core.wants_input(LinkId(link));
+    assert!((1..=DEVICES).all(|link| is_read(&bench, link)));
+
+    // When one of them changes its presence more often than ten seconds' worth
+    for _ in 0..6 {
+        bench.say(1, "<presence/>");
+    }
+
+    // Then it waits, and nobody else does
+    assert!(!is_read(&bench, 1));
+    assert!((2..=DEVICES).all(|link| is_read(&bench, link)));
+
+    // And it is read again when that is over
+    for _ in 0..60 {
+        bench.pass_ms(1_000);
+    }
+    assert!(is_read(&bench, 1));
+}

@@ -315,16 +315,13 @@ impl Core {
         if !self.order.is_paired {
             return false;
         }
-        let facts = Facts {
-            node: self.node,
-            ..Facts::default()
-        };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        ops.iter().any(|op| match op {
-            Op::Soft {
-                op: Soft::Route { to, .. },
-            } => crosses(&view, to),
-            Op::Soft { .. } | Op::Durable { .. } => false,
+        self.seen(|view| {
+            ops.iter().any(|op| match op {
+                Op::Soft {
+                    op: Soft::Route { to, .. },
+                } => crosses(view, to),
+                Op::Soft { .. } | Op::Durable { .. } => false,
+            })
         })
     }
 

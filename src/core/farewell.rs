@@ -10,8 +10,6 @@ use crate::core::Now;
 use crate::core::Output;
 use crate::core::session::Session;
 use crate::effect::sends::Item;
-use crate::effect::view::Facts;
-use crate::effect::view::View;
 use crate::muc;
 
 impl Core {
@@ -84,13 +82,10 @@ impl Core {
         let Some(session) = self.sessions.get(&id) else {
             return;
         };
-        let facts = Facts {
-            now: self.now.wall,
-            ..Facts::default()
-        };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let online = view.online(session.jid.as_jid());
-        let farewells = online.map(|online| muc::farewells(&view, online));
+        let farewells = self.seen(|view| {
+            let online = view.online(session.jid.as_jid())?;
+            Some(muc::farewells(view, online))
+        });
         for stanza in farewells.unwrap_or_default() {
             let stanza = Arc::new(stanza);
             self.push(id, Item::Stanza { stanza });

@@ -3,19 +3,14 @@
 use crate::account::landing;
 use crate::core::Core;
 use crate::effect::invite;
-use crate::effect::view::Facts;
-use crate::effect::view::View;
 
 impl Core {
     /// The page of an invitation with this word, and whether there is one.
     pub(crate) fn invitation_page(&self, word: &str) -> (bool, String) {
-        let facts = Facts {
-            now: self.now.wall,
-            ..Facts::default()
-        };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let found = invite::find_valid(&view, word).ok().flatten();
-        let page = landing::page(&self.settings.domain, word, found.map(AsRef::as_ref));
-        (found.is_some(), page)
+        self.seen(|view| {
+            let found = invite::find_valid(view, word).ok().flatten();
+            let page = landing::page(&self.settings.domain, word, found.map(AsRef::as_ref));
+            (found.is_some(), page)
+        })
     }
 }

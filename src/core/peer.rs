@@ -14,8 +14,6 @@ use crate::core::Core;
 use crate::core::order::Asked;
 use crate::core::order::Place;
 use crate::effect::records::records_of;
-use crate::effect::view::Facts;
-use crate::effect::view::View;
 use crate::model::account::Online;
 use crate::model::entry::Entry;
 use crate::model::entry::Origin;
@@ -145,9 +143,8 @@ impl Core {
 
     /// What is said when a session ends, without what only its own node may write.
     fn end_ops(&self, jid: &FullJid, session: SessionId) -> Vec<Op> {
-        let facts = Facts::default();
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let proposal = route::evaluate_end(&view, jid, session).unwrap_or_default();
+        let proposal = self.seen(|view| route::evaluate_end(view, jid, session));
+        let proposal = proposal.unwrap_or_default();
         let soft = proposal.ops.into_iter().filter(|op| !op.is_durable());
         soft.collect()
     }

@@ -12,8 +12,6 @@ use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
 use crate::effect::sends::Item;
-use crate::effect::view::Facts;
-use crate::effect::view::View;
 use crate::model::position::Index;
 use crate::route;
 use crate::stanza::Condition;
@@ -84,12 +82,7 @@ impl Core {
             _ => Vec::new(),
         };
         self.tail.let_go(&Hold::Query(number));
-        let facts = Facts {
-            now: self.now.wall,
-            ..Facts::default()
-        };
-        let view = View::new(&self.states.delivered, &self.settings, &facts);
-        let items = route::answer(&view, asking.query.as_ref(), found);
+        let items = self.seen(|view| route::answer(view, asking.query.as_ref(), found));
         if asking.is_bind {
             return self.finish_inline(asking.session, &items);
         }

@@ -181,22 +181,12 @@ mod tests {
 
     use super::*;
     use crate::model::file::to_hex;
+    use crate::store::disk::cabinet::tests::cabinet;
+    use crate::store::disk::cabinet::tests::keep;
     use crate::store::disk::memory::Memory;
 
     fn store() -> Store {
         Store::open(Arc::new(Memory::default()), 1 << 20).unwrap()
-    }
-
-    fn cabinet() -> (tempfile::TempDir, Cabinet) {
-        let folder = tempfile::tempdir().unwrap();
-        let cabinet = Cabinet::open(folder.path().join("files")).unwrap();
-        (folder, cabinet)
-    }
-
-    fn keep(cabinet: &Cabinet, bytes: &[u8]) -> FileHash {
-        let mut draft = cabinet.begin().unwrap();
-        draft.write(bytes).unwrap();
-        cabinet.keep(&draft).unwrap()
     }
 
     fn backup_of(cabinet: Option<&Cabinet>) -> Vec<u8> {

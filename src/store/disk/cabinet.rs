@@ -226,18 +226,18 @@ fn names(path: &Path) -> io::Result<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::SystemTime;
 
     use super::*;
 
-    fn cabinet() -> (tempfile::TempDir, Cabinet) {
+    pub(crate) fn cabinet() -> (tempfile::TempDir, Cabinet) {
         let folder = tempfile::tempdir().unwrap();
         let cabinet = Cabinet::open(folder.path().join("files")).unwrap();
         (folder, cabinet)
     }
 
-    fn keep(cabinet: &Cabinet, bytes: &[u8]) -> FileHash {
+    pub(crate) fn keep(cabinet: &Cabinet, bytes: &[u8]) -> FileHash {
         let mut draft = cabinet.begin().unwrap();
         draft.write(bytes).unwrap();
         cabinet.keep(&draft).unwrap()

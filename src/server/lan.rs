@@ -80,10 +80,44 @@ fn places(pair: Option<&Pair>, bound: &[SocketAddr]) -> Places {
         };
     };
     let known: BTreeSet<IpAddr> = pair.peer_ips().into_iter().filter(is_for_others).collect();
-    let told = match pair.status().state {
-        PairState::Sync { .. } => own.union(&known).copied().collect(),
-        PairState::Single | PairState::Solo | PairState::CatchingUp { .. } if pair.serves() => own,
-        _ => BTreeSet::new(),
-    };
+    let told = told(pair.status().state, pair.serves(), own, &known);
     Places { told, known }
+}
+
+/// Who serves is told of: both boards while they are one.
+fn told(
+    state: PairState,
+    serves: bool,
+    own: BTreeSet<IpAddr>,
+    other: &BTreeSet<IpAddr>,
+) -> BTreeSet<IpAddr> {
+    match state {
+        PairState::Sync { .. } => own.union(other).copied().collect(),
+        PairState::Single | PairState::Solo | PairState::CatchingUp { .. } if serves => own,
+        _ => BTreeSet::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_are_told_of_while_they_are_one_and_each_alone_of_itself() {
+        let ip = |text: &str| text.parse().unwrap();
+        let (a, b) = (ip("192.168.1.10"), ip("192.168.1.11"));
+        let catching_up = PairState::CatchingUp { done: 0, total: 1 };
+        for (state, serves, wanted) in [
+            (PairState::Sync { leads: true }, true, vec![a, b]),
+            (PairState::Sync { leads: false }, true, vec![a, b]),
+            (PairState::Solo, true, vec![a]),
+            (PairState::Single, true, vec![a]),
+            (catching_up, true, vec![a]),
+            (catching_up, false, vec![]),
+            (PairState::Waiting, false, vec![]),
+        ] {
+            let told = told(state, serves, [a].into(), &[b].into());
+            assert_eq!(told, wanted.into_iter().collect(), "{state:?} {serves}");
+        }
+    }
 }

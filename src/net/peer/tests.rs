@@ -10,8 +10,11 @@ use std::sync::Arc;
 use futures_lite::AsyncReadExt as _;
 use futures_lite::AsyncWriteExt as _;
 use futures_rustls::TlsConnector;
+use rustls::AlertDescription;
 use rustls::ClientConfig;
+use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
+use rustls::version::TLS12;
 use smol::LocalExecutor;
 use tempfile::TempDir;
 
@@ -188,6 +191,32 @@ fn a_stranger_is_told_nothing_after_the_handshake() {
                 assert_eq!(told, b"");
             }
         }
+        assert!(board.streams.borrow().is_empty());
+    });
+}
+
+/// Nobody talks the two boards down to a version whose handshake shows their keys.
+#[test]
+fn a_caller_who_knows_no_newer_tls_than_the_last_one_is_told_so_and_no_more() {
+    run(|board| async move {
+        let roots = RootCertStore::empty();
+        let mut config = ClientConfig::builder_with_provider(tls::provider())
+            .with_protocol_versions(&[&TLS12])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![Purpose::Link.protocol().to_vec()];
+        let remote = (board.address.host(), board.address.port());
+        let socket = async_net::TcpStream::connect(remote).await.unwrap();
+        let name = ServerName::try_from("pair.invalid").unwrap();
+        let called = TlsConnector::from(Arc::new(config)).connect(name, socket);
+        let refused = called.await.unwrap_err().into_inner().unwrap();
+        assert_eq!(
+            refused.downcast_ref(),
+            Some(&rustls::Error::AlertReceived(
+                AlertDescription::ProtocolVersion
+            ))
+        );
         assert!(board.streams.borrow().is_empty());
     });
 }

@@ -350,6 +350,8 @@ fn a_board_that_does_not_serve_yet_says_so_at_once() {
     assert!(b.run(&["pair", "status"]).contains("WAITING since"));
     assert!(b.run(&["status"]).contains("this board has joined"));
     assert!(b.run(&["user", "list"]).contains("alice"));
+    let health = b.refused(&["pair", "health"]);
+    assert!(health.contains("not served here: waiting"), "{health}");
     let refused = b.refused(&["user", "disable", "alice"]);
     assert!(
         refused.contains("nothing can be changed here now: WAITING"),
@@ -363,6 +365,7 @@ fn a_board_that_does_not_serve_yet_says_so_at_once() {
     wait_until("both serve", || a.is("sync") && b.is("sync"));
     b.run(&["user", "disable", "alice"]);
     assert!(a.run(&["pair", "status"]).contains("SYNC since"));
+    b.run(&["pair", "health"]);
     b.stop();
     wait_until("A is alone", || a.is("solo"));
     a.run(&["user", "enable", "alice"]);

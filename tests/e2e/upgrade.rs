@@ -1,6 +1,7 @@
 //! A pair whose boards are upgraded one after the other, and talk meanwhile.
 //!
-//! `MEERKAT_OLD=/path/to/meerkat` names a program of the version before; without it these tests say so and end.
+//! `MEERKAT_OLD=/path/to/meerkat` names a program of the level before; without it these tests say so and end.
+//! `tests/run upgrade` builds one.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use crate::mirror::arrive;
 use crate::mirror::message;
 use crate::mirror::pair_of;
 use crate::mirror::receive;
+
+/// The newest level of the format (`src/model/level.rs`), as `pair.json` has it.
+const LEVEL: char = '2';
 
 fn old() -> Option<PathBuf> {
     std::env::var_os("MEERKAT_OLD").map(PathBuf::from)
@@ -84,7 +88,7 @@ fn a_pair_is_upgraded_one_board_after_the_other() {
     lose(&ground, &mut a, &b, "mixed-without-a");
     lose(&ground, &mut b, &a, "mixed-without-b");
     // Then nothing newer is written
-    assert_ne!(level(&b), Some('2'));
+    assert_ne!(level(&b), Some(LEVEL));
 
     // When the other is upgraded as well
     a.stop();
@@ -93,7 +97,7 @@ fn a_pair_is_upgraded_one_board_after_the_other() {
     together(&a, &b);
     talk(&ground, (&a, &b), "new");
     wait_until("both have the new level", || {
-        level(&a) == Some('2') && level(&b) == Some('2')
+        level(&a) == Some(LEVEL) && level(&b) == Some(LEVEL)
     });
 
     // Then both have everything
@@ -116,7 +120,7 @@ fn a_board_that_goes_back_to_the_version_before_is_told_why_it_may_not() {
     // Given a pair of this version
     let (mut a, b) = pair_of(Board::new(), Board::new());
     wait_until("both have the new level", || {
-        level(&a) == Some('2') && level(&b) == Some('2')
+        level(&a) == Some(LEVEL) && level(&b) == Some(LEVEL)
     });
 
     // When one board is started with the version before
@@ -126,7 +130,8 @@ fn a_board_that_goes_back_to_the_version_before_is_told_why_it_may_not() {
 
     // Then one line says so on either, and the one goes on serving
     wait_until("A is told", || a.log().contains("install the same version"));
-    assert!(a.log().contains("speaks versions 2 to 2"), "{}", a.log());
+    let told = format!("speaks versions {LEVEL} to {LEVEL}");
+    assert!(a.log().contains(&told), "{}", a.log());
     assert!(b.run(&["pair", "status"]).contains("SOLO since"));
     in_time("a login", arrive(&Ground::new(), &b, "alice"));
 }
@@ -135,18 +140,22 @@ fn a_board_that_goes_back_to_the_version_before_is_told_why_it_may_not() {
 fn a_program_that_is_older_than_its_data_says_so_in_one_line() {
     // Given a pair, of which one board has what a later version wrote
     let (mut a, b) = pair_of(Board::new(), Board::new());
-    wait_until("both have the new level", || level(&a) == Some('2'));
+    wait_until("both have the new level", || level(&a) == Some(LEVEL));
     a.stop();
     let file = a.folder.path().join("data/pair.json");
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\"level\":2", "\"level\":9")).unwrap();
+    fs::write(
+        &file,
+        text.replace(&format!("\"level\":{LEVEL}"), "\"level\":9"),
+    )
+    .unwrap();
 
     // When it is started, or asked something
     for words in [["serve"].as_slice(), &["user", "list"]] {
         let said = a.refused(words);
         // Then one line says why not, and what to do
         assert_eq!(said.trim().lines().count(), 1, "{said}");
-        assert!(said.contains("of level 9, and this meerkat reads up to 2"));
+        assert!(said.contains(&format!("of level 9, and this meerkat reads up to {LEVEL}")));
         assert!(said.contains("install the newer version again"), "{said}");
     }
 

@@ -15,6 +15,7 @@ use crate::core::Input;
 use crate::core::Now;
 use crate::core::Output;
 use crate::core::Start;
+use crate::core::kept::Kept;
 use crate::core::session::LinkId;
 use crate::core::trail::Trail;
 use crate::log::AppendError;
@@ -38,6 +39,9 @@ use crate::model::vector::Vector;
 /// Room in the log for what is read of the other node at a time: the longest record, and 64 KiB of short
 /// ones with a sector for each.
 const FOREIGN_CREDIT: u64 = 1 << 20;
+
+/// Room in the log that is left to records of epochs: without it a node could not go on alone.
+const EPOCH_CREDIT: u64 = 4 << 10;
 
 /// How long a node lets the other one wait: when its disk is full, and when it only takes its time.
 const FULL_MS: u64 = 5_000;
@@ -101,16 +105,6 @@ pub(crate) enum Commits {
     AsTold,
 }
 
-/// Records that are kept because the other node lacks them.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    /// It has everything at or below.
-    has: Index,
-    bytes_max: u64,
-    /// Keeping more would have filled the disk: it needs a copy of everything.
-    is_given_up: bool,
-}
-
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RecordError {
@@ -162,7 +156,7 @@ impl Engine {
             full_since: None,
             failed: None,
         };
-        engine.core.set_credit(engine.log.credit());
+        engine.tell_credit();
         engine
     }
 
@@ -196,7 +190,7 @@ impl Engine {
                 self.failed.get_or_insert(EngineError::BugAppend { error });
             }
         }
-        self.core.set_credit(self.log.credit());
+        self.tell_credit();
         None
     }
 
@@ -243,7 +237,7 @@ impl Engine {
         self.log
             .append(index.0, kind, bytes)
             .map_err(|error| RecordError::LocalLog { error })?;
-        self.core.set_credit(self.log.credit());
+        self.tell_credit();
         self.wait(index, position, false);
         Ok(Some(index))
     }
@@ -251,7 +245,8 @@ impl Engine {
     /// Whether more of the other node's records may be taken: there is room for them in the log and in
     /// memory, or nothing under way that would make some.
     pub(crate) fn has_room(&mut self, now: Now) -> bool {
-        let is_enough = self.log.credit() >= FOREIGN_CREDIT && self.core.has_room();
+        let wanted = FOREIGN_CREDIT.min(self.log.segment_credit());
+        let is_enough = self.log.credit() >= wanted && self.core.has_room();
         if !is_enough && !self.log.is_busy() && !self.core.is_making_room() {
             self.core.ask_checkpoint(now);
         }
@@ -271,6 +266,11 @@ impl Engine {
                 .get_or_insert(EngineError::LocalRecord { error });
         }
         false
+    }
+
+    fn tell_credit(&mut self) {
+        let credit = self.log.credit();
+        self.core.set_credit(credit.saturating_sub(EPOCH_CREDIT));
     }
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {
@@ -339,7 +339,7 @@ impl Engine {
             return;
         }
         self.note_trimmed();
-        self.core.set_credit(self.log.credit());
+        self.tell_credit();
         let upto = self.durable_upto();
         while let Some(front) = self.waiting.front().filter(|front| front.index <= upto) {
             self.durable.add(front.position);
@@ -401,11 +401,8 @@ impl Engine {
     /// From here on the log keeps what the other node lacks, as long as that is not more than
     /// `bytes_max`.
     pub(crate) fn keep_for_peer(&mut self, has: Index, bytes_max: u64) {
-        self.kept = Some(Kept {
-            has,
-            bytes_max,
-            is_given_up: Index(self.log.oldest()) > has.next(),
-        });
+        let oldest = Index(self.log.oldest());
+        self.kept = Some(Kept::new(has, bytes_max, oldest));
         self.release();
     }
 
@@ -450,20 +447,15 @@ impl Engine {
     /// The other node has everything up to here on its disk.
     pub(crate) fn handle_peer_has(&mut self, upto: Index) {
         if let Some(kept) = &mut self.kept {
-            kept.has = kept.has.max(upto);
+            kept.handle_has(upto, Index(self.log.oldest()));
             self.release();
         }
     }
 
     fn release(&mut self) {
-        let mut upto = self.applied;
-        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.is_given_up) {
-            if self.log.kept_bytes() > kept.bytes_max && kept.has < upto {
-                kept.is_given_up = true;
-            } else {
-                upto = upto.min(kept.has);
-            }
-        }
+        let (applied, bytes) = (self.applied, self.log.kept_bytes());
+        let kept = self.kept.as_mut();
+        let upto = kept.map_or(applied, |kept| kept.release(applied, bytes));
         self.log.release(upto.0);
         self.note_trimmed();
     }

@@ -22,6 +22,7 @@ pub(crate) mod holdings;
 mod inherit;
 pub(crate) mod io;
 mod journal;
+mod kept;
 mod last;
 pub(crate) mod lead;
 pub(crate) mod limits;

@@ -50,6 +50,11 @@ impl Sizes {
         usize::try_from(room).unwrap_or(LOG_RECORD_BYTES_MAX)
     }
 
+    /// What fits into a fresh segment.
+    pub(crate) fn segment_credit(&self) -> u64 {
+        self.segment_bytes - wide(SECTOR_BYTES)
+    }
+
     /// What fits for sure into segments with `rooms` left, filled one after the other.
     pub(crate) fn promise(&self, rooms: impl Iterator<Item = u64>) -> u64 {
         let gap = self.cost_max - wide(SECTOR_BYTES);

@@ -426,6 +426,11 @@ impl Log {
         self.segments.promise().saturating_sub(self.pending_cost)
     }
 
+    /// The same of one segment that is ready: more need not be waited for.
+    pub(crate) fn segment_credit(&self) -> u64 {
+        self.sizes.segment_credit()
+    }
+
     /// The credit will not grow before something is released or the disk has space again.
     pub(crate) fn is_out_of_space(&self) -> bool {
         self.segments.is_out_of_space()

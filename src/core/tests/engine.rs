@@ -174,3 +174,45 @@ fn the_log_keeps_what_the_peer_lacks_until_that_is_too_much() {
     let (oldest, trimmed) = node.engine.take_trimmed().unwrap();
     assert_eq!(trimmed.seq(OTHER), Some(oldest.0 - 3));
 }
+
+#[test]
+fn a_log_that_was_trimmed_keeps_again_what_the_peer_lacks_once_that_has_met_it() {
+    // Given a log that was longer than what is kept for the other board
+    let mut node = Node::new();
+    node.take_epoch();
+    node.engine.keep_for_peer(Index(1), 40 << 10);
+    for seq in 1..=60 {
+        node.take(seq, 2_000);
+        node.sync();
+        node.checkpoint();
+    }
+    assert!(node.engine.log.oldest() > 2);
+
+    // When the other board has all of it, and then is away for a little
+    let has = node.engine.durable_upto();
+    node.engine.handle_peer_has(has);
+    for seq in 61..=70 {
+        node.take(seq, 2_000);
+        node.sync();
+        node.checkpoint();
+    }
+
+    // Then it can be given what it lacks
+    assert!(Index(node.engine.log.oldest()) <= has.next());
+}
+
+#[test]
+fn a_log_that_clients_have_filled_takes_the_record_of_an_epoch() {
+    let mut node = Node::new();
+    let credit = |node: &mut Node| {
+        while node.engine.poll_output().is_some() {}
+        (node.engine.core.credit, node.engine.log.credit())
+    };
+    let mut index = 1;
+    while credit(&mut node).0 >= 1 << 10 {
+        index += 1;
+        let (index, position) = (Index(index), Position::new(EPOCH, index, 0));
+        node.engine.append_own(index, position, &[0; 600]).unwrap();
+    }
+    assert!(credit(&mut node).1 >= 4 << 10);
+}

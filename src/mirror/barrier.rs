@@ -287,11 +287,14 @@ impl Mirror {
 
     /// The follower has said BEGIN to itself and waits for its disk: what the leader says in the new
     /// epoch waits too, so that everything older is merged before.
-    pub(super) fn is_opening_other(&mut self) -> bool {
-        self.catching_up().is_some_and(|catch_up| {
-            let barrier = catch_up.barrier.as_ref();
-            !catch_up.leads && barrier.is_some_and(|barrier| barrier.opening.is_some())
-        })
+    pub(super) fn is_opening_other(&self) -> bool {
+        match self.link.as_ref().map(|link| &link.phase) {
+            Some(Phase::CatchingUp { catch_up }) => {
+                let barrier = catch_up.barrier.as_ref();
+                !catch_up.leads && barrier.is_some_and(|barrier| barrier.opening.is_some())
+            }
+            _ => false,
+        }
     }
 
     fn follow(&mut self, record: &EpochRecord) -> Result<(), Fault> {

@@ -177,6 +177,21 @@ impl Mirror {
         });
     }
 
+    /// What was looked at and is not under way is on the other disk: it was there, or came from there. Kept for the
+    /// other as well, a long backlog of it would take the place of what it lacks.
+    pub(super) fn release_read(&mut self) {
+        let Some(link) = &self.link else {
+            return;
+        };
+        let Phase::CatchingUp { catch_up } = &link.phase else {
+            return;
+        };
+        if !catch_up.peer_lacks {
+            let next = link.outbox.untaken().unwrap_or(catch_up.cursor);
+            self.release(next.checked_sub(1));
+        }
+    }
+
     pub(super) fn handle_records(
         &mut self,
         from: Index,

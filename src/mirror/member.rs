@@ -146,7 +146,9 @@ impl Member {
     /// Whether more of what the other board has sent may be worked on. Until then it waits, and the other
     /// board is not taken for silent.
     pub(crate) fn has_room(&mut self, now: Now) -> bool {
-        let has_room = self.engine.has_room(now);
+        // What is let in while an epoch begins comes in one go when it has begun.
+        let is_opening = self.mirror().is_some_and(Mirror::is_opening_other);
+        let has_room = self.engine.has_room(now) && !is_opening;
         if let Some(link) = self.link.as_mut().filter(|_| !has_room) {
             link.mirror.handle_unread(now);
         }

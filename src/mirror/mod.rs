@@ -265,6 +265,7 @@ impl Mirror {
     fn progress(&mut self) -> Result<(), Fault> {
         self.join();
         self.read_on();
+        self.release_read();
         self.go_on_with_giving()?;
         self.go_on_with_barrier()?;
         self.tell();

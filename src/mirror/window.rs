@@ -80,6 +80,13 @@ impl Outbox {
         Ok(newest)
     }
 
+    /// The first record of this log that the other is not known to have on its disk.
+    pub(crate) fn untaken(&self) -> Option<Index> {
+        let under_way = self.under_way.iter().filter_map(|(_, index)| *index);
+        let held = self.held.iter().filter_map(|held| held.index);
+        under_way.chain(held).next()
+    }
+
     fn has_room(&self) -> bool {
         self.under_way.len() < MIRROR_WINDOW_ENTRIES && self.under_way_bytes < MIRROR_WINDOW_BYTES
     }

@@ -21,6 +21,7 @@ use crate::mirror::tests::end::hello;
 use crate::mirror::tests::end::record;
 use crate::mirror::tests::end::start;
 use crate::mirror::tests::world::World;
+use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
@@ -99,7 +100,7 @@ fn a_board_that_lacks_what_was_trimmed_is_told_so_and_gives_what_it_has() {
         node: 1,
         salt: 60,
     };
-    let record_of = crate::model::entry::EpochRecord {
+    let record_of = EpochRecord {
         epoch: solo,
         stamp: Hlc::default(),
         mode: Mode::Solo,
@@ -190,6 +191,68 @@ fn boards_that_lack_what_the_other_has_trimmed_both_say_so_and_keep_what_they_ha
     let refusal = Refusal::BothLack;
     assert_eq!(end.sent.last(), Some(&Frame::Bye { refusal }));
     assert!(!end.rest.iter().any(|one| matches!(one, Output::NeedsCopy)));
+}
+
+#[test]
+fn what_came_from_the_other_board_is_not_kept_for_it() {
+    // Given a board that serves alone and has an entry that the other lacks
+    let alone = Start {
+        mode: Mode::Solo,
+        ..start(0)
+    };
+    let mut end = End::new(alone);
+    end.step(Input::Tick);
+    let epoch = |counter, node, salt| Epoch {
+        counter,
+        node,
+        salt,
+    };
+    let theirs = epoch(2, 1, 60);
+    let length = end.length;
+    end.step(Input::Connected { wire: 1 });
+    end.hears(&Frame::Hello {
+        hello: Arc::new(Hello {
+            vector: vector(&[Position::new(FIRST, 4, 0), Position::new(theirs, 1, 0)]),
+            ..hello(1)
+        }),
+    });
+    let has = |end: &End| {
+        let upto = end.rest.iter().filter_map(|one| match one {
+            Output::PeerHas { upto } => Some(*upto),
+            _ => None,
+        });
+        upto.max()
+    };
+    let reads = |end: &mut End, from, records| {
+        let next = end.length + 1;
+        end.step(Input::Records {
+            from,
+            records,
+            next,
+        });
+    };
+    let own = EpochRecord {
+        epoch: epoch(2, 0, 50),
+        stamp: Hlc::default(),
+        mode: Mode::Solo,
+        parents: vec![Position::new(FIRST, 4, 0)],
+    };
+    reads(&mut end, 1, vec![(length, Record::epoch(&own))]);
+
+    // When that sends what it wrote alone, before it has that entry
+    let record_of = EpochRecord {
+        epoch: theirs,
+        ..own
+    };
+    let opening = Record::epoch(&record_of);
+    end.hears(&Frame::Record { record: opening });
+    end.hears(&record(Position::new(theirs, 1, 0)));
+    reads(&mut end, length + 1, Vec::new());
+
+    // Then the log is kept from there on, and for nobody when it has that, too
+    assert_eq!(has(&end), Some(length - 1));
+    end.hears(&Frame::Alive { taken: 1 });
+    assert_eq!(has(&end), Some(length + 2));
 }
 
 #[test]

@@ -345,6 +345,24 @@ fn alone_a_board_numbers_nothing_before_what_the_other_has_sent_is_merged() {
 }
 
 #[test]
+fn nothing_more_is_let_in_until_the_epoch_of_both_is_on_the_disk() {
+    let mut end = End::greeted(start(1), hello(0));
+    end.hears(&Frame::Level);
+    end.hears(&Frame::Freeze);
+    end.is_slow = true;
+    assert!(!end.mirror.is_opening_other());
+    let epoch = Epoch {
+        counter: 2,
+        ..FIRST
+    };
+    end.hears(&begin(epoch, vec![Position::new(FIRST, 4, 0)]));
+    assert!(end.mirror.is_opening_other());
+    end.step(Input::Durable { upto: end.length });
+    assert!(!end.mirror.is_opening_other());
+    assert_eq!(end.state(), State::Paired { leads: false });
+}
+
+#[test]
 fn a_blank_board_never_goes_on_alone() {
     let mut end = End::new(Start {
         joining: true,

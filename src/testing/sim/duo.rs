@@ -181,6 +181,17 @@ impl Machine {
         self.settle();
     }
 
+    /// Whether it takes more of what the other board has sent; what it does not take waits in the network.
+    pub fn has_room(&mut self) -> bool {
+        let now = self.now();
+        let Some(running) = &mut self.running else {
+            return true;
+        };
+        let has_room = running.member.has_room(now);
+        self.settle();
+        has_room
+    }
+
     pub fn poll_said(&mut self) -> Option<Said> {
         self.said.pop_front()
     }

@@ -229,7 +229,8 @@ impl Machine {
         let Some(running) = &mut self.running else {
             return;
         };
-        if running.member.engine.failed().is_some() {
+        if let Some(error) = running.member.engine.failed() {
+            self.notices.push(format!("ends: {error:?}"));
             // The process ends itself rather than say what it does not know.
             self.kill();
             return;

@@ -230,7 +230,11 @@ impl World {
         self.checker.check_sets(do_clocks_agree, |account, name| {
             self.machines[0].private(account, name)
         })?;
-        Ok(Report {
+        Ok(self.report())
+    }
+
+    pub(super) fn report(&self) -> Report {
+        Report {
             boots: self.retired_boots + self.machines.iter().map(Machine::boots).sum::<u64>(),
             acked: self.checker.acked,
             shown: self.checker.shown,
@@ -242,6 +246,6 @@ impl World {
                 .as_ref()
                 .map(|weeks| weeks.lived)
                 .unwrap_or_default(),
-        })
+        }
     }
 }

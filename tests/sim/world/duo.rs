@@ -114,6 +114,11 @@ impl Net {
         }
     }
 
+    fn has_arrived(&self, to: usize) -> bool {
+        let first = self.queues[to].front();
+        self.cut_until[to] <= self.now && first.is_some_and(|one| one.at <= self.now)
+    }
+
     /// What arrives at this board now.
     fn receive(&mut self, to: usize) -> Option<Heard> {
         if self.cut_until[to] > self.now {
@@ -186,11 +191,7 @@ impl World {
             self.dial();
         }
         for (board, is_frozen) in is_frozen.into_iter().enumerate() {
-            let receive = |world: &mut Self| world.net.as_mut()?.receive(board);
-            while let Some(heard) = Some(())
-                .filter(|()| !is_frozen)
-                .and_then(|()| receive(self))
-            {
+            while !is_frozen && let Some(heard) = self.receive(board) {
                 self.machines[board].hear(heard);
                 self.take_said(board);
             }
@@ -202,6 +203,15 @@ impl World {
                 self.lose_wire(board);
             }
         }
+    }
+
+    /// What arrives at this board now, if it has room for it.
+    fn receive(&mut self, board: usize) -> Option<Heard> {
+        let net = self.net.as_mut()?;
+        if !net.has_arrived(board) || !self.machines[board].has_room() {
+            return None;
+        }
+        net.receive(board)
     }
 
     pub(super) fn take_said(&mut self, board: usize) {

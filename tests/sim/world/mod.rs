@@ -181,6 +181,9 @@ impl World {
         }
         if plan.days > 0 {
             self.live(plan.days)?;
+            if self.is_stuck()? {
+                return Ok(self.report());
+            }
         } else {
             for _ in 0..plan.steps {
                 self.step()?;

@@ -51,6 +51,8 @@ pub(crate) struct Weeks {
     clock_ms: [i64; 2],
     images: [Option<Image>; 2],
     is_swept: bool,
+    /// Both boards keep little of the log.
+    are_short: bool,
     /// What a sweep has taken, by the archive.
     swept: BTreeMap<u128, (Archived, BTreeSet<String>)>,
     pub(super) lived: Lived,
@@ -65,10 +67,14 @@ impl Weeks {
             _ => (6 + rng.below(5), 17 + rng.below(8)),
         });
         let hours: Vec<(u64, u64)> = hours.collect();
-        // Logs of which one is short: were both, each could throw away what the other lacks.
-        if let Some(short) = boards.get_mut(rng.index(2)) {
-            short.kept_bytes = KEPT_BYTES;
-            short.segment_bytes = SEGMENT_BYTES;
+        // A log is short, and sometimes both: then each may throw away what the other lacks.
+        let first = rng.index(2);
+        let are_short = Rng::new(seed ^ 0x50f7).one_in(4);
+        for (board, options) in boards.iter_mut().enumerate() {
+            if board == first || are_short {
+                options.kept_bytes = KEPT_BYTES;
+                options.segment_bytes = SEGMENT_BYTES;
+            }
         }
         let drift_ppm = [0, 1].map(|_| i64::try_from(rng.below(400)).unwrap_or(0) - 200);
         Self {
@@ -79,6 +85,7 @@ impl Weeks {
             clock_ms: [0; 2],
             images: [None, None],
             is_swept: rng.one_in(2),
+            are_short,
             swept: BTreeMap::new(),
             lived: Lived::default(),
             rng,
@@ -123,11 +130,7 @@ impl World {
                 self.pass_ms(if is_slow { HOUR_MS } else { MINUTE_MS });
                 self.keep_house()?;
             }
-            if self
-                .weeks
-                .as_ref()
-                .is_some_and(|weeks| weeks.lived.stuck > 0)
-            {
+            if self.is_stuck()? {
                 return Ok(());
             }
         }
@@ -140,6 +143,18 @@ impl World {
             weeks.is_away = vec![false; devices];
         }
         Ok(())
+    }
+
+    /// Each board has thrown away what the other lacks, and nobody but an operator can choose between them.
+    pub(super) fn is_stuck(&self) -> Result<bool, String> {
+        let Some(weeks) = &self.weeks else {
+            return Ok(false);
+        };
+        let is_stuck = weeks.lived.stuck > 0;
+        if is_stuck && !weeks.are_short {
+            return Err("the pair needs an operator, and one of its logs is whole".to_owned());
+        }
+        Ok(is_stuck)
     }
 
     /// Hours pass: boards that were off come back, cuts end.

@@ -440,11 +440,10 @@ impl Core {
                 self.outputs.push_back(Output::Ready { link });
             }
         }
-        if let Some((entries, upto)) = self.tail.begin_checkpoint(
-            self.now.monotonic,
-            self.limits.tail_bytes,
-            self.limits.checkpoint_ms,
-        ) {
+        let due = (self.limits.tail_bytes, self.limits.checkpoint_ms);
+        let (copies, order, credit) = (&self.copies, &self.order, self.credit);
+        let before = |tail: &Tail| copies::first_nameless(tail, copies, order, credit);
+        if let Some((entries, upto)) = self.tail.begin_checkpoint(self.now.monotonic, due, before) {
             let epochs = self.fresh_epochs.iter();
             let epochs = epochs.take_while(|(index, _)| *index < upto);
             let epochs: Vec<EpochRecord> = epochs.map(|(_, record)| record.clone()).collect();

@@ -65,6 +65,8 @@ pub(crate) struct Tail {
     /// What a start has read back goes into the tables at once, so that the log's space comes free
     /// however often the process dies.
     is_overdue: bool,
+    /// What comes next for the tables is not to be there yet.
+    is_held_back: bool,
     held: BTreeMap<Hold, Held>,
 }
 
@@ -110,6 +112,7 @@ impl Tail {
             applied: Index::default(),
             last_checkpoint: now,
             is_overdue: false,
+            is_held_back: false,
             held: BTreeMap::new(),
         }
     }
@@ -223,6 +226,11 @@ impl Tail {
         all.into_iter()
     }
 
+    /// The place in the log of a message that is here.
+    pub(crate) fn index_of(&self, position: Position) -> Option<Index> {
+        self.rows.get(&position).map(|row| row.index)
+    }
+
     /// The newest record of the log.
     pub(crate) fn last(&self) -> Index {
         self.last
@@ -234,7 +242,9 @@ impl Tail {
 
     pub(crate) fn timeout(&self, bytes_max: usize, after_ms: u64) -> Option<Monotonic> {
         let idle = self.writing.is_some() || self.ready().next().is_none();
-        let after_ms = if self.is_overdue {
+        let after_ms = if self.is_held_back {
+            CHECKPOINT_PAUSE_MS
+        } else if self.is_overdue {
             0
         } else if self.bytes >= bytes_max {
             // Clients may be held up until then, so that nothing else comes.
@@ -273,12 +283,12 @@ impl Tail {
             .take_while(move |(index, _)| is_ready(**index))
     }
 
-    /// Hands over what the tables should take now, if it is time.
+    /// Hands over what the tables should take now, if it is time. `before`: they take nothing from there on.
     pub(crate) fn begin_checkpoint(
         &mut self,
         now: Monotonic,
-        bytes_max: usize,
-        after_ms: u64,
+        (bytes_max, after_ms): (usize, u64),
+        before: impl FnOnce(&Self) -> Option<Index>,
     ) -> Option<(Vec<Indexed>, Index)> {
         let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
         let is_full = self.bytes >= bytes_max && pause <= now;
@@ -287,10 +297,17 @@ impl Tail {
         if !due || self.writing.is_some() {
             return None;
         }
+        let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
+        if self.is_held_back && now < pause {
+            return None;
+        }
+        let before = before(self);
         let fresh = self
             .ready()
+            .take_while(|(index, _)| before.is_none_or(|before| **index < before))
             .map(|(index, entry)| (*index, Arc::clone(entry)));
         let fresh: Vec<Indexed> = fresh.collect();
+        self.is_held_back = fresh.is_empty() && before.is_some();
         self.last_checkpoint = now;
         let (upto, _) = fresh.last()?;
         let upto = *upto;

@@ -146,7 +146,8 @@ impl Core {
         };
         let copies = record.rows.aliases();
         let copies = copies.filter(|copy| queued.contains(&copy.alias));
-        let copied: Vec<Position> = copies.map(|copy| copy.entry).collect();
+        let copied = copies.map(|copy| record.rows.entry_of(copy.alias));
+        let copied: Vec<Position> = copied.collect();
         queued.extend(copied);
         let waits = |position: &&Position| {
             !self.is_taken(&account, record, **position)

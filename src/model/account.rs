@@ -347,19 +347,24 @@ impl Account {
     pub(crate) fn take(&mut self, frontier: &Frontier, epochs: &Epochs) {
         let covers = |at| frontier.covers(at, |a, b| epochs.follows(a, b));
         let copies = self.rows.aliases().filter(|copy| covers(copy.alias));
-        let copied: BTreeSet<Position> = copies.map(|copy| copy.entry).collect();
+        let copied = copies.map(|copy| self.rows.entry_of(copy.alias));
+        let copied: BTreeSet<Position> = copied.collect();
         self.keep_untaken(|at| !copied.contains(&at) && !covers(at));
     }
 
     /// A message is known to be a copy: it waits for nobody, and a device that has taken it has the other.
     pub(crate) fn take_copy(&mut self, copy: Copy, epochs: &Epochs) {
+        let mut copies = self.rows.copies_of(copy.entry);
+        copies.push(copy.alias);
         let is_taken = match self.rows.row(&RowName::Frontier) {
             Some(Row::Frontier { frontier }) => {
-                frontier.covers(copy.alias, |a, b| epochs.follows(a, b))
+                let mut copies = copies.into_iter();
+                copies.any(|at| frontier.covers(at, |a, b| epochs.follows(a, b)))
             }
             _ => false,
         };
-        self.keep_untaken(|at| at != copy.alias && !(is_taken && at == copy.entry));
+        let entry = self.rows.entry_of(copy.entry);
+        self.keep_untaken(|at| at != copy.alias && !(is_taken && at == entry));
     }
 
     /// What does not wait for the user's devices any more is forgotten.

@@ -25,6 +25,7 @@ use crate::base::mirror_limits::COPIES_MAX;
 use crate::base::mirror_limits::COPIES_MS;
 use crate::base::mirror_limits::COPIES_SOLO_MAX;
 use crate::base::mirror_limits::COPIES_SYNC_MAX;
+use crate::base::mirror_limits::COPY_STEPS_MAX;
 use crate::base::time::Monotonic;
 use crate::model::codec::Code as _;
 use crate::model::entry::Entry;
@@ -120,6 +121,19 @@ impl Copy {
     }
 }
 
+/// The archive's of the copies of a message: one may have been named as a copy of a second before that was
+/// known as one of a third. `named`: what a copy is one of.
+pub(crate) fn last_entry(at: Position, named: impl Fn(Position) -> Option<Position>) -> Position {
+    let mut entry = at;
+    for _ in 0..COPY_STEPS_MAX {
+        match named(entry) {
+            Some(next) => entry = next,
+            None => break,
+        }
+    }
+    entry
+}
+
 /// What an entry says of copies.
 pub(crate) fn copies_of(entry: &Entry) -> impl Iterator<Item = Copy> {
     entry.durable_ops().filter_map(|op| match op {
@@ -157,6 +171,8 @@ pub(crate) struct Copies {
     positions: BTreeSet<(CopyKey, Position)>,
     /// Of a copy, the one that came here later, as long as it has no alias.
     later: BTreeMap<Position, Copy>,
+    /// Those that the tables hold without a name, and the records that lack it.
+    nameless: Vec<(Copy, Vec<RecordKey>)>,
     /// The newest epochs of both, and when they began by the clock that never jumps.
     syncs: VecDeque<(Monotonic, Epoch)>,
 }
@@ -251,6 +267,20 @@ impl Copies {
     /// Whether this is a copy of what was here before, and nothing in the log says so yet.
     pub(crate) fn is_later(&self, at: Position) -> bool {
         self.later.contains_key(&at)
+    }
+
+    /// The tables hold a copy that nothing names in these records.
+    pub(crate) fn note_nameless(&mut self, copy: Copy, records: Vec<RecordKey>) {
+        self.nameless.push((copy, records));
+    }
+
+    pub(crate) fn take_nameless(&mut self) -> Vec<(Copy, Vec<RecordKey>)> {
+        std::mem::take(&mut self.nameless)
+    }
+
+    /// The same, with which of the two came here later.
+    pub(crate) fn later(&self) -> impl Iterator<Item = (Position, Copy)> {
+        self.later.iter().map(|(at, copy)| (*at, *copy))
     }
 
     /// Copies that nothing in the log names yet.

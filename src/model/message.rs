@@ -61,6 +61,13 @@ pub(crate) struct Place {
 
 coded!(struct Place { owner, incarnation, with, role, archived });
 
+impl Place {
+    /// What nobody has to take and no archive wants is for those who are here.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.role == Role::Received || self.archived
+    }
+}
+
 /// Whose archive.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Owner {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::limits::REMOVED_ROWS_MAX;
 use crate::model::copies::Copy;
+use crate::model::copies::last_entry;
 use crate::model::position::Position;
 use crate::model::row::Cell;
 use crate::model::row::Row;
@@ -51,17 +52,18 @@ impl Rows {
 
     /// The message that the archive has where there are copies of it.
     pub(crate) fn entry_of(&self, at: Position) -> Position {
-        let name = RowName::Alias { at };
-        let copy = alias(&name, self.row(&name));
-        copy.map_or(at, |copy| copy.entry)
+        last_entry(at, |at| {
+            let name = RowName::Alias { at };
+            alias(&name, self.row(&name)).map(|copy| copy.entry)
+        })
     }
 
     /// All positions of the same message, where there are copies of it.
     pub(crate) fn copies_of(&self, at: Position) -> Vec<Position> {
         let entry = self.entry_of(at);
-        let copies = self.aliases().filter(|copy| copy.entry == entry);
-        let copies = copies.map(|copy| copy.alias);
-        copies.chain([entry]).collect()
+        let copies = self.aliases().map(|copy| copy.alias);
+        let own = copies.filter(|copy| self.entry_of(*copy) == entry);
+        own.chain([entry]).collect()
     }
 
     /// Whether the message at `at` is a copy of another one.

@@ -235,10 +235,11 @@ impl<'a, 't> Apply<'a, 't> {
         if let (RecordKey::Account { .. }, Some(Row::Frontier { frontier })) = (record, row) {
             self.take(record, frontier)?;
         }
+        let put = self.put(at, record, name, row.cloned())?;
         if let Some(copy) = alias(name, row) {
             self.apply_alias(record, copy)?;
         }
-        let Some(cell) = self.put(at, record, name, row.cloned())? else {
+        let Some(cell) = put else {
             return Ok(());
         };
         let row = cell.row.as_ref();
@@ -293,10 +294,8 @@ impl<'a, 't> Apply<'a, 't> {
     /// alone goes.
     fn take(&mut self, record: &RecordKey, frontier: &Frontier) -> Result<(), StoreError> {
         let copies = self.changes.aliases(record)?;
-        let copies = copies
-            .iter()
-            .filter(|copy| self.covers(frontier, copy.alias));
-        let copied: BTreeSet<Position> = copies.map(|copy| copy.entry).collect();
+        let taken = copies.iter().filter(|copy| self.covers(frontier, *copy));
+        let copied: BTreeSet<Position> = taken.map(|copy| copies.entry_of(copy)).collect();
         for archive in self.changes.incarnations(record)? {
             for (position, archived) in self.changes.untaken(archive)? {
                 if copied.contains(&position) || self.covers(frontier, position) {
@@ -322,9 +321,14 @@ impl<'a, 't> Apply<'a, 't> {
 
     /// A message is known to be a copy: it waits for nobody, and a device that has taken it has the other.
     fn apply_alias(&mut self, record: &RecordKey, copy: Copy) -> Result<(), StoreError> {
+        let copies = self.changes.aliases(record)?;
+        let entry = copies.entry_of(copy.entry);
         let cell = self.changes.cell(record, &RowName::Frontier)?;
         let is_taken = match cell.and_then(|cell| cell.row) {
-            Some(Row::Frontier { frontier }) => self.covers(&frontier, copy.alias),
+            Some(Row::Frontier { frontier }) => {
+                let mut same = copies.same(entry).chain([copy.alias]);
+                same.any(|one| self.covers(&frontier, one))
+            }
             _ => false,
         };
         for archive in self.changes.incarnations(record)? {
@@ -332,8 +336,8 @@ impl<'a, 't> Apply<'a, 't> {
             self.changes.set_alias(archive, copy.alias)?;
             self.changes.set_untaken(archive, copy.alias, None);
             let untaken = self.changes.untaken(archive)?;
-            if let Some(archived) = untaken.get(&copy.entry).filter(|_| is_taken) {
-                self.take_one(archive, copy.entry, *archived)?;
+            if let Some(archived) = untaken.get(&entry).filter(|_| is_taken) {
+                self.take_one(archive, entry, *archived)?;
             }
         }
         Ok(())
@@ -347,8 +351,7 @@ impl<'a, 't> Apply<'a, 't> {
     ) -> Result<(), StoreError> {
         let mut kept = Vec::with_capacity(places.len());
         for place in places {
-            // What nobody has to take and no archive wants is for those who are here.
-            if place.role == Role::Sent && !place.archived {
+            if !place.is_kept() {
                 continue;
             }
             let archive = self
@@ -392,8 +395,8 @@ impl<'a, 't> Apply<'a, 't> {
         }
         let record = record_of(owner);
         let copies = self.changes.aliases(&record)?;
-        for copy in copies.iter().filter(|copy| copy.alias <= upto) {
-            let name = RowName::Alias { at: copy.alias };
+        for at in copies.iter().filter(|copy| *copy <= upto) {
+            let name = RowName::Alias { at };
             self.changes.forget_row(&record, &name);
         }
         Ok(())

@@ -55,10 +55,7 @@ impl Apply<'_, '_> {
             .put_tombstone(named, &retraction.bury(&message.message))?;
         for place in places {
             let copies = self.changes.aliases(&record_of(&place.owner))?;
-            let own = copies.iter().find(|copy| copy.alias == named);
-            let entry = own.map_or(named, |copy| copy.entry);
-            let same = copies.iter().filter(|copy| copy.entry == entry);
-            for other in same.map(|copy| copy.alias).chain([entry]) {
+            for other in copies.same(named) {
                 if let Some(message) = self.changes.message(other)?.filter(|_| other != named) {
                     let tombstone = retraction.bury(&message.message);
                     self.changes.put_tombstone(other, &tombstone)?;

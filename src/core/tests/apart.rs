@@ -9,6 +9,7 @@ use crate::core::Input;
 use crate::core::Output;
 use crate::core::tests::duo::Duo;
 use crate::core::tests::harness::account;
+use crate::core::tests::harness::bare;
 use crate::core::tests::harness::enabled;
 use crate::core::tests::pair::befriend;
 use crate::core::tests::pair::join;
@@ -31,7 +32,7 @@ use crate::model::row::RowName;
 use crate::model::row::Rows;
 
 /// Ann at node 0, Bob at node 1, who see each other.
-fn friends() -> Duo {
+pub(super) fn friends() -> Duo {
     let mut duo = Duo::new();
     duo.arrive(0, 1, "ann");
     duo.arrive(1, 2, "bob");
@@ -40,7 +41,7 @@ fn friends() -> Duo {
 }
 
 /// What Bob says is numbered at both, apart.
-fn numbered_twice() -> Duo {
+pub(super) fn numbered_twice() -> Duo {
     let mut duo = friends();
     duo.nodes[1].chat(2, "ann@h", "numbered twice");
     duo.carry(0);
@@ -288,9 +289,7 @@ fn what_a_client_sent_to_both_sides_is_one_message() {
     assert_eq!(aliases(&duo).len(), 4);
     let untaken = duo.nodes.each_ref().map(|node| {
         let delivered = &node.core.states.delivered;
-        let ann = delivered
-            .accounts
-            .get(&crate::core::tests::harness::bare("ann"));
+        let ann = delivered.accounts.get(&bare("ann"));
         ann.map_or(9, |ann| ann.untaken.len())
     });
     assert_eq!(untaken, [1, 1], "both wait for it under the same id");

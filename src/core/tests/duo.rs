@@ -18,6 +18,7 @@ use crate::core::tests::harness::start;
 use crate::effect::proposal::Proposal;
 use crate::model::codec::from_bytes;
 use crate::model::codec::to_bytes;
+use crate::model::copies::Copies;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -209,7 +210,12 @@ impl Duo {
 
     /// It is back without its memory: what was appended is all there.
     pub(super) fn reboot(&mut self, one: usize) {
-        let mut new = self.restarted(one, Vec::new());
+        self.restart_with(one, Copies::default());
+    }
+
+    /// The same; `copies`: as the tables tell.
+    pub(super) fn restart_with(&mut self, one: usize, copies: Copies) {
+        let mut new = self.restarted(one, Vec::new(), copies);
         for entry in &self.nodes[one].appended {
             new.tables.apply_entry(entry);
             new.appended.push_back(Arc::clone(entry));
@@ -224,10 +230,10 @@ impl Duo {
         let tail: Vec<_> = log
             .map(|(index, entry)| (Index(index), Arc::clone(entry)))
             .collect();
-        self.nodes[one] = self.restarted(one, tail);
+        self.nodes[one] = self.restarted(one, tail, Copies::default());
     }
 
-    fn restarted(&self, one: usize, tail: Vec<(Index, Arc<Entry>)>) -> Bench {
+    fn restarted(&self, one: usize, tail: Vec<(Index, Arc<Entry>)>, copies: Copies) -> Bench {
         let node = u8::try_from(one).unwrap();
         let there = || Sequencer::There { generation: 0 };
         let mut new = Bench::node(node, there());
@@ -237,6 +243,7 @@ impl Duo {
         }
         new.appended = tail.iter().map(|(_, entry)| Arc::clone(entry)).collect();
         new.core = Core::new(Start {
+            copies,
             epochs,
             salt: 77,
             entropy: Box::new(Rng::from_number(77)),

@@ -2,6 +2,7 @@
 
 mod apart;
 mod binding;
+mod copies;
 mod csi;
 mod disowned;
 mod duo;

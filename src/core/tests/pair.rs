@@ -14,7 +14,7 @@ use crate::core::tests::harness::bare;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;
 
-fn has_message(entry: &Entry) -> bool {
+pub(super) fn has_message(entry: &Entry) -> bool {
     let mut ops = entry.durable_ops();
     ops.any(|op| matches!(op, Durable::Message { .. }))
 }

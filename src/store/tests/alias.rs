@@ -13,6 +13,7 @@ use crate::model::copies::Copy;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::frontier::Frontier;
 use crate::model::message::Message;
 use crate::model::message::Place;
 use crate::model::message::Role;
@@ -23,6 +24,7 @@ use crate::model::position::Hlc;
 use crate::model::position::Index;
 use crate::model::position::OpId;
 use crate::model::position::Position;
+use crate::model::record::Record;
 use crate::model::row::Row;
 use crate::model::row::RowName;
 use crate::stanza::MessageType;
@@ -169,4 +171,52 @@ fn an_alias_is_on_no_page_and_still_leads_to_its_message() {
     assert_eq!(here.digest(), there.digest());
     let copies = here.copies().unwrap();
     assert!(!copies.is_later(other));
+}
+
+#[test]
+fn who_has_taken_a_copy_of_a_copy_has_the_message() {
+    let (entry_at, second, third) = (at(0, 2), at(1, 3), at(1, 2));
+    let name = |entry_at, alias, as_at| {
+        let copy = Copy {
+            entry: entry_at,
+            alias,
+        };
+        entry(as_at, copy.op(account(1)))
+    };
+    let mut frontier = Frontier::default();
+    frontier.advance(third);
+    let row = Row::Frontier {
+        frontier: Arc::new(frontier),
+    };
+    let taken = || {
+        let row = Some(row.clone());
+        entry(at(1, 5), Op::row(account(1), RowName::Frontier, row))
+    };
+    let begun = [
+        made(),
+        message(entry_at, "m1"),
+        message(second, "m1"),
+        message(third, "m1"),
+    ];
+    let named = [
+        name(second, third, at(1, 4)),
+        name(entry_at, second, at(0, 3)),
+    ];
+    let [first, last] = named;
+    let orders = [
+        [first.clone(), last.clone(), taken()],
+        [last.clone(), taken(), first.clone()],
+        [taken(), first, last],
+    ];
+
+    let stores = orders.map(|order| filled(&[&begun[..], &order].concat()));
+
+    for store in &stores {
+        assert_eq!(ask(store, None, Vec::new()), [entry_at]);
+        let Record::Account { account } = store.load(&account(1)).unwrap() else {
+            unreachable!("an account");
+        };
+        assert!(account.untaken.is_empty());
+        assert_eq!(store.digest(), stores[0].digest());
+    }
 }

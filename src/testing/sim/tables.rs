@@ -18,7 +18,6 @@ use crate::effect::records::record_of;
 use crate::model::account::Account;
 use crate::model::claim::Claim;
 use crate::model::copies::Copies;
-use crate::model::copies::Copy;
 use crate::model::copies::CopyKey;
 use crate::model::copies::Known;
 use crate::model::entry::Entry;
@@ -254,12 +253,8 @@ impl Tables {
         };
         let incarnation = account.incarnation();
         let covers = |at| frontier.covers(at, |a, b| self.tree.follows(a, b));
-        let copies: Vec<Copy> = account.rows.aliases().collect();
-        let is_alias = |at: Position| copies.iter().any(|copy| copy.alias == at);
-        let is_taken = |at: Position| {
-            let mut copies = copies.iter();
-            covers(at) || copies.any(|copy| copy.entry == at && covers(copy.alias))
-        };
+        let is_alias = |at: Position| account.rows.has_alias(at);
+        let is_taken = |at: Position| account.rows.copies_of(at).into_iter().any(covers);
         let key = RecordKey::Account { jid: jid.clone() };
         let is_waiting = |position: &Position, stored: &Stored| {
             let is_for = |place: &Place| {

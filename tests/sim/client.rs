@@ -92,6 +92,8 @@ pub(crate) struct Device {
     pub(crate) session: u64,
     /// Where it was bound or resumed last.
     pub(crate) board: Option<usize>,
+    /// The start of that board; zero: another board is in its place.
+    pub(crate) boot: u64,
     /// The number of the presence in this session, until it is acknowledged.
     pub(crate) presence: Option<u32>,
     /// The server knows that this session is available since before this operation.
@@ -141,6 +143,7 @@ impl Device {
             outbox: VecDeque::new(),
             session: 0,
             board: None,
+            boot: 0,
             presence: None,
             available_from: None,
             owes_ack: false,

@@ -32,11 +32,13 @@ pub(crate) enum Excuse {
     ToldElsewhere,
     /// U7: both lived, and each took the other for dead: the stream begins anew.
     BeginsAnew,
+    /// `pair.md`: of two values that were written while both were alone the later one wins, by the boards' clocks.
+    ByTheClocks,
     /// R12: a board that goes on alone adopts what is on its own disk.
     Adopted,
 }
 
-const ALL: [Excuse; 10] = [
+const ALL: [Excuse; 11] = [
     Excuse::TwoPlaces,
     Excuse::NumberedAlone,
     Excuse::ShownAgain,
@@ -46,6 +48,7 @@ const ALL: [Excuse; 10] = [
     Excuse::RefusalLost,
     Excuse::ToldElsewhere,
     Excuse::BeginsAnew,
+    Excuse::ByTheClocks,
     Excuse::Adopted,
 ];
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::checker::Checker;
 use crate::checker::excuse::Excuse;
+use crate::checker::sets::By;
+use crate::checker::sets::Course;
 
 /// An item: the account, its node, the id.
 pub(crate) type Key = (String, String, String);
@@ -15,6 +17,7 @@ struct Deed {
     key: Key,
     is_taken_back: bool,
     resulted: bool,
+    course: Course,
 }
 
 /// By the id of the request, which is the body of what is stored.
@@ -22,6 +25,12 @@ struct Deed {
 pub(crate) struct Items(BTreeMap<String, Deed>);
 
 impl Items {
+    pub(super) fn sent(&mut self, id: &str, met: u64) {
+        if let Some(deed) = self.0.get_mut(id) {
+            deed.course.sent.get_or_insert(met);
+        }
+    }
+
     pub(super) fn unanswered(&self) -> impl Iterator<Item = &String> {
         let open = self.0.iter().filter(|(_, deed)| !deed.resulted);
         open.map(|(id, _)| id)
@@ -35,16 +44,23 @@ impl Checker {
             key,
             is_taken_back,
             resulted: false,
+            course: Course::default(),
         };
         self.items.0.insert(id.to_owned(), deed);
     }
 
     /// An answer to a change.
-    pub(crate) fn item_resulted(&mut self, id: &str, is_durable: bool) -> Result<(), String> {
+    pub(crate) fn item_resulted(
+        &mut self,
+        id: &str,
+        by: By,
+        is_durable: bool,
+    ) -> Result<(), String> {
         let Some(deed) = self.items.0.get_mut(id) else {
             return Ok(());
         };
         deed.resulted = true;
+        deed.course.answered = Some((self.met, by));
         if is_durable || deed.is_taken_back {
             return Ok(());
         }
@@ -78,11 +94,26 @@ impl Checker {
                 },
                 |body| self.doubled.contains(body),
             );
-            if is_broken && !self.excuses.admit(Excuse::NumberedAlone, is_late) {
+            let is_beside = |one: &Deed| deed.course.is_beside(&one.course);
+            let is_beside = match body.and_then(|body| self.items.0.get(body)) {
+                Some(stored) => is_beside(stored),
+                None => self.is_taken_back_before(deed, is_beside),
+            };
+            if is_broken
+                && !self.excuses.admit(Excuse::NumberedAlone, is_late)
+                && !self.excuses.admit(Excuse::ByTheClocks, is_beside)
+            {
                 return Err(format!("{id} had its result, but {body:?} is there"));
             }
         }
         Ok(())
+    }
+
+    fn is_taken_back_before(&self, deed: &Deed, is_it: impl Fn(&Deed) -> bool) -> bool {
+        let mut others = self.items.0.values();
+        others.any(|one| {
+            one.is_taken_back && one.key == deed.key && one.number < deed.number && is_it(one)
+        })
     }
 
     fn is_taken_back_after(&self, deed: &Deed, is_it: impl Fn(&str) -> bool) -> bool {

@@ -5,11 +5,13 @@
 pub(crate) mod end;
 pub(crate) mod excuse;
 pub(crate) mod items;
+pub(crate) mod sets;
 
 use crate::checker::end::epoch;
 use crate::checker::excuse::Excuse;
 use crate::checker::excuse::Excuses;
 use crate::checker::items::Items;
+use crate::checker::sets::Set;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -32,21 +34,6 @@ struct Op {
     /// The session that sent it last.
     session: (usize, u64),
 }
-
-/// An element that somebody stored.
-#[derive(Clone, Debug)]
-struct Set {
-    number: u64,
-    account: String,
-    name: String,
-    resulted: bool,
-    /// When it was sent first, and when its result was read.
-    sent_at: Option<u64>,
-    resulted_at: Option<u64>,
-}
-
-/// What begins so is stored by all devices of an account.
-pub(crate) const SHARED: &str = "{sim:shared}";
 
 /// Something said in the room.
 #[derive(Clone, Debug)]
@@ -103,6 +90,8 @@ pub(crate) struct Checker {
     room_ids: BTreeMap<String, BTreeSet<String>>,
     /// Counts what is sent and answered.
     tick: u64,
+    /// How often the boards have begun an epoch of both.
+    met: u64,
     pub(crate) excuses: Excuses,
     pub(crate) acked: u64,
     pub(crate) shown: u64,
@@ -250,60 +239,14 @@ impl Checker {
         if let Some(set) = self.sets.get_mut(body) {
             self.tick += 1;
             set.sent_at.get_or_insert(self.tick);
+            set.course.sent.get_or_insert(self.met);
         }
+        self.items.sent(body, self.met);
     }
 
-    pub(crate) fn stored(&mut self, body: &str, number: u64, account: &str, name: &str) {
-        let set = Set {
-            number,
-            account: account.to_owned(),
-            name: name.to_owned(),
-            resulted: false,
-            sent_at: None,
-            resulted_at: None,
-        };
-        self.sets.insert(body.to_owned(), set);
-    }
-
-    /// An answer to a set.
-    pub(crate) fn resulted(&mut self, body: &str, is_durable: bool) -> Result<(), String> {
-        let Some(set) = self.sets.get_mut(body) else {
-            return Ok(());
-        };
-        set.resulted = true;
-        self.tick += 1;
-        set.resulted_at = Some(self.tick);
-        if is_durable {
-            return Ok(());
-        }
-        Err(format!("{body} had its result before it was on the disk"))
-    }
-
-    /// What is stored at the end is what was stored last, or something that was not answered. Of what several
-    /// devices store nothing wins that was answered before another was sent: where clocks agree, that is older.
-    pub(crate) fn check_sets(
-        &self,
-        do_clocks_agree: bool,
-        value: impl Fn(&str, &str) -> Option<String>,
-    ) -> Result<(), String> {
-        for (body, set) in self.sets.iter().filter(|(_, set)| set.resulted) {
-            let found = value(&set.account, &set.name);
-            let stored = found.as_ref().and_then(|found| self.sets.get(found));
-            let is_older = |one: &Set| {
-                if !set.name.starts_with(SHARED) {
-                    return one.number < set.number;
-                }
-                let ended = one.resulted_at.zip(set.sent_at);
-                do_clocks_agree && ended.is_some_and(|(end, begin)| end < begin)
-            };
-            // A board that goes on alone numbers it then: it may be newer than what its client set at the other.
-            let is_late = found.as_ref().is_some_and(|one| self.doubled.contains(one));
-            let is_broken = stored.is_none_or(is_older);
-            if is_broken && !self.excuses.admit(Excuse::NumberedAlone, is_late) {
-                return Err(format!("{body} had its result, but {found:?} is stored"));
-            }
-        }
-        Ok(())
+    /// The boards are one.
+    pub(crate) fn meet(&mut self) {
+        self.met += 1;
     }
 
     /// Whatever id a message was shown under, the archive knows it by it.

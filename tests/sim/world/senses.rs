@@ -6,6 +6,7 @@ use meerkat::testing::sim::Text;
 use meerkat::testing::sim::read;
 
 use crate::checker::excuse::Excuse;
+use crate::checker::sets::By;
 use crate::client::Down;
 use crate::client::Kind;
 use crate::client::Up;
@@ -37,6 +38,7 @@ impl World {
             Down::Bound { is_bound: true } => {
                 let board = self.links.get(&id).map(|link| link.board);
                 self.devices[index].board = board;
+                self.devices[index].boot = board.map_or(0, |one| self.machines[one].boots());
                 let up = self.devices[index].handle_bound();
                 self.send(index, up);
             }
@@ -45,10 +47,10 @@ impl World {
             Down::Resumed { h } => {
                 self.note(|| format!("{index} resumes, h={h}"));
                 let board = self.links.get(&id).map_or(0, |link| link.board);
+                let (is_other, has_moved) = self.note_board(index, board);
                 let device = &mut self.devices[index];
-                let has_moved = device.board.replace(board).is_some_and(|one| one != board);
                 let told = device.stream.as_ref().map_or(0, |stream| stream.told);
-                if has_moved && h < told {
+                if is_other && h < told {
                     // Both boards lived, and each took the other for dead: such a client begins anew.
                     self.checker.excuses.admit(Excuse::BeginsAnew, true);
                     self.begin_anew(index, id);
@@ -87,6 +89,16 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Whether the session goes on at another board than before, and whether it has moved: what a board that died
+    /// goes on with was at the other one in between (rule U7).
+    fn note_board(&mut self, index: usize, board: usize) -> (bool, bool) {
+        let boot = self.machines[board].boots();
+        let device = &mut self.devices[index];
+        let is_other = device.board.replace(board).is_some_and(|one| one != board);
+        let is_back = std::mem::replace(&mut device.boot, boot) != boot;
+        (is_other, is_other || is_back && self.net.is_some())
     }
 
     /// The count cannot be: whatever the client has not seen acknowledged goes into a new session.
@@ -253,8 +265,12 @@ impl World {
             return Ok(());
         }
         let is_durable = self.is_safe(id);
-        self.checker.item_resulted(id, is_durable)?;
-        self.checker.resulted(id, is_durable)
+        let by = By {
+            board: self.devices[index].board.unwrap_or_default(),
+            is_alone: self.is_apart(),
+        };
+        self.checker.item_resulted(id, by, is_durable)?;
+        self.checker.resulted(id, by, is_durable)
     }
 
     fn see_message(&mut self, index: usize, text: &Text) -> Result<(), String> {

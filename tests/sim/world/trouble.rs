@@ -254,6 +254,11 @@ impl World {
         self.note(|| format!("board {board} is replaced"));
         self.lose(board, true);
         self.taken.pass();
+        let own = self
+            .devices
+            .iter_mut()
+            .filter(|one| one.board == Some(board));
+        own.for_each(|device| device.boot = 0);
         let seed = self.rng.below(1 << 40);
         if let Some(options) = self.seats.get(board) {
             self.retired_boots += self.machines[board].boots();

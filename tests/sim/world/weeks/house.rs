@@ -140,6 +140,7 @@ impl World {
             self.lived(|lived| lived.alone += 1);
         }
         if notice.starts_with("Paired") && notice.contains("leads: true") {
+            self.checker.meet();
             self.lived(|lived| lived.heals += 1);
         }
         if notice.contains("PeerOrphan") {

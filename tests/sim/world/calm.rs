@@ -58,6 +58,9 @@ impl World {
             }
             self.step_between();
             self.take_events();
+            if self.is_stuck()? {
+                return Ok(());
+            }
             self.check_meeting(&mut met_within_ms)?;
             if let Some(broken) = self.broken.take() {
                 return Err(broken);

@@ -181,15 +181,15 @@ impl World {
         }
         if plan.days > 0 {
             self.live(plan.days)?;
-            if self.is_stuck()? {
-                return Ok(self.report());
-            }
         } else {
             for _ in 0..plan.steps {
                 self.step()?;
             }
         }
         self.calm_down()?;
+        if self.is_stuck()? {
+            return Ok(self.report());
+        }
         self.finish()
     }
 

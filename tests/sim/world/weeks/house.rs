@@ -152,7 +152,7 @@ impl World {
             self.note(|| status);
         }
         if notice.contains("BothNeedCopies") {
-            self.lived(|lived| lived.stuck += 1);
+            self.lived(|lived| lived.stuck = 1);
         }
         if notice == "needs a copy" && self.weeks.is_some() {
             self.lose(board, false);

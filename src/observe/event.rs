@@ -295,12 +295,10 @@ impl fmt::Display for Event<'_> {
             Self::ConnectionRefused { from, why } => {
                 write!(f, "connection refused from={from} why={why}")
             }
-            Self::AcceptFailed { error, wait_ms } => {
-                write!(
-                    f,
-                    "no connection could be accepted error={error} wait_ms={wait_ms}"
-                )
-            }
+            Self::AcceptFailed { error, wait_ms } => write!(
+                f,
+                "no connection could be accepted error={error} wait_ms={wait_ms}"
+            ),
             Self::TlsFailed { from, error } => write!(f, "no TLS from={from} error={error}"),
             Self::LoginFailed { from } => write!(f, "login failed from={from}"),
             Self::LoginDelayed { from, wait_ms } => {

@@ -24,6 +24,8 @@ use crate::model::peer::Report;
 use crate::model::position::Position;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
+use crate::stanza::MessageType;
+use crate::stanza::outgoing::Outgoing;
 
 /// How far back an older presence is looked for.
 const LOOK_BACK: usize = 64;
@@ -271,10 +273,16 @@ fn is_repeatable(item: &Item, to: &FullJid) -> bool {
         Item::Stanza { stanza } => match stanza.kind {
             Kind::Presence(_) | Kind::Iq(IqType::Result | IqType::Error) => true,
             Kind::Iq(IqType::Get | IqType::Set) => stanza.from == to.bare().to_jid(),
-            Kind::Message(_) => false,
+            Kind::Message(kind) => is_news(stanza, kind),
         },
         Item::Result { .. } | Item::Bytes { .. } => false,
     }
+}
+
+/// What has become of a node (XEP-0060 section 7.1.2.1): whoever is told again knows the same.
+fn is_news(stanza: &Outgoing, kind: MessageType) -> bool {
+    let is_kind = matches!(kind, MessageType::Headline | MessageType::Normal);
+    is_kind && stanza.from.is_bare() && stanza.payload.starts_with(b"<event ")
 }
 
 fn late(items: Vec<Item>) -> Vec<Item> {
@@ -295,7 +303,7 @@ pub(crate) fn kept_late(position: Position) -> Item {
 }
 
 /// A stanza for such a session.
-pub(crate) fn stanza(stanza: crate::stanza::outgoing::Outgoing) -> Item {
+pub(crate) fn stanza(stanza: Outgoing) -> Item {
     let stanza = Arc::new(stanza);
     Item::Stanza { stanza }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod allowance;
 pub(crate) mod belief;
+pub(crate) mod device_limits;
 pub(crate) mod fold;
 pub(crate) mod fuzz;
 pub(crate) mod halt_limits;

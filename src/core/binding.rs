@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::core::Lookup;
 use crate::core::Output;
 use crate::core::order::Bind;
+use crate::core::order::WantedResource;
 use crate::core::queue::Queue;
 use crate::core::session::LinkId;
 use crate::core::session::Session;
@@ -48,6 +49,9 @@ impl Core {
         let queue = Queue::new(self.limits.stanza_bytes);
         let mut session = Session::new(id, jid.clone(), link, queue);
         session.is_binding = bind.catches_up;
+        session.catch_up.is_named = matches!(bind.resource, WantedResource::Named { .. });
+        session.catch_up.bound = Some(self.order.delivering);
+        session.catch_up.copies_since = bind.carbons.then_some(self.order.delivering);
         self.sessions.insert(id, session);
         self.find_pushes(id);
         self.wake_no_more(id);

@@ -20,6 +20,7 @@ use crate::model::account::Account;
 use crate::model::entry::Origin;
 use crate::model::op::Op;
 use crate::model::op::Soft;
+use crate::model::op::Want;
 use crate::model::position::Position;
 use crate::stanza::outgoing::Outgoing;
 
@@ -245,6 +246,11 @@ impl Core {
                 self.end_shadow(*session);
                 self.drop_session(*session);
             }
+            Soft::Wants {
+                jid,
+                want: Want::Carbons,
+                on: true,
+            } => self.catch_up_with_copies(jid),
             Soft::Handed { session, positions } => self.take_handed(*session, positions),
             Soft::Recall { account, key, node } => self.handle_recall(account, *key, *node),
             Soft::Recalled { key, h } => self.handle_recalled(*key, *h),
@@ -270,6 +276,7 @@ impl Core {
         let mut ids = copies.unwrap_or_default().into_iter();
         if !session.queue.holds(position) && !ids.any(|copy| session.queue.holds(copy)) {
             self.push(id, Item::Kept { position, how });
+            self.note_late(id, position);
         }
     }
 

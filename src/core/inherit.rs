@@ -139,6 +139,8 @@ impl Core {
         queue.tag = self.peer.tag;
         let mut session = Session::inherit(id, stream, shadow, queue);
         session.sleeps_until = Some(self.now.monotonic.plus_ms(stream.1));
+        session.catch_up.is_named = true;
+        session.catch_up.told_since(self.order.delivering);
         let bytes = session.held_bytes();
         self.holdings.add(bytes);
         self.keys.insert(stream.0, id);
@@ -272,6 +274,7 @@ impl Core {
                 self.tell_managed(id, key, resume_ms);
             }
         }
+        self.all_catch_up();
     }
 
     /// Both go on with one session, because one of them was wrong about the other. It stays where its client

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::core::Output;
 use crate::core::bounds::cost_bytes;
 use crate::core::disowned::Disowned;
+use crate::core::meetings::Meetings;
 use crate::core::mistake::Mistake;
 use crate::core::order::Place;
 use crate::core::order::Sequencer;
@@ -67,6 +68,8 @@ pub(crate) struct Peer {
     pub(super) shadows: Shadows,
     pub(super) reports: Reports,
     pub(super) disowned: Disowned,
+    /// What devices may have passed by while the two were apart.
+    pub(super) meetings: Meetings,
 }
 
 /// A proposal of the other node.
@@ -124,6 +127,8 @@ impl Core {
     pub(super) fn handle_follow(&mut self) {
         self.order.sequencer = Sequencer::There { generation: 0 };
         self.order.is_paired = true;
+        self.order.delivering =
+            Position::new(self.states.epochs.newest().unwrap_or_default(), 0, 0);
         self.peer.begin();
         self.propose_again();
     }
@@ -133,6 +138,7 @@ impl Core {
     pub(super) fn handle_lead(&mut self, epoch: Epoch, is_paired: bool) {
         self.order.sequencer = Sequencer::Here { epoch, seq: 0 };
         self.order.is_paired = is_paired;
+        self.order.delivering = Position::new(epoch, 0, 0);
         self.peer.begin();
         self.propose_again();
         if !is_paired {

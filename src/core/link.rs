@@ -193,6 +193,7 @@ impl Core {
                 }
             }
         }
+        self.follow_catch_up(id, items);
     }
 
     pub(super) fn handle_activity(&mut self, link: LinkId, active: bool) {
@@ -294,9 +295,11 @@ impl Core {
             return;
         };
         let sent = session.queue.sent();
+        let mut has_moved = false;
         let items = match &mut session.inherited {
             Some(inherited) if !inherited.is_resumed => {
                 inherited.is_resumed = true;
+                has_moved = true;
                 let doubts = std::mem::take(&mut inherited.doubts);
                 Some(session.begin_inherited(h, doubts))
             }
@@ -329,6 +332,9 @@ impl Core {
         self.outputs.push_back(resumed);
         self.touched.insert(id);
         self.taken_by(id, &items);
+        if has_moved {
+            self.catch_up_with_all(id);
+        }
     }
 
     pub(super) fn handle_command(&mut self, id: u64, command: Command) {

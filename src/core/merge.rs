@@ -143,6 +143,7 @@ impl Core {
                     }
                     self.fold_merged(at, op, merged);
                     if !self.is_mistaken(Mistake::NothingPushed) {
+                        self.note_told(&sends);
                         self.dispatch(late(sends));
                     }
                     self.follow_merged(&outcome, is_another);

@@ -28,10 +28,12 @@ pub(crate) mod lead;
 pub(crate) mod limits;
 pub(crate) mod link;
 mod listed;
+mod meetings;
 mod merge;
 pub(crate) mod mistake;
 pub(crate) mod order;
 mod pages;
+mod passed_by;
 pub(crate) mod patience;
 mod peer;
 mod pending;
@@ -82,6 +84,7 @@ use crate::core::empty::Rooms;
 use crate::core::holdings::Holdings;
 use crate::core::lead::Peer;
 use crate::core::lead::Proposed;
+use crate::core::meetings::Meetings;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::order::Sequencer;
@@ -208,11 +211,12 @@ impl Core {
         // All that stands before the epoch of this boot is on disk.
         let epoch = start.epochs.newest().unwrap_or_default();
         let last = start.tail.last().map(|(_, entry)| entry.position);
-        order.committed = Position::new(epoch, 0, 0).max(last.unwrap_or_default());
+        order.begin_at(Position::new(epoch, 0, 0).max(last.unwrap_or_default()));
         let mut peer = Peer::default();
         peer.disowned = Disowned::new(start.epochs.mode(epoch));
         let mut states = States::default();
         states.epochs = start.epochs;
+        peer.meetings = Meetings::of(&states.epochs);
         let mut rooms = start.rooms;
         rooms.follow(&start.tail);
         states.delivered.rooms_there = rooms.there.len();
@@ -374,6 +378,7 @@ impl Core {
         self.states.epochs.add(&record);
         let now = self.now.monotonic;
         self.copies.begin_epoch(&record, &self.states.epochs, now);
+        self.peer.meetings.follow(record.epoch, &self.states.epochs);
         self.fresh_epochs.push((index, record));
         index
     }
@@ -429,6 +434,7 @@ impl Core {
         self.name_copies();
         self.part_names();
         self.publish_lost();
+        self.save_caught_up();
         self.report();
         for id in std::mem::take(&mut self.touched) {
             if let Some(session) = self.sessions.get_mut(&id)

@@ -188,6 +188,8 @@ pub(crate) struct Order {
     pub(crate) line: VecDeque<Place>,
     /// Everything at or below is on disk (on both disks, in a pair).
     pub(crate) committed: Position,
+    /// What is being delivered of the line, or was last, of what is in the log.
+    pub(crate) delivering: Position,
     next_ticket: Ticket,
     /// Source of op ids made here: `(node, boot salt)`.
     op_source: u128,
@@ -204,10 +206,17 @@ impl Order {
             proposed: VecDeque::new(),
             line: VecDeque::new(),
             committed: Position::ZERO,
+            delivering: Position::ZERO,
             next_ticket: Ticket(1),
             op_source,
             next_op: 1,
         }
+    }
+
+    /// Up to here all is on disk and delivered.
+    pub(crate) fn begin_at(&mut self, position: Position) {
+        self.committed = position;
+        self.delivering = position;
     }
 
     pub(crate) fn ticket(&mut self, open: Open) -> Ticket {

@@ -11,6 +11,7 @@ use crate::core::Output;
 use crate::core::tail::Hold;
 use crate::effect::query::Found;
 use crate::effect::query::Query;
+use crate::effect::query::Question;
 use crate::effect::sends::Item;
 use crate::model::position::Index;
 use crate::route;
@@ -82,6 +83,9 @@ impl Core {
             _ => Vec::new(),
         };
         self.tail.let_go(&Hold::Query(number));
+        if matches!(asking.query.question, Question::PassedBy { .. }) {
+            return self.send_passed_by(asking.session, number, found);
+        }
         let items = self.seen(|view| route::answer(view, asking.query.as_ref(), found));
         if asking.is_bind {
             return self.finish_inline(asking.session, &items);

@@ -167,6 +167,7 @@ impl Core {
     fn deliver(&mut self, entry: &Arc<Entry>) -> usize {
         let mut deliveries = 0;
         if entry.is_durable() {
+            self.order.delivering = entry.position;
             self.tail.push(Arc::clone(entry));
         }
         for (sub, op) in numbered(&entry.ops) {

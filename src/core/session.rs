@@ -17,6 +17,7 @@ use crate::base::jid::Jid;
 use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::mobile_limits::HELD_ROOM_MS;
 use crate::base::time::Monotonic;
+use crate::core::passed_by::CatchUp;
 use crate::core::patience::Patience;
 use crate::core::queue::Queue;
 use crate::effect::query::Kept;
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     pub(crate) deliveries_allowed: Allowance,
     /// Services that are told when its client does not take what comes (XEP-0357); usually none.
     pub(crate) pushes: Vec<RowName>,
+    /// What was written beside what its client has.
+    pub(crate) catch_up: CatchUp,
 }
 
 /// A session of a node that died.
@@ -173,6 +176,7 @@ impl Session {
             inherited: None,
             deliveries_allowed: Allowance::default(),
             pushes: Vec::new(),
+            catch_up: CatchUp::default(),
         }
     }
 
@@ -211,7 +215,11 @@ impl Session {
     /// Memory of what the client has not taken.
     pub(crate) fn held_bytes(&self) -> usize {
         let rows = self.fetched.values().flatten().map(row_bytes);
-        rows.fold(self.queue.memory_bytes(), usize::saturating_add)
+        let bytes = self
+            .queue
+            .memory_bytes()
+            .saturating_add(self.catch_up.bytes());
+        rows.fold(bytes, usize::saturating_add)
     }
 
     /// The number of the stanza that came now, where they are counted.

@@ -371,6 +371,10 @@ impl Tail {
                 elsewhere: self.named_here(page),
                 ..Horizon::none()
             },
+            Question::PassedBy { page } => Horizon {
+                elsewhere: page.named().collect(),
+                ..Horizon::none()
+            },
             Question::Search { page, .. } => Horizon {
                 elsewhere: self.named_here(page),
                 recent: self.recent(page),
@@ -412,7 +416,7 @@ impl Tail {
     ) -> Found {
         match (question, found) {
             (
-                Question::Archive { page, .. },
+                Question::Archive { page, .. } | Question::PassedBy { page },
                 Found::Page {
                     rows,
                     complete,

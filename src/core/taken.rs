@@ -164,6 +164,7 @@ impl Core {
                 },
             );
         }
+        self.begin_catch_up(id);
     }
 }
 

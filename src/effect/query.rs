@@ -52,6 +52,8 @@ pub(crate) enum Question {
         shows_senders: bool,
         words: Arc<Words>,
     },
+    /// What a device does not come by that reads on. The bounds of the page are nobody's words.
+    PassedBy { page: ArchivePage },
     /// First and last entry of an archive (XEP-0313 section 6, extended).
     ArchiveEnds {
         owner: Owner,

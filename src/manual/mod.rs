@@ -89,6 +89,9 @@ pub(crate) mod decisions {
     #[doc = include_str!("decisions/0019-members-and-hats.md")]
     pub(crate) mod members_and_hats {}
 
+    #[doc = include_str!("decisions/0020-what-a-device-passes-by.md")]
+    pub(crate) mod what_a_device_passes_by {}
+
     #[doc = include_str!("decisions/0010-nodes.md")]
     pub(crate) mod nodes {}
 

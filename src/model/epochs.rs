@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::base::mirror_limits::COPIES_EPOCHS;
 use crate::base::mirror_limits::COPIES_START_MAX;
+use crate::base::time::Timestamp;
 use crate::model::copies::copies_max;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
@@ -28,6 +29,8 @@ pub(crate) struct Epochs {
 #[derive(Clone, Debug)]
 struct Known {
     mode: Mode,
+    /// When it began.
+    at: Timestamp,
     parents: Past,
 }
 
@@ -79,8 +82,12 @@ impl Epochs {
         for (epoch, seq) in &parents {
             raise(&mut past, *epoch, *seq);
         }
-        let mode = record.mode;
-        self.known.insert(record.epoch, Known { mode, parents });
+        let known = Known {
+            mode: record.mode,
+            at: Timestamp::from_unix_ms(record.stamp.unix_ms()),
+            parents,
+        };
+        self.known.insert(record.epoch, known);
         self.tips.insert(record.epoch, past);
     }
 
@@ -189,6 +196,42 @@ impl Epochs {
         Some(named.unwrap_or_else(start).last_sub())
     }
 
+    /// The epochs that begin where branches meet, the newest first, and when that was.
+    pub(crate) fn meetings(&self) -> impl Iterator<Item = (Epoch, Timestamp)> {
+        let known = self.known.iter().rev();
+        let meetings = known.filter(|(_, known)| known.parents.len() > 1);
+        meetings.map(|(epoch, known)| (*epoch, known.at))
+    }
+
+    /// What stands on one of the branches that meet in the epoch, and below something on another one. Who has read
+    /// the other one so far does not come by it any more.
+    pub(crate) fn passed_by(&self, epoch: Epoch) -> Vec<RangeInclusive<Position>> {
+        let parents = self.known.get(&epoch).map(|known| &known.parents);
+        let branches = parents.into_iter().flatten().map(|(parent, seq)| {
+            let mut branch = self.walk(*parent);
+            raise(&mut branch, *parent, *seq);
+            branch
+        });
+        let branches: Vec<Past> = branches.collect();
+        let pairs = branches
+            .iter()
+            .flat_map(|own| branches.iter().map(move |other| (own, other)));
+        let below = pairs.flat_map(|(own, other)| {
+            let newest = surplus(other, own).next_back();
+            let newest = newest.map(|(epoch, ..)| epoch);
+            surplus(own, other).filter(move |(epoch, ..)| Some(*epoch) < newest)
+        });
+        let mut found: BTreeMap<Epoch, (u64, u64)> = BTreeMap::new();
+        for (epoch, from, upto) in below {
+            let known = found.entry(epoch).or_insert((from, upto));
+            *known = (from.min(known.0), upto.max(known.1));
+        }
+        let ranges = found.into_iter().map(|(epoch, (from, upto))| {
+            Position::new(epoch, from, 0)..=Position::new(epoch, upto, 0).last_sub()
+        });
+        ranges.collect()
+    }
+
     /// Where messages stand that another branch may have copies of, in a log that goes so far: what no
     /// but the newest epochs of both stand on, as far back as is remembered.
     pub(crate) fn contestable(&self, reach: &Vector) -> Vec<RangeInclusive<Position>> {
@@ -226,6 +269,17 @@ impl Epochs {
         }
         past
     }
+}
+
+/// What the one goes beyond the other: epochs, the first number and the last.
+fn surplus<'a>(
+    one: &'a Past,
+    other: &'a Past,
+) -> impl DoubleEndedIterator<Item = (Epoch, u64, u64)> + 'a {
+    one.iter().filter_map(|(epoch, upto)| {
+        let known = other.get(epoch).copied().unwrap_or(0);
+        (known < *upto).then(|| (*epoch, known.saturating_add(1), *upto))
+    })
 }
 
 fn raise(past: &mut Past, epoch: Epoch, seq: u64) {
@@ -294,6 +348,23 @@ mod tests {
         assert!(!epochs.follows(at(LEFT, 1), RIGHT));
         assert!(!epochs.follows(at(HEAL, 0), ONE));
         assert_eq!(epochs.next_counter(), 4);
+    }
+
+    #[test]
+    fn what_the_lower_branch_has_is_passed_by_from_the_higher_one() {
+        let epochs = healed();
+        let passed = epochs.passed_by(HEAL);
+        let ends = [(ONE, 8, 9), (LEFT, 1, 4)].map(|(epoch, from, upto)| {
+            Position::new(epoch, from, 0)..=Position::new(epoch, upto, 0).last_sub()
+        });
+        assert_eq!(passed, ends);
+        assert_eq!(
+            epochs
+                .meetings()
+                .map(|(epoch, _)| epoch)
+                .collect::<Vec<_>>(),
+            [HEAL]
+        );
     }
 
     #[test]

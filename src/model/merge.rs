@@ -331,6 +331,7 @@ fn is_in_journal(name: &RowName) -> bool {
             | RowName::Invite { .. }
             | RowName::File { .. }
             | RowName::AbuseReport { .. }
+            | RowName::CaughtUp { .. }
             | RowName::Swept
     )
 }

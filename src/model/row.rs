@@ -27,6 +27,7 @@ use crate::model::fields::Fields;
 use crate::model::file::FileRow;
 use crate::model::frontier::Frontier;
 use crate::model::invite::Invite;
+use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
 use crate::model::pubsub::ItemRow;
@@ -136,6 +137,8 @@ pub(crate) enum RowName {
     File { id: FileId },
     /// What a user has reported about somebody (XEP-0377), by their addresses.
     AbuseReport { id: Box<str> },
+    /// Up to where a device of the user has what was written beside what it has read.
+    CaughtUp { device: Box<str> },
 }
 
 coded!(enum RowName {
@@ -171,6 +174,7 @@ coded!(enum RowName {
     52 => AbuseReport { id },
     41 => Hat { uri },
     42 => Worn { jid, uri },
+    90 => CaughtUp { device },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -222,6 +226,7 @@ impl RowName {
             | Self::File { .. }
             | Self::Applicant { .. }
             | Self::Hat { .. }
+            | Self::CaughtUp { .. }
             | Self::Swept => Merge::Register,
         }
     }
@@ -315,6 +320,10 @@ pub(crate) enum Row {
     Worn {
         account: Incarnation,
     },
+    /// The device has what is in the past of this epoch, or finds it.
+    CaughtUp {
+        epoch: Epoch,
+    },
 }
 
 coded!(enum Row {
@@ -344,6 +353,7 @@ coded!(enum Row {
     52 => AbuseReport { report },
     41 => Hat { hat },
     42 => Worn { account },
+    90 => CaughtUp { epoch },
 });
 
 /// A row as it stands in a record: its value (`None`: removed, kept so that a merge knows), and

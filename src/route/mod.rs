@@ -218,6 +218,8 @@ pub(crate) fn answer(view: &View<'_>, query: &Query, found: Found) -> Vec<Item> 
             archive::query::answer(view, query, found)
         }
         Question::RoomHistory { .. } => muc::answer_history(view, query, found),
+        // The core's own.
+        Question::PassedBy { .. } => Vec::new(),
         Question::Accounts { .. } | Question::People { .. } => {
             crate::account::answer(query, &found)
         }

@@ -124,6 +124,7 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Swept => (20, ""),
         RowName::Invite { digest } => (51, digest),
         RowName::AbuseReport { id } => (52, id),
+        RowName::CaughtUp { device } => (90, device),
         RowName::Push { service, node } => {
             // No address has a zero byte in it.
             return push_pair(key, PUSH, (service, '\0', node));
@@ -228,6 +229,9 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
             digest: rest.into(),
         },
         52 => RowName::AbuseReport { id: rest.into() },
+        90 => RowName::CaughtUp {
+            device: rest.into(),
+        },
         &PUSH | &SUBSCRIBED | &WORN => return read_pair(*tag, rest),
         30 => RowName::Leaf { node: rest.into() },
         31 => RowName::Item { id: rest.into() },
@@ -350,6 +354,9 @@ mod tests {
             },
             RowName::File {
                 id: FileId(7 << 99),
+            },
+            RowName::CaughtUp {
+                device: "a/b\nc".into(),
             },
         ];
         let record = account("a@b");

@@ -49,7 +49,9 @@ pub(super) fn ask(
     horizon: &Horizon,
 ) -> Result<Found, StoreError> {
     match question {
-        Question::Archive { page, .. } => find_page(snapshot, page, &horizon.elsewhere),
+        Question::Archive { page, .. } | Question::PassedBy { page } => {
+            find_page(snapshot, page, &horizon.elsewhere)
+        }
         Question::Search { page, words, .. } => search::find(snapshot, page, words, horizon),
         Question::RoomHistory {
             page,

@@ -143,10 +143,13 @@ impl Duo {
     /// The record of an epoch, in the logs of these.
     fn begin(&mut self, nodes: &[usize], epoch: Epoch, mode: Mode) {
         let node = &self.nodes[nodes[0]];
-        let reach: Vector = node.appended.iter().map(|entry| entry.position).collect();
+        let entries = node.appended.iter().map(|entry| entry.position);
+        let records = self.records[nodes[0]].iter();
+        let records = records.map(|record| Position::new(record.epoch, 0, 0));
+        let reach: Vector = records.chain(entries).collect();
         let record = EpochRecord {
             epoch,
-            stamp: Hlc::default(),
+            stamp: node.core.stamp(),
             mode,
             parents: node.core.epochs().tips(&reach),
         };

@@ -15,6 +15,7 @@ mod holdings;
 mod hostile;
 mod nodes;
 mod pair;
+mod passed_by;
 mod pending;
 mod pushes;
 mod reach;

@@ -284,9 +284,9 @@ impl Tables {
 
     pub(crate) fn answer(&self, query: &Query, horizon: &Horizon) -> Found {
         match &query.question {
-            Question::Archive { page, .. } | Question::RoomHistory { page, .. } => {
-                self.page(page, &horizon.elsewhere)
-            }
+            Question::Archive { page, .. }
+            | Question::PassedBy { page }
+            | Question::RoomHistory { page, .. } => self.page(page, &horizon.elsewhere),
             // Its clients look for nothing.
             Question::Search { .. } | Question::People { .. } => Found::NoSuchItem,
             Question::ArchiveEnds { owner, .. } => {

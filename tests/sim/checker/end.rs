@@ -8,6 +8,7 @@ use crate::checker::Checker;
 use crate::checker::Watch;
 use crate::checker::excuse::Excuse;
 use crate::client::Device;
+use crate::client::Kind;
 
 impl Checker {
     /// All is over, all is delivered: what is on the disk is compared with what was said.
@@ -121,7 +122,6 @@ impl Checker {
         is_on_disk: impl Fn(&str) -> bool,
     ) -> Result<(), String> {
         let (account, jid) = (&device.account, device.jid());
-        let taken = self.seen_by_account.get(account);
         for (body, op) in self.ops.iter().filter(|(_, op)| op.acked && !op.refused) {
             let is_own = op.sender == jid;
             let is_for = op.account == *account || op.sender.starts_with(&format!("{account}/"));
@@ -129,12 +129,11 @@ impl Checker {
             let is_kept = is_for && is_on_disk(body) && !is_swept;
             let is_missed = is_kept && !is_own && !device.known.contains(body);
             let went = self.careless_alone.contains(account);
-            let is_elsewhere = !op.account.eq(account) || taken.is_some_and(|it| it.contains(body));
+            let is_copy = op.account != *account || !op.is_to_bare;
+            let has_no_copies = may_part && is_copy && device.kind == Kind::Dino;
             if is_missed
                 && !self.excuses.admit(Excuse::Written, is_careless || went)
-                && !self
-                    .excuses
-                    .admit(Excuse::TakenElsewhere, may_part && is_elsewhere)
+                && !self.excuses.admit(Excuse::NoCopies, has_no_copies)
             {
                 return Err(format!("{jid} has {body} from nowhere, and reads on"));
             }

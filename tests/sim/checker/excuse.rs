@@ -20,10 +20,9 @@ pub(crate) enum Excuse {
     /// U6: of what is not kept a session that moves may lose some, so that of the room nothing but the
     /// talk is seen.
     PresenceGone,
-    /// No rule, a gap: boards remember what an account has taken, not each of its devices. A device that was
-    /// away when they met, and whose place in the archive is of one branch, is not sent what another
-    /// device took in the other.
-    TakenElsewhere,
+    /// XEP-0280 section 4: who does not ask for copies gets none. What another device of its user wrote, or was
+    /// sent alone, while the boards were apart, it finds in the archive from further back.
+    NoCopies,
     /// U2: what was written to a client that counts nothing is taken.
     Written,
     /// R7: a refusal is an answer like others, on no disk, and gone with the session that it was for.
@@ -43,7 +42,7 @@ const ALL: [Excuse; 11] = [
     Excuse::NumberedAlone,
     Excuse::ShownAgain,
     Excuse::PresenceGone,
-    Excuse::TakenElsewhere,
+    Excuse::NoCopies,
     Excuse::Written,
     Excuse::RefusalLost,
     Excuse::ToldElsewhere,

@@ -366,11 +366,6 @@ impl Core {
         self.tail.number(Some(entry.position))
     }
 
-    /// Where the entries from `from` on stand that the tables may lack.
-    pub(crate) fn tail_positions(&self, from: Index) -> impl Iterator<Item = (Index, Position)> {
-        self.tail.positions(from)
-    }
-
     /// The log takes the record of an epoch, before anything of it.
     pub(crate) fn add_epoch(&mut self, record: EpochRecord) -> Index {
         let index = self.tail.number(None);
@@ -469,11 +464,6 @@ impl Core {
         self.tail.ask_checkpoint();
         self.settle_step();
         self.tail.delivered()
-    }
-
-    /// The tables hold everything at or below.
-    pub(crate) fn applied(&self) -> Index {
-        self.tail.applied()
     }
 
     /// No record of the log has a later one.

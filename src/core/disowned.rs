@@ -11,6 +11,7 @@ use crate::base::ids::Ticket;
 use crate::base::mirror_limits::DISOWNED_MAX;
 use crate::core::Core;
 use crate::core::EndReason;
+use crate::core::Output;
 use crate::core::order::Asked;
 use crate::core::session::Parked;
 use crate::model::entry::Mode;
@@ -70,17 +71,31 @@ impl Core {
 
     /// The other node has told a client so of a stream of this one, or of any.
     pub(super) fn drop_disowned(&mut self, key: Option<SmKey>) {
-        // Of any: whoever is connected here has not gone there.
-        let away = |id: &SessionId| self.sessions.get(id).is_some_and(|one| one.link.is_none());
-        let all = self.keys.values().copied().filter(away);
-        let ids: Vec<SessionId> = match key {
-            Some(key) => self.keys.get(&key).copied().into_iter().collect(),
-            None => all.collect(),
+        let Some(key) = key else {
+            return self.doubt_all();
         };
-        for id in ids {
+        if let Some(id) = self.keys.get(&key).copied() {
+            self.drop_under_way(id);
             // A connection may only seem to live: what is read of it later would be numbered, too.
-            if self.drop_under_way(id) || key.is_some() {
-                self.end_session(id, EndReason::Conflict);
+            self.end_session(id, EndReason::Conflict);
+        }
+    }
+
+    /// Of any: whoever is connected here has hardly gone there, and comes back at once if so. The client that resumes
+    /// is told the count without what is dropped, and sends it again.
+    fn doubt_all(&mut self) {
+        let all: Vec<SessionId> = self.keys.values().copied().collect();
+        for id in all {
+            if !self.drop_under_way(id) {
+                continue;
+            }
+            match self.sessions.get(&id).and_then(|session| session.link) {
+                Some(link) => {
+                    let why = EndReason::Reset;
+                    self.outputs.push_back(Output::End { link, why });
+                    self.handle_closed(link, false);
+                }
+                None => self.end_session(id, EndReason::Conflict),
             }
         }
     }

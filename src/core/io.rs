@@ -330,7 +330,7 @@ pub(crate) enum EndReason {
     HandledTooMuch { h: u32, sent: u32 },
     /// The account was deleted, disabled or got a new password.
     NotAuthorized,
-    /// An administrator ended it.
+    /// An administrator ended it; or it begins anew with the same session (`core::disowned`).
     Reset,
     /// The server stops.
     Shutdown,

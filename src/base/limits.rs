@@ -292,8 +292,17 @@ pub(crate) const ACCEPT_WAIT_MS_MIN: u64 = 20;
 pub(crate) const ACCEPT_WAIT_MS_MAX: u64 = 1_000;
 /// How long the count of a stream with management is kept after its last stanza, in milliseconds.
 ///
-/// A client that comes back later gets no `h` and sends again what it is not sure of.
-pub(crate) const STREAM_ROW_MS: u64 = 86_400_000;
+/// A client that comes back later gets no `h`, sends again what it is not sure of, and that is there twice. A phone
+/// may be switched off over the holidays: 14 days.
+pub(crate) const STREAM_ROW_MS: u64 = 14 * 86_400_000;
+
+/// Such counts of one account that a checkpoint sees and keeps for so long; the others go after a day.
+///
+/// Fewer than [`CHECKPOINT_LOOKS`], or it would never see as many. A phone that finds no network to resume in has a
+/// few streams a day; a program that logs in for each message has thousands.
+pub(crate) const STREAM_ROWS_MAX: usize = 100;
+pub(crate) const STREAM_ROW_MS_MIN: u64 = 86_400_000;
+const _: () = assert!(STREAM_ROWS_MAX < CHECKPOINT_LOOKS);
 
 /// Rows that one checkpoint removes of what has expired or was deleted.
 ///

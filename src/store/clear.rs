@@ -9,6 +9,8 @@ use redb::ReadableTable as _;
 
 use crate::base::ids::Incarnation;
 use crate::base::limits::STREAM_ROW_MS;
+use crate::base::limits::STREAM_ROW_MS_MIN;
+use crate::base::limits::STREAM_ROWS_MAX;
 use crate::base::mirror_limits::JOURNAL_LOOKS;
 use crate::base::time::Timestamp;
 use crate::model::merge::is_old_journal;
@@ -100,10 +102,10 @@ fn clear_archive(
     Ok(true)
 }
 
-/// Whether a stream's count is too old for anybody to ask for it, when the log's time is `now`.
-pub(super) fn is_old_stream(cell: &Cell, now: Timestamp) -> bool {
+/// Whether a stream's count is older than this, when the log's time is `now`.
+pub(super) fn is_old_stream(cell: &Cell, now: Timestamp, kept_ms: u64) -> bool {
     matches!(&cell.row, Some(Row::Stream { stream })
-        if stream.at.plus_ms(STREAM_ROW_MS) < now)
+        if stream.at.plus_ms(kept_ms) < now)
 }
 
 /// Takes lost values out of the journal that nobody has asked for in time, when the log's time is `now`.
@@ -135,14 +137,27 @@ pub(super) fn drop_old_streams(
     let range = (Bound::Excluded(from), Bound::Unbounded);
     let mut seen = 0;
     let mut last = Vec::new();
+    let (mut owner, mut streams) = (Vec::new(), 0_usize);
     for row in changes.tables.marks.range::<&[u8]>(range)?.take(rows_max) {
         let (key, value) = row?;
         seen += 1;
         last.clear();
         last.extend_from_slice(key.value());
-        let name = key.value().splitn(2, |byte| *byte == 0).nth(1);
-        let is_stream = name.is_some_and(|name| name.first() == Some(&11));
-        if is_stream && is_old_stream(&schema::read_cell(value.value())?, now) {
+        let mut parts = key.value().splitn(2, |byte| *byte == 0);
+        let (record, name) = (parts.next().unwrap_or_default(), parts.next());
+        if name.is_none_or(|name| name.first() != Some(&11)) {
+            continue;
+        }
+        if owner != record {
+            (owner, streams) = (record.to_vec(), 0);
+        }
+        streams = streams.saturating_add(1);
+        let kept_ms = if streams > STREAM_ROWS_MAX {
+            STREAM_ROW_MS_MIN
+        } else {
+            STREAM_ROW_MS
+        };
+        if is_old_stream(&schema::read_cell(value.value())?, now, kept_ms) {
             changes.marks.insert(last.clone(), None);
         }
     }

@@ -9,6 +9,7 @@ use redb::ReadTransaction;
 use ring::digest;
 
 use crate::base::ids::Incarnation;
+use crate::base::limits::STREAM_ROW_MS_MIN;
 use crate::base::time::Timestamp;
 use crate::store::clear::is_old_stream;
 use crate::store::error::StoreError;
@@ -45,7 +46,8 @@ pub(super) fn visit(
         for row in snapshot.open_table(table)?.range::<&[u8]>(..)? {
             let (key, value) = row?;
             let is_lost = key.value().starts_with(JOURNAL);
-            if !is_lost && !is_old_stream(&schema::read_cell(value.value())?, now) {
+            let cell = schema::read_cell(value.value())?;
+            if !is_lost && !is_old_stream(&cell, now, STREAM_ROW_MS_MIN) {
                 take(key.value(), value.value());
             }
         }

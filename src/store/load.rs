@@ -6,6 +6,7 @@ use std::sync::Arc;
 use redb::ReadTransaction;
 
 use crate::base::ids::Incarnation;
+use crate::base::limits::STREAM_ROW_MS;
 use crate::base::time::Timestamp;
 use crate::effect::query::Kept;
 use crate::model::account::Account;
@@ -66,7 +67,7 @@ fn load_rows(snapshot: &ReadTransaction, key: &RecordKey) -> Result<Rows, StoreE
             let name = key.value().strip_prefix(&prefix[..]).unwrap_or_default();
             let cell = schema::read_cell(value.value())?;
             let name = read_name(name)?;
-            if !is_old_stream(&cell, now) && !is_old_journal(&name, &cell, now) {
+            if !is_old_stream(&cell, now, STREAM_ROW_MS) && !is_old_journal(&name, &cell, now) {
                 rows.put(name, cell);
             }
         }

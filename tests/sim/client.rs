@@ -190,12 +190,6 @@ impl Device {
         }
     }
 
-    /// The process is gone for days, and with it the stream and what was not acknowledged.
-    pub(crate) fn end_process(&mut self) {
-        self.stream = None;
-        self.forget_session();
-    }
-
     /// Whatever was the session's own is over. What it has not sent stays to be sent.
     pub(crate) fn forget_session(&mut self) {
         self.presence = None;

@@ -14,3 +14,4 @@ mod retention;
 mod retract;
 mod script;
 mod search;
+mod streams;

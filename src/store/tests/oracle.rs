@@ -172,7 +172,7 @@ impl Oracle {
             .retain(|(own, position)| is_left(*own, *position));
     }
 
-    /// The record's rows, without counts of streams that are a day old.
+    /// The record's rows, without counts of old streams.
     pub(super) fn rows(&self, record: &RecordKey) -> Rows {
         let now = Timestamp::from_unix_ms(self.stamp.unix_ms());
         let mut rows = Rows::default();

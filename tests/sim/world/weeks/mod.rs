@@ -241,9 +241,6 @@ impl World {
             if is_away && self.devices[index].state != State::Offline {
                 self.cut(index);
             }
-            if vanishes {
-                self.devices[index].end_process();
-            }
         }
     }
 

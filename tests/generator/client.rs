@@ -59,7 +59,7 @@ pub(crate) struct Ports {
     pub(crate) tls: u16,
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 /// What all clients of one program share.
@@ -108,6 +108,10 @@ impl Ground {
                 Box::new(self.connector.connect(name, socket).await?)
             }
         };
+        self.authenticate_over(stream, user).await
+    }
+
+    async fn authenticate_over(&self, stream: Box<dyn Duplex>, user: &str) -> Outcome<Client> {
         let mut client = Client::new(stream);
         let features = client.open().await?;
         client
@@ -126,10 +130,19 @@ impl Ground {
         user: &str,
         resource: &str,
     ) -> Outcome<Client> {
-        let mut client = self.authenticate(ports, security, user).await?;
-        client.bind(resource).await?;
-        client.enable().await?;
-        Ok(client)
+        let client = self.authenticate(ports, security, user).await?;
+        client.settle_in(resource).await
+    }
+
+    /// The same over a connection of another kind.
+    pub(crate) async fn login_over(
+        &self,
+        stream: Box<dyn Duplex>,
+        user: &str,
+        resource: &str,
+    ) -> Outcome<Client> {
+        let client = self.authenticate_over(stream, user).await?;
+        client.settle_in(resource).await
     }
 
     fn nonce(&self) -> String {
@@ -176,6 +189,12 @@ impl Client {
             jid: String::new(),
             management: None,
         }
+    }
+
+    async fn settle_in(mut self, resource: &str) -> Outcome<Self> {
+        self.bind(resource).await?;
+        self.enable().await?;
+        Ok(self)
     }
 
     /// Adds a stanza to the output and gives its number.

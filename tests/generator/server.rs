@@ -41,8 +41,8 @@ pub(crate) const UPLOAD_HOST: &str = "upload.localhost";
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) ports: Ports,
-    /// For files (XEP-0363).
-    http: u16,
+    /// For files (XEP-0363) and browsers.
+    pub(crate) http: u16,
     certificate: PathBuf,
     key: PathBuf,
 }

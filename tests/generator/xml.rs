@@ -47,6 +47,14 @@ impl Cutter {
         }
     }
 
+    /// Behind a header that is not in the buffer.
+    pub(crate) fn inside() -> Self {
+        Self {
+            depth: 1,
+            ..Self::default()
+        }
+    }
+
     /// The bytes before `count` were taken out of the buffer.
     pub(crate) fn consumed(&mut self, count: usize) {
         self.at -= count;

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod admit;
+pub(crate) mod alarm;
 pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod cord;

@@ -4,16 +4,12 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::future::Future;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::task::Waker;
 use std::time::Duration;
-
-use async_io::Timer;
 
 use crate::base::random::Entropy;
 use crate::base::time::Monotonic;
@@ -21,6 +17,7 @@ use crate::c2s;
 use crate::core::session::LinkId;
 use crate::net::admit::Admission;
 use crate::net::admit::AdmitSettings;
+use crate::net::alarm::Alarm;
 use crate::net::clock::Clock;
 use crate::net::deadlines::Deadlines;
 use crate::net::hub::Mailbox;
@@ -191,27 +188,16 @@ impl Wires {
 
     /// Wakes connections when their time has come; runs for ever, beside them.
     pub(crate) async fn run_deadlines(&self) -> Infallible {
-        let mut timer: Option<(Monotonic, Timer)> = None;
+        let mut alarm = Alarm::new(self.clock);
         poll_fn(|cx| {
             *self.alarm.borrow_mut() = Some(cx.waker().clone());
             loop {
                 self.wake_due();
                 let next = self.deadlines.borrow().next();
                 self.alarm_at.set(next);
-                let Some(next) = next else {
-                    timer = None;
-                    return Poll::Pending;
-                };
-                if timer.as_ref().is_none_or(|(at, _)| *at != next) {
-                    timer = Some((next, Timer::at(self.clock.instant(next))));
-                }
-                let Some((_, wait)) = &mut timer else {
-                    return Poll::Pending;
-                };
-                if Pin::new(wait).poll(cx).is_pending() {
+                if alarm.poll(cx, next).is_pending() {
                     return Poll::Pending;
                 }
-                timer = None;
             }
         })
         .await

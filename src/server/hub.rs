@@ -16,7 +16,6 @@ use std::task::Poll;
 use std::task::Waker;
 
 use async_io::Timer;
-use futures_lite::FutureExt as _;
 use smol::LocalExecutor;
 use smol::channel;
 use smol::channel::Receiver;
@@ -37,6 +36,7 @@ use crate::log::Failure;
 use crate::log::Request;
 use crate::mirror;
 use crate::mirror::member::Member;
+use crate::net::alarm::Alarm;
 use crate::net::clock::Clock;
 use crate::net::hub::Event;
 use crate::net::hub::Hub;
@@ -232,22 +232,20 @@ impl Node {
 
     /// Works for ever; ends when the disk has failed and nothing may be said any more.
     pub(crate) async fn run(self: Rc<Self>) -> EngineError {
+        let mut alarm = Alarm::new(self.clock);
         loop {
             if let Some(error) = self.work() {
                 return error;
             }
             let timeout = self.timeout();
-            let woken = poll_fn(|cx| {
+            poll_fn(|cx| {
                 if self.is_woken.replace(false) {
                     return Poll::Ready(());
                 }
                 *self.waker.borrow_mut() = Some(cx.waker().clone());
-                Poll::Pending
-            });
-            match timeout {
-                None => woken.await,
-                Some(at) => woken.or(self.sleep(at)).await,
-            }
+                alarm.poll(cx, timeout).map(|()| self.post(Input::Tick))
+            })
+            .await;
         }
     }
 
@@ -255,11 +253,6 @@ impl Node {
         let member = self.member.borrow();
         let both = [member.engine.core.timeout(), member.wake_at()];
         both.into_iter().flatten().min()
-    }
-
-    async fn sleep(&self, at: Monotonic) {
-        Timer::at(self.clock.instant(at)).await;
-        self.post(Input::Tick);
     }
 
     /// Everything that has piled up, as one batch.

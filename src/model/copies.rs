@@ -12,11 +12,13 @@
 //!
 //! [`RowName::Alias`]: crate::model::row::RowName::Alias
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use memchr::memmem;
 use ring::digest;
 
 use crate::base::ids::Incarnation;
@@ -48,6 +50,9 @@ use crate::model::row::alias;
 use crate::stanza::ns;
 use crate::stanza::outgoing::parse_payload;
 
+/// Room for what stands before the payload, as far as it is usual.
+const HEAD_BYTES: usize = 128;
+
 /// What two copies have in common.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct CopyKey(u64);
@@ -59,7 +64,8 @@ impl CopyKey {
         places: impl Iterator<Item = (Incarnation, Role)>,
         op_id: Option<OpId>,
     ) -> Option<Self> {
-        let mut bytes = Vec::new();
+        let mut sum = digest::Context::new(&digest::SHA256);
+        let mut bytes = Vec::with_capacity(HEAD_BYTES);
         if message.id.is_some() {
             let sender = message.sender.as_ref();
             let sender = sender.map_or_else(|| message.from.to_bare(), FullJid::bare);
@@ -67,7 +73,9 @@ impl CopyKey {
             message.kind.encode(&mut bytes);
             message.to.encode(&mut bytes);
             message.id.encode(&mut bytes);
-            bytes.extend_from_slice(&without_delay(&message.payload));
+            sum.update(&bytes);
+            sum.update(&without_delay(&message.payload));
+            bytes.clear();
         } else {
             op_id?.encode(&mut bytes);
         }
@@ -75,24 +83,23 @@ impl CopyKey {
             archive.encode(&mut bytes);
             role.encode(&mut bytes);
         }
-        let sum = digest::digest(&digest::SHA256, &bytes);
+        sum.update(&bytes);
+        let sum = sum.finish();
         let first = sum.as_ref().first_chunk().copied().unwrap_or_default();
         Some(Self(u64::from_be_bytes(first)))
     }
 }
 
 /// A client that sends what it has kept adds the time (XEP-0203).
-fn without_delay(payload: &[u8]) -> Vec<u8> {
-    let mark = ns::DELAY.as_bytes();
-    let has_delay = payload.windows(mark.len()).any(|part| part == mark);
-    if !has_delay {
-        return payload.to_vec();
+fn without_delay(payload: &[u8]) -> Cow<'_, [u8]> {
+    if memmem::find(payload, ns::DELAY.as_bytes()).is_none() {
+        return payload.into();
     }
     let Some(element) = parse_payload(payload) else {
-        return payload.to_vec();
+        return payload.into();
     };
     let is_delay = |child: crate::xml::Node<'_>| child.is("delay", ns::DELAY);
-    element.root().inner_without(is_delay).into_owned()
+    element.root().inner_without(is_delay).into_owned().into()
 }
 
 /// How many of an epoch are remembered. A board that has no peer sees no other branch.

@@ -1,6 +1,7 @@
 //! A node dies while both serve: its clients go on with their sessions at the other one.
 
 use crate::base::ids::SmKey;
+use crate::base::mirror_limits::REPORT_MS;
 use crate::core::EndReason;
 use crate::core::Input;
 use crate::core::session::LinkId;
@@ -14,7 +15,7 @@ use crate::testing::sim::reading::Seen;
 
 /// Each tells the other how its sessions stand.
 fn tell(duo: &mut Duo) {
-    duo.pass_ms(30);
+    duo.pass_ms(REPORT_MS + 10);
     duo.settle();
 }
 

@@ -1,9 +1,9 @@
 //! SIGKILL under load, many times: what was acknowledged is there, once and in order.
 //!
 //! The real binary with its data on a real file system; clients that talk to each other and in a room,
-//! change their rosters, their private elements and items; a kill at a random moment. After each restart the
-//! clients say what they saw and the checker (`history`, independent of the server's code) compares it with
-//! what the server shows. `CRASH_SEED` repeats the choices of a run, `CRASH_KILLS=20` makes it shorter.
+//! change their rosters, their private elements and items, and upload files; a kill at a random moment. After each
+//! restart the clients say what they saw and the checker (`history`, independent of the server's code) compares it
+//! with what the server shows. `CRASH_SEED` repeats the choices of a run, `CRASH_KILLS=20` makes it shorter.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -19,6 +19,7 @@
 mod generator;
 
 mod actor;
+mod files;
 mod history;
 mod random;
 
@@ -37,6 +38,7 @@ use smol::Timer;
 use actor::Actor;
 use actor::Shared;
 use actor::room_line;
+use files::Uploader;
 use generator::Outcome;
 use generator::client::Ground;
 use generator::server::Meerkat;
@@ -53,6 +55,8 @@ use random::Random;
 const KILLS: u64 = 200;
 /// Each of these talks to its neighbour and in the room.
 const USERS: [&str; 6] = ["ann", "bob", "cid", "dan", "eve", "fay"];
+/// These upload files.
+const UPLOADERS: [&str; 2] = ["gus", "hal"];
 /// The load lasts this long before a kill, in milliseconds.
 const LOAD_MS_MIN: u64 = 5;
 const LOAD_MS_MAX: u64 = 250;
@@ -65,7 +69,7 @@ const STEP_SECONDS_MAX: u64 = 30;
 const WHOLE_READINGS_EVERY: u64 = 25;
 
 /// The smallest tail, so that checkpoints are under way at many kills.
-const SETTINGS: &[&str] = &["limits.tail_mib=1"];
+const SETTINGS: &[&str] = &["limits.tail_mib=1", "quota.uploads=100000"];
 
 /// How the load ends before the kill.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,8 +124,9 @@ fn run(target: &dyn Target, kills: u64, end: End) {
     }
     trial.check(kills, seed);
     eprintln!(
-        "{kills} kills, {} promises kept, {:.1} s",
+        "{kills} kills, {} promises kept, {} files, {:.1} s",
         trial.history.borrow().promises(),
+        trial.uploaders.iter().map(Uploader::kept).sum::<usize>(),
         begin.elapsed().as_secs_f64()
     );
 }
@@ -133,6 +138,7 @@ struct Trial<'a> {
     random: Random,
     history: Shared,
     actors: Vec<Actor>,
+    uploaders: Vec<Uploader>,
     ground: Rc<Ground>,
     executor: Rc<LocalExecutor<'static>>,
 }
@@ -140,7 +146,8 @@ struct Trial<'a> {
 impl<'a> Trial<'a> {
     fn new(target: &'a dyn Target, folder: &std::path::Path, seed: u64, end: End) -> Outcome<Self> {
         let place = Place::new(&folder.join(target.name()))?;
-        target.prepare(&place, &USERS.map(str::to_owned))?;
+        let users = USERS.into_iter().chain(UPLOADERS);
+        target.prepare(&place, &users.map(str::to_owned).collect::<Vec<_>>())?;
         let mut random = Random::new(seed);
         let history = Rc::new(RefCell::new(History::default()));
         // Neighbours talk to each other: 0 and 1, 2 and 3, ...
@@ -149,14 +156,18 @@ impl<'a> Trial<'a> {
             let random = random.branch();
             Actor::new(USERS[index], USERS[index ^ 1], &history, random, is_strict)
         });
+        let ground = Rc::new(Ground::new());
         Ok(Self {
             target,
             place,
             end,
             actors: actors.collect(),
             random,
+            uploaders: UPLOADERS
+                .map(|user| Uploader::new(user, &history, &ground))
+                .into(),
             history,
-            ground: Rc::new(Ground::new()),
+            ground,
             executor: Rc::new(LocalExecutor::new()),
         })
     }
@@ -179,8 +190,12 @@ impl<'a> Trial<'a> {
             .into_iter()
             .map(|actor| executor.spawn(actor.work(Rc::clone(&stop), round == 0)))
             .collect();
+        let uploading: Vec<_> = std::mem::take(&mut self.uploaders)
+            .into_iter()
+            .map(|uploader| executor.spawn(uploader.work(server.ports, Rc::clone(&stop))))
+            .collect();
         let end = self.end;
-        self.actors = self.run(async {
+        (self.actors, self.uploaders) = self.run(async {
             Timer::after(Duration::from_millis(load)).await;
             stop.set(true);
             if end == End::Sudden {
@@ -190,7 +205,11 @@ impl<'a> Trial<'a> {
             for task in tasks {
                 actors.push(task.await?);
             }
-            Ok(actors)
+            let mut uploaders = Vec::new();
+            for task in uploading {
+                uploaders.push(task.await?);
+            }
+            Ok((actors, uploaders))
         })?;
         server.kill()
     }
@@ -202,6 +221,11 @@ impl<'a> Trial<'a> {
         self.each(|actor| actor.arrive(Rc::clone(&ground), ports))?;
         let whole = round.is_multiple_of(WHOLE_READINGS_EVERY);
         self.each(|actor| actor.audit(whole))?;
+        let mut uploaders = std::mem::take(&mut self.uploaders);
+        for uploader in &mut uploaders {
+            self.run(uploader.audit(ports, whole))?;
+        }
+        self.uploaders = uploaders;
         if round == 0 {
             return Ok(());
         }

@@ -51,11 +51,23 @@ impl Site {
         let [plain, tls, mirror] = listeners.map(|one| one.local_addr().unwrap().port());
         let ip = Ipv4Addr::LOCALHOST;
         Self {
-            ports: Ports { ip, plain, tls },
+            ports: Ports {
+                ip,
+                plain,
+                tls,
+                http: 0,
+            },
             mirror: (ip, mirror),
             prefix: Vec::new(),
             settings: settings.to_owned(),
         }
+    }
+
+    /// The same with a web door.
+    pub(crate) fn with_door(mut self) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        self.ports.http = listener.local_addr().unwrap().port();
+        self
     }
 }
 
@@ -81,7 +93,16 @@ impl Board {
 
     pub(crate) fn at(site: Site) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let Ports { ip, plain, tls } = site.ports;
+        let Ports {
+            ip,
+            plain,
+            tls,
+            http,
+        } = site.ports;
+        let door = match http {
+            0 => String::new(),
+            _ => format!("http = [\"{ip}:{http}\"]"),
+        };
         let (mirror_ip, mirror) = site.mirror;
         let text = format!(
             r#"domain = "localhost"
@@ -90,6 +111,7 @@ data = "{}"
 c2s = ["{ip}:{plain}"]
 c2s_tls = ["{ip}:{tls}"]
 mirror = ["{mirror_ip}:{mirror}"]
+{door}
 [c2s]
 require_tls = false
 {}"#,

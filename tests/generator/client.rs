@@ -57,6 +57,8 @@ pub(crate) struct Ports {
     pub(crate) ip: Ipv4Addr,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
+    /// For files (XEP-0363); 0 where there is no web door.
+    pub(crate) http: u16,
 }
 
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin {}

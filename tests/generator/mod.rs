@@ -1,8 +1,8 @@
 //! A client generator of its own: XMPP clients and servers under test, without a line of the server's code.
 //!
 //! `tests/load` measures with it, `tests/crash` keeps promises with it. What a server sends is read by
-//! [`xml`], logins are made by [`scram`], a client's stream is [`client`], in a browser [`web`], and [`server`] starts Meerkat or
-//! a peer in a folder of its own.
+//! [`xml`], logins are made by [`scram`], a client's stream is [`client`], its files are [`upload`], in a browser [`web`],
+//! and [`server`] starts Meerkat or a peer in a folder of its own.
 //!
 //! The generator is strict about what it checks and relaxed about the rest: it reads only what the
 //! servers that it drives really send.
@@ -18,6 +18,7 @@ pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod scram;
 pub(crate) mod server;
+pub(crate) mod upload;
 pub(crate) mod web;
 pub(crate) mod xml;
 

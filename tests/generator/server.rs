@@ -41,8 +41,6 @@ pub(crate) const UPLOAD_HOST: &str = "upload.localhost";
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) ports: Ports,
-    /// For files (XEP-0363) and browsers.
-    pub(crate) http: u16,
     certificate: PathBuf,
     key: PathBuf,
 }
@@ -52,11 +50,9 @@ impl Place {
         fs::create_dir_all(folder)?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
             .map_err(|error| io::Error::other(error.to_string()))?;
-        let (ports, http) = free_ports()?;
         let place = Self {
             folder: folder.to_owned(),
-            ports,
-            http,
+            ports: free_ports()?,
             certificate: folder.join("certificate.pem"),
             key: folder.join("key.pem"),
         };
@@ -67,16 +63,16 @@ impl Place {
 }
 
 /// Ports that nobody listens on now: for streams, and for HTTP.
-fn free_ports() -> io::Result<(Ports, u16)> {
+fn free_ports() -> io::Result<Ports> {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let third = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let ports = Ports {
+    Ok(Ports {
         ip: Ipv4Addr::LOCALHOST,
         plain: first.local_addr()?.port(),
         tls: second.local_addr()?.port(),
-    };
-    Ok((ports, third.local_addr()?.port()))
+        http: third.local_addr()?.port(),
+    })
 }
 
 /// What a server should be good at in the next scenario.
@@ -218,11 +214,13 @@ impl Target for MeerkatInMemory {
 ///
 /// All clients come from one address and send as fast as they can.
 fn common_settings(place: &Place) -> Vec<String> {
-    let Ports { plain, tls, .. } = place.ports;
+    let Ports {
+        plain, tls, http, ..
+    } = place.ports;
     vec![
         format!("listen.c2s = [\"127.0.0.1:{plain}\"]"),
         format!("listen.c2s_tls = [\"127.0.0.1:{tls}\"]"),
-        format!("listen.http = [\"127.0.0.1:{}\"]", place.http),
+        format!("listen.http = [\"127.0.0.1:{http}\"]"),
         format!("tls.certificate = \"{}\"", place.certificate.display()),
         format!("tls.key = \"{}\"", place.key.display()),
         "limits.connections = 20000".to_owned(),
@@ -361,7 +359,7 @@ Component "{UPLOAD_HOST}" "http_file_share"
             folder = place.folder.display(),
             plain = place.ports.plain,
             tls = place.ports.tls,
-            http = place.http,
+            http = place.ports.http,
             certificate = place.certificate.display(),
             key = place.key.display(),
         );

@@ -9,50 +9,16 @@ use crate::bench::Cost;
 use crate::bench::Meter;
 use crate::bench::user;
 use crate::generator::Outcome;
-use crate::generator::client::Client;
 use crate::generator::client::Security;
 use crate::generator::server::Place;
 use crate::generator::server::Target;
-use crate::generator::server::UPLOAD_HOST;
 use crate::generator::unexpected;
+use crate::generator::upload::Slot;
+use crate::generator::upload::slot;
 use crate::report::Report;
 
 const FILE_BYTES: usize = 8 << 20;
 const PIECE_BYTES: usize = 65_536;
-
-/// Where a file goes, and where it comes from.
-struct Slot {
-    put: String,
-    get: String,
-    /// Fields that the upload needs (section 5.2).
-    fields: String,
-}
-
-async fn slot(client: &mut Client, number: usize) -> Outcome<Slot> {
-    let answer = client
-        .request(
-            "slot",
-            &format!(
-                "<iq type='get' id='slot' to='{UPLOAD_HOST}'><request xmlns='urn:xmpp:http:upload:0' \
-                 filename='{number}.bin' size='{FILE_BYTES}'/></iq>"
-            ),
-        )
-        .await?;
-    let url = |way| answer.at(&["slot", way]).and_then(|one| one.attr("url"));
-    let (Some(put), Some(get)) = (url("put"), url("get")) else {
-        return unexpected(format!("{answer:?}"));
-    };
-    let headers = answer.at(&["slot", "put"]).map(|put| &put.children);
-    let fields = headers.into_iter().flatten().map(|header| {
-        let name = header.attr("name").unwrap_or_default();
-        format!("{name}: {}\r\n", header.text)
-    });
-    Ok(Slot {
-        put: put.to_owned(),
-        get: get.to_owned(),
-        fields: fields.collect(),
-    })
-}
 
 /// Asks for an address, and gives how many bytes the answer has beyond its head.
 fn ask(method: &str, url: &str, fields: &str, body: &[u8]) -> Outcome<usize> {
@@ -112,7 +78,8 @@ pub(crate) fn measure(
     let mut client = bench.run(login)?;
     let mut slots = Vec::new();
     for number in 0..=files {
-        slots.push(bench.run(slot(&mut client, number))?);
+        let name = format!("{number}.bin");
+        slots.push(bench.run(slot(&mut client, &name, FILE_BYTES))?);
     }
     // Each file is another one: equal ones would be kept once.
     let body = |number: usize| {

@@ -58,7 +58,7 @@ pub(crate) fn measure(
         let server = bench.start(target, place)?;
         target.favour(place, Favour::Speed)?;
         let sessions = bench.pick(200, 1_000, 3_000);
-        let (ports, http) = (server.ports, place.http);
+        let (ports, http) = (server.ports, place.ports.http);
         let login = |index| idle(bench.clone(), kind, ports, http, index);
         // One login of each kind loads the code that all of them share.
         let mut clients = vec![bench.run(login(0))?];

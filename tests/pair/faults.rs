@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 use std::process::Child;
+use std::process::Command;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -266,11 +267,9 @@ async fn move_to_small_disk(world: &mut World, folder: &Path) -> bool {
     fs::rename(folder, &aside).unwrap();
     world.has_small_disk = net::small_disk(folder, 160);
     if world.has_small_disk {
-        for entry in fs::read_dir(&aside).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
-            }
-        }
+        let mut copied = Command::new("cp");
+        copied.args(["-a", "-T"]).arg(&aside).arg(folder);
+        assert!(copied.status().unwrap().success());
     } else {
         fs::remove_dir(folder).unwrap();
         fs::rename(&aside, folder).unwrap();
@@ -344,8 +343,15 @@ async fn cold(world: &mut World, first: usize) {
 /// The second board is dead for good, and a blank one takes its place while the first serves.
 pub(crate) async fn replaced(world: &mut World) {
     world.begin("replace");
-    world.board(1).kill();
-    world.under_load(ms(1_000), async {}).await;
+    // What was taken alone so far is fetched by then; what is answered from here on is on both disks.
+    world.until_has_files(0).await;
+    let mut process = world.board(1).process.take().unwrap();
+    let dies = async {
+        wait(1_000).await;
+        process.kill().unwrap();
+        process.wait().unwrap();
+    };
+    world.under_load(ms(2_000), dies).await;
     world.second = 2;
     let begin = Instant::now();
     world.join("replace").await;

@@ -4,7 +4,8 @@
 //! Each board has a network namespace of its own (see [`net`]); where that is not permitted the two call each
 //! other through relays on this machine. At the end a checker ([`ledger`], independent of the server's code)
 //! compares what clients were told and shown with the archives of both boards, and with the items that each keeps in
-//! a node of its own (XEP-0163). The figures are printed.
+//! a node of its own (XEP-0163), and each board alone has to give the files that were uploaded ([`files`]). The figures are
+//! printed.
 //!
 //! `PAIR_ROUNDS=20 cargo test --test pair` repeats all faults so often, `PAIR_LIGHTS=500` has more clients come
 //! back after a death, `PAIR_FAULT=cut` tries only faults whose names begin so.
@@ -24,6 +25,7 @@
 mod generator;
 
 mod faults;
+mod files;
 mod ledger;
 mod net;
 mod person;
@@ -57,6 +59,7 @@ fn a_pair_keeps_its_promises_under_real_faults() {
         }
         faults::replaced(&mut world).await;
         world.judge().await;
+        world.judge_files().await;
     });
     println!("all faults in {:.0?}", begin.elapsed());
 }

@@ -98,7 +98,9 @@ impl Net {
         if is_inside() {
             return (Self::Namespaces, namespaces(settings));
         }
-        let sites: Vec<Site> = (0..BOARDS).map(|_| Site::local(settings)).collect();
+        let sites: Vec<Site> = (0..BOARDS)
+            .map(|_| Site::local(settings).with_door())
+            .collect();
         let relays = sites.iter().map(|site| Relay::to(site.mirror.1)).collect();
         (Self::Relays(relays), sites)
     }
@@ -193,6 +195,7 @@ fn namespace(n: usize, settings: &str) -> Site {
             ip,
             plain: 5222,
             tls: 5223,
+            http: 5280,
         },
         mirror: (Ipv4Addr::new(10, 77, 0, host), 5270),
         prefix: ["ip", "netns", "exec", &format!("n{n}")]

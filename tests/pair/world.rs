@@ -13,6 +13,8 @@ use std::time::Instant;
 use smol::LocalExecutor;
 use smol::Timer;
 
+use crate::files::Kept;
+use crate::files::Uploader;
 use crate::generator::board::Board;
 use crate::generator::board::STEP_MAX;
 use crate::generator::client::Ground;
@@ -26,6 +28,9 @@ use crate::person::Shared;
 use crate::person::within;
 
 const PEOPLE: usize = 6;
+const UPLOADERS: usize = 2;
+/// What an uploader numbers its files from.
+const FILES_EACH: u64 = 1_000_000;
 /// Accounts of those who do nothing.
 const LIGHT_ACCOUNTS: usize = 10;
 const LOOK: Duration = Duration::from_millis(10);
@@ -39,6 +44,9 @@ bytes_per_second = 100000000
 stanzas_per_second = 100000
 [quota]
 offline_messages = 100000
+uploads = 100000
+[http]
+url = \"http://localhost:5280\"
 ";
 
 /// What a board says of its pair.
@@ -60,6 +68,8 @@ pub(crate) struct World {
     pub(crate) has_small_disk: bool,
     began: Instant,
     people: RefCell<Vec<Person>>,
+    uploaders: RefCell<Vec<Uploader>>,
+    pub(crate) files: Kept,
 }
 
 impl World {
@@ -72,12 +82,19 @@ impl World {
         let name = |n: usize| format!("person{n}");
         // Two who talk to each other are at home on different boards.
         let people = (0..PEOPLE).map(|n| Person::new(&name(n), &name(n ^ 1), n % 2, &ledger));
+        let files = Kept::default();
+        let uploader = |n: usize| format!("uploader{n}");
+        let uploaders = (0..UPLOADERS).zip((1..).map(|n| n * FILES_EACH));
+        let uploaders =
+            uploaders.map(|(n, first)| Uploader::new(&uploader(n), n % 2, first, &files));
         let world = Self {
             net,
             boards,
             second: 1,
             ground: Ground::new(),
             people: RefCell::new(people.collect()),
+            uploaders: RefCell::new(uploaders.collect()),
+            files,
             ledger,
             lights,
             has_small_disk: false,
@@ -88,6 +105,7 @@ impl World {
             .await;
         for user in (0..PEOPLE)
             .map(name)
+            .chain((0..UPLOADERS).map(uploader))
             .chain((0..LIGHT_ACCOUNTS).map(|n| format!("light{n}")))
         {
             world.boards[0].add_user(&user);
@@ -188,26 +206,30 @@ impl World {
         );
     }
 
-    /// People talk for so long, while something happens; then each waits until it is acknowledged.
+    /// People talk and upload for so long, while something happens; then each waits until it is acknowledged.
     pub(crate) async fn under_load(&self, length: Duration, fault: impl Future<Output = ()>) {
         let until = Instant::now() + length;
-        let mut people = self.people.take();
-        let talking = async {
-            let executor = LocalExecutor::new();
-            let talking = people
-                .iter_mut()
-                .map(|person| executor.spawn(person.talk(&self.ground, self.ports(), until)));
-            let talking: Vec<_> = talking.collect();
-            let all = async {
-                fault.await;
-                for one in talking {
-                    one.await;
-                }
-            };
-            executor.run(all).await;
+        let (mut people, mut uploaders) = (self.people.take(), self.uploaders.take());
+        let (ground, ports) = (&self.ground, self.ports());
+        let executor = LocalExecutor::new();
+        let talking = people
+            .iter_mut()
+            .map(|person| executor.spawn(person.talk(ground, ports, until)));
+        let mut working: Vec<_> = talking.collect();
+        let uploading = uploaders
+            .iter_mut()
+            .map(|one| executor.spawn(one.upload(ground, ports, until)));
+        working.extend(uploading);
+        let all = async {
+            fault.await;
+            for one in working {
+                one.await;
+            }
         };
-        talking.await;
+        executor.run(all).await;
+        drop(executor);
         self.people.replace(people);
+        self.uploaders.replace(uploaders);
     }
 
     /// Clients at a board that do nothing.

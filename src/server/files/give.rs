@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::base::percent;
 use crate::base::upload_limits::FILE_CACHE_SECONDS;
+use crate::base::upload_limits::FILE_LINES;
 use crate::effect::request::FileAsk;
 use crate::effect::request::Outcome;
 use crate::http::Reply;
@@ -44,13 +45,16 @@ pub(super) async fn answer(files: &Rc<Files>, request: &Request) -> Answer {
 
 /// Here, or else from the other board.
 async fn find(files: &Rc<Files>, hash: FileHash) -> Option<File> {
-    for is_last in [false, true] {
+    // Each connection that is kept may be dead.
+    for _ in 0..=FILE_LINES + 1 {
         let found = files.blocking(move |cabinet| cabinet.find(&hash)).await;
         if let Ok(Some((file, _))) = found {
             return Some(file);
         }
-        let pair = files.pair.as_ref().filter(|_| !is_last)?;
-        pair.files.want(pair, &hash).await.then_some(())?;
+        let pair = files.pair.as_ref().filter(|pair| pair.is_in_sync())?;
+        if pair.files.want(pair, &hash).await == Some(false) {
+            return None;
+        }
     }
     None
 }

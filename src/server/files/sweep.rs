@@ -50,18 +50,20 @@ pub(super) async fn run(files: Rc<Files>) {
     }
 }
 
-/// One at a time. What the other board lacks as well is asked for again after the next sweep.
+/// One at a time. What could not be asked for is asked for again soon; what the other board lacks as well, after the
+/// next sweep.
 async fn fetch(files: &Rc<Files>, missing: &mut BTreeSet<FileHash>) {
-    while let Some(hash) = missing.first().copied() {
-        let Some(pair) = files.pair.as_ref().filter(|_| files.is_paired()) else {
-            break;
-        };
-        pair.files.want(pair, &hash).await;
-        missing.remove(&hash);
-        if files.holds(hash).await {
+    let mut again = BTreeSet::new();
+    while let Some(pair) = files.pair.as_ref().filter(|_| files.is_paired())
+        && let Some(hash) = missing.pop_first()
+    {
+        if pair.files.want(pair, &hash).await.is_none() {
+            again.insert(hash);
+        } else if files.holds(hash).await {
             pair.files.note_fetched();
         }
     }
+    missing.append(&mut again);
 }
 
 /// Looks at all files once; gives those whose bytes are not here.

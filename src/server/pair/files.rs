@@ -141,21 +141,17 @@ impl FileLines {
         given.unwrap_or(Err(GiveError::Late))
     }
 
-    /// Fetches a file; whether the other board could be asked, and had it.
-    pub(crate) async fn want(&self, pair: &Pair, hash: &FileHash) -> bool {
-        let Some(cabinet) = self.cabinet.get().filter(|_| pair.is_in_sync()) else {
-            return false;
-        };
+    /// Fetches a file; whether the other board had it. `None`: it could not be asked, perhaps since the connection
+    /// was of a board that has died meanwhile; another one may be there.
+    pub(crate) async fn want(&self, pair: &Pair, hash: &FileHash) -> Option<bool> {
+        let cabinet = self.cabinet.get().filter(|_| pair.is_in_sync())?;
         let wanting = async {
             let (mut line, _turn) = self.line(pair).await.ok()?;
             let wanted = want(&mut line, cabinet, hash).await;
             self.put_back(line, wanted.is_ok());
             wanted.ok()
         };
-        within(FILE_SHIP_MS, wanting)
-            .await
-            .flatten()
-            .unwrap_or(false)
+        within(FILE_SHIP_MS, wanting).await.flatten()
     }
 
     /// A connection over which this board can ask.

@@ -64,6 +64,12 @@ pub(crate) enum Complaint {
         register: String,
         shown: Option<u64>,
     },
+    /// A file that was answered with 201 is not given as it was sent.
+    File {
+        number: u64,
+        status: u16,
+        bytes: usize,
+    },
     /// The server forgot how far it came in a session, although it had acknowledged durable changes.
     Forgotten {
         client: String,

@@ -12,6 +12,7 @@ use crate::base::mirror_limits::NAMES_CREDIT;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::bounds::cost_bytes;
+use crate::core::mistake::Mistake;
 use crate::core::order::Asked;
 use crate::core::order::Order;
 use crate::core::tail::Tail;
@@ -94,7 +95,7 @@ impl Core {
         else {
             return false;
         };
-        if !is_contestable {
+        if !is_contestable || self.is_mistaken(Mistake::CopiesIgnored) {
             return false;
         }
         let Some(key) = CopyKey::new(message, kept(places), Some(entry.op_id)) else {

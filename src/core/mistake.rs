@@ -12,6 +12,8 @@ pub(crate) enum Mistake {
     CountTooHigh,
     /// A copy of what is here is shown as well.
     CopiesShown,
+    /// What was sent again is no copy of anything.
+    CopiesIgnored,
 }
 
 impl Core {

@@ -28,6 +28,7 @@ pub(crate) mod lead;
 pub(crate) mod limits;
 pub(crate) mod link;
 mod listed;
+pub(crate) mod measure;
 mod meetings;
 mod merge;
 pub(crate) mod mistake;
@@ -392,8 +393,7 @@ impl Core {
     pub(crate) fn wants_input(&self, link: LinkId) -> bool {
         let session = self.links.get(&link).and_then(|id| self.sessions.get(id));
         let room = session.is_none_or(|session| {
-            let is_behind = session.received.open >= self.limits.open_max;
-            !is_behind && session.parked.len() < 64 && !self.is_slowed(session)
+            !session.is_behind(self.limits.open_max) && !self.is_slowed(session)
         });
         // What is under way becomes part of the tail, or nothing.
         let bytes = self.tail.bytes() + self.holdings.under_way_bytes();

@@ -104,6 +104,9 @@ pub(crate) enum Parked {
     End,
 }
 
+/// Inputs of one session that wait for a record: then it is read no further.
+pub(crate) const PARKED_MAX: usize = 64;
+
 /// Stream management as enabled.
 #[derive(Debug)]
 pub(crate) struct Management {
@@ -220,6 +223,11 @@ impl Session {
             .memory_bytes()
             .saturating_add(self.catch_up.bytes());
         rows.fold(bytes, usize::saturating_add)
+    }
+
+    /// So much is under way that it is read no further.
+    pub(crate) fn is_behind(&self, open_max: u32) -> bool {
+        self.received.open >= open_max || self.parked.len() >= PARKED_MAX
     }
 
     /// The number of the stanza that came now, where they are counted.

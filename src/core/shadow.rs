@@ -251,6 +251,13 @@ impl Shadows {
         Some(id)
     }
 
+    /// The most that one has: stanzas that are not kept, and marks.
+    pub(crate) fn measured(&self) -> (usize, usize) {
+        let volatile = self.all.values().map(|shadow| shadow.volatile).max();
+        let marks = self.all.values().map(|shadow| shadow.marks.len()).max();
+        (volatile.unwrap_or(0), marks.unwrap_or(0))
+    }
+
     pub(crate) fn get(&self, id: SessionId) -> Option<&Shadow> {
         self.all.get(&id)
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::base::mirror_limits::MIRROR_FREEZE_BYTES;
 use crate::base::mirror_limits::MIRROR_FREEZE_MS;
 use crate::base::mirror_limits::MIRROR_SESSIONS_BYTES_MAX;
 use crate::base::time::Monotonic;
@@ -19,7 +20,6 @@ use crate::mirror::frame::Record;
 use crate::mirror::link::Phase;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
-use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 
@@ -195,15 +195,19 @@ impl Mirror {
     /// Users wait as long as the other board needs for what is under way to it.
     fn may_freeze(&mut self) -> bool {
         let now = self.now.monotonic;
-        let is_near = self
-            .link
-            .as_ref()
-            .is_some_and(|link| link.outbox.is_nearly_quiet());
+        let Some(outbox) = self.link.as_ref().map(|link| &link.outbox) else {
+            return false;
+        };
+        let (is_near, bytes) = (outbox.is_nearly_quiet(), outbox.under_way_bytes());
         let serves = self.serves();
         let Some(catch_up) = self.catching_up() else {
             return false;
         };
-        let since = *catch_up.level_since.get_or_insert(now);
+        let (least, since) = *catch_up.least.get_or_insert((bytes, now));
+        if bytes + MIRROR_FREEZE_BYTES <= least {
+            catch_up.least = Some((bytes, now));
+            return !serves || is_near;
+        }
         !serves || is_near || now.since_ms(since) >= MIRROR_FREEZE_MS
     }
 
@@ -330,7 +334,7 @@ impl Mirror {
         self.put(Output::Notice(Notice::Paired {
             epoch,
             leads,
-            level: self.peer_level.min(LEVEL),
+            level: self.peer_level.min(self.settings.reads),
         }));
     }
 }

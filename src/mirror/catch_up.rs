@@ -34,8 +34,8 @@ pub(super) struct CatchUp {
     is_reading: bool,
     is_level: bool,
     pub(super) peer_is_level: bool,
-    /// Since both were level.
-    pub(super) level_since: Option<Monotonic>,
+    /// Since both were level: the least that was under way, in bytes, and since when.
+    pub(super) least: Option<(usize, Monotonic)>,
     /// Sent and received, and about how many are to be.
     pub(super) done: u64,
     pub(super) total: u64,
@@ -101,7 +101,7 @@ impl Mirror {
             is_reading: false,
             is_level: false,
             peer_is_level: false,
-            level_since: None,
+            least: None,
             done: 0,
             total: hello
                 .vector

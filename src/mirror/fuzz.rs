@@ -26,6 +26,7 @@ use crate::model::codec::Reader;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::OpId;
@@ -99,6 +100,7 @@ impl Board {
         let settings = Settings {
             boot_wait_ms: 1_000,
             dials: node == 1,
+            reads: LEVEL,
             mistake: None,
         };
         Self {

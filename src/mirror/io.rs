@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) boot_wait_ms: u64,
     /// This board connects; the other listens. One of the two only.
     pub(crate) dials: bool,
+    /// The newest level that this program reads: less than `LEVEL` where a test plays the version before.
+    pub(crate) reads: u8,
     /// A deliberate error, for the tests that have to find it.
     pub(crate) mistake: Option<Mistake>,
 }

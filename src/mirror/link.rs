@@ -23,7 +23,6 @@ use crate::mirror::io::Index;
 use crate::mirror::io::Wire;
 use crate::mirror::window::Inbox;
 use crate::mirror::window::Outbox;
-use crate::model::level::LEVEL;
 use crate::model::position::Position;
 
 /// One connection.
@@ -66,7 +65,7 @@ impl Mirror {
         self.dial.rest();
         let hello = Arc::new(Hello {
             version_min: self.level.into(),
-            version: LEVEL.into(),
+            version: self.settings.reads.into(),
             pair: self.pair,
             node: self.node,
             salt: self.salt,
@@ -188,7 +187,7 @@ impl Mirror {
         if !matches!(link.phase, Phase::Greeting) {
             return Err(Fault::PeerUnexpected { frame: "HELLO" });
         }
-        if hello.version < self.level.into() || hello.version_min > LEVEL.into() {
+        if hello.version < self.level.into() || hello.version_min > self.settings.reads.into() {
             let (min, max) = (hello.version_min, hello.version);
             return Err(Fault::PeerVersion { min, max });
         }

@@ -372,7 +372,8 @@ impl Member {
 
     /// What has to be understood first.
     fn perform_read(&mut self, now: Now, said: Said) {
-        match read(said) {
+        let reads = self.link.as_ref().map_or(LEVEL, |link| link.mirror.reads());
+        match read(said, reads) {
             Ok(Some(input)) => self.engine.step(now, input),
             Ok(None) => {}
             Err(error) => {

@@ -52,6 +52,7 @@ use crate::base::mirror_limits::MIRROR_SILENCE_MS;
 use crate::base::time::Monotonic;
 use crate::base::time::Timestamp;
 use crate::core::Now;
+use crate::core::measure::Measured;
 use crate::mirror::alone::Dial;
 use crate::mirror::branches::Branches;
 use crate::mirror::fault::Fault;
@@ -247,6 +248,11 @@ impl Mirror {
         self.flush();
     }
 
+    /// See [`Settings::reads`].
+    fn reads(&self) -> u8 {
+        self.settings.reads
+    }
+
     pub(crate) fn peer_reads(&self, level: u8) -> bool {
         self.peer_level >= level
     }
@@ -289,6 +295,12 @@ impl Mirror {
             Phase::Greeting | Phase::Paired { .. } => true,
         };
         is_outrun && link.outbox.is_full()
+    }
+
+    /// What is under way to the other board, beside its bounds.
+    pub(crate) fn measured(&self) -> Vec<Measured> {
+        let link = self.link.iter();
+        link.flat_map(|link| link.outbox.measured()).collect()
     }
 
     fn state(&self) -> State {

@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 
+use crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
 use crate::base::mirror_limits::MIRROR_FREEZE_BYTES;
 use crate::base::mirror_limits::MIRROR_HELD_BYTES_MAX;
 use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
 use crate::base::mirror_limits::MIRROR_WINDOW_ENTRIES;
+use crate::core::measure::Measured;
 use crate::mirror::fault::Fault;
 use crate::mirror::frame::Frame;
 use crate::mirror::io::Index;
@@ -104,9 +106,28 @@ impl Outbox {
         Ok(())
     }
 
+    /// What waits here, beside its bounds: the first frame beyond the window is sent, and one more may wait.
+    pub(crate) fn measured(&self) -> [Measured; 3] {
+        let held_max = MIRROR_HELD_BYTES_MAX + MIRROR_FRAME_BYTES_MAX;
+        let bytes_max = MIRROR_WINDOW_BYTES + MIRROR_FRAME_BYTES_MAX;
+        [
+            Measured::new(
+                "frames under way",
+                self.under_way.len(),
+                MIRROR_WINDOW_ENTRIES,
+            ),
+            Measured::new("bytes under way", self.under_way_bytes, bytes_max),
+            Measured::new("bytes that wait for the window", self.held_bytes, held_max),
+        ]
+    }
+
     /// Everything is sent.
     pub(crate) fn is_sent(&self) -> bool {
         self.held.is_empty()
+    }
+
+    pub(crate) fn under_way_bytes(&self) -> usize {
+        self.under_way_bytes
     }
 
     /// What is under way is taken in a moment.
@@ -135,7 +156,7 @@ impl Inbox {
         self.waiting_bytes += bytes;
         self.waiting.push_back((bytes, until));
         // The sender stops at the first frame beyond the window.
-        let most = MIRROR_WINDOW_BYTES + crate::base::mirror_limits::MIRROR_FRAME_BYTES_MAX;
+        let most = MIRROR_WINDOW_BYTES + MIRROR_FRAME_BYTES_MAX;
         if self.waiting_bytes > most || self.waiting.len() > MIRROR_WINDOW_ENTRIES {
             let bytes = self.waiting_bytes;
             return Err(Fault::PeerTooMuch { bytes });

@@ -226,6 +226,10 @@ impl Copies {
         found
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// Whether a client repeats what stands in the log: its stream was lost, or one node went on with it and
     /// did not know how far the other had come. While the boards are apart it may have been told so by the
     /// other one, and come back.

@@ -190,7 +190,12 @@ login_failures = 100
     pub(crate) fn ports(&self) -> Ports {
         let ip = Ipv4Addr::LOCALHOST;
         let [plain, tls] = [self.addresses.first().unwrap().port(); 2];
-        Ports { ip, plain, tls }
+        Ports {
+            ip,
+            plain,
+            tls,
+            http: 0,
+        }
     }
 
     /// What it has said so far.

@@ -103,6 +103,15 @@ pub(crate) struct Device {
     pub(crate) is_talker: bool,
     /// The room has told this session, before this operation, that it is inside.
     pub(crate) inside_from: Option<u64>,
+    /// The session began when one of the boards had the program of the version before.
+    pub(crate) is_older: bool,
+    /// Who is in the room, as this session was told.
+    pub(crate) occupants: BTreeSet<String>,
+    /// The last line in the room of this device, and of anybody: bodies and ids.
+    pub(crate) own_line: Option<(String, String)>,
+    pub(crate) last_line: Option<(String, String)>,
+    /// Where files may go: the name of each, and the address.
+    pub(crate) slots: Vec<(String, String)>,
     /// A page of the archive was asked for.
     pub(crate) is_paging: bool,
     /// The archive as far as it was read: ids and bodies.
@@ -149,6 +158,11 @@ impl Device {
             owes_ack: false,
             is_talker: false,
             inside_from: None,
+            is_older: false,
+            occupants: BTreeSet::new(),
+            own_line: None,
+            last_line: None,
+            slots: Vec::new(),
             is_paging: false,
             archive: Vec::new(),
             known: BTreeSet::new(),
@@ -210,6 +224,7 @@ impl Device {
         self.state = State::Online;
         self.session += 1;
         self.told.clear();
+        self.occupants.clear();
         self.asked = self.answers.len();
         self.inside_from = None;
         self.presence = None;
@@ -253,8 +268,10 @@ impl Device {
         format!("<iq type='result' id='{id}' to='{from}'>{query}</iq>")
     }
 
+    /// Another one in each session, so that one that is dead can be told from its successor.
     pub(crate) fn nick(&self) -> String {
-        format!("{ROOM}/{}", self.jid().replace('/', "-"))
+        let session = self.session;
+        format!("{ROOM}/{}-{session}", self.jid().replace('/', "-"))
     }
 
     fn enter(&mut self) -> Vec<Up> {

@@ -18,6 +18,7 @@
 
 mod checker;
 mod client;
+mod meeting;
 mod mistakes;
 mod weeks;
 mod world;
@@ -49,6 +50,7 @@ const PLAN: Plan = Plan {
     is_blind: false,
     dies_after: None,
     is_gentle: false,
+    is_mixed: false,
     days: 0,
 };
 
@@ -231,6 +233,19 @@ fn two_boards_one_of_which_is_replaced_hold_the_same() {
         ..Trouble::NONE
     });
     run_many("two_boards_one_of_which_is_replaced_hold_the_same", &plan);
+}
+
+#[test]
+fn two_boards_of_two_versions_hold_the_same() {
+    let plan = Plan {
+        is_mixed: true,
+        ..two_boards(Trouble {
+            breaks: 600,
+            cuts: 400,
+            ..Trouble::NONE
+        })
+    };
+    run_many("two_boards_of_two_versions_hold_the_same", &plan);
 }
 
 #[test]

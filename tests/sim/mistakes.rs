@@ -189,3 +189,44 @@ fn a_tail_that_is_kept_is_seen() {
 fn news_of_a_node_that_do_not_come_are_seen() {
     check(Mutation::NewsDropped, &["was told"]);
 }
+
+#[test]
+fn an_occupant_who_is_dead_and_stays_is_seen() {
+    check(Mutation::GhostStays, &["in the room, who is gone"]);
+}
+
+#[test]
+fn what_is_sent_again_and_numbered_again_is_seen() {
+    check(
+        Mutation::CopiesIgnored,
+        &[
+            "was shown twice",
+            "under two ids",
+            "times in the archive",
+            "twice in the room",
+        ],
+    );
+}
+
+#[test]
+fn a_tag_that_the_other_board_does_not_know_is_seen() {
+    let plan = Plan {
+        is_mixed: true,
+        ..two_boards(PARTED)
+    };
+    check_in(
+        Mutation::LevelIgnored,
+        &plan,
+        &["cannot read what it hears"],
+    );
+}
+
+#[test]
+fn what_is_taken_back_and_stays_is_seen() {
+    check(Mutation::RetractionDropped, &["took r"]);
+}
+
+#[test]
+fn a_file_that_is_forgotten_is_seen() {
+    check(Mutation::FileDropped, &["answered with 201"]);
+}

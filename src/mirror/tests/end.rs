@@ -20,6 +20,7 @@ use crate::mirror::frame::Record;
 use crate::mirror::tests::board::entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -78,6 +79,7 @@ impl End {
         let settings = Settings {
             boot_wait_ms: 30_000,
             dials: false,
+            reads: LEVEL,
             mistake: None,
         };
         let length = start.durable;

@@ -24,6 +24,7 @@ use crate::mirror::tests::wires::Wires;
 use crate::mirror::tests::wires::index;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Epoch;
 use crate::model::position::Hlc;
 use crate::model::position::Position;
@@ -145,6 +146,7 @@ impl World {
         let settings = Settings {
             boot_wait_ms: BOOT_WAIT_MS,
             dials: n == 1,
+            reads: LEVEL,
             mistake: self.mistake,
         };
         let mirror = Mirror::new(start, settings, Monotonic(self.now));

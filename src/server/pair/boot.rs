@@ -17,6 +17,7 @@ use crate::mirror::frame::Class;
 use crate::mirror::frame::Record;
 use crate::mirror::member::Member;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Index;
 use crate::net::entropy::SystemEntropy;
 use crate::server::hub::Node;
@@ -61,6 +62,7 @@ pub(crate) fn member(
             Use::Change | Use::Look => 0,
         },
         dials: usage == Use::Serve && membership.node == DIALS,
+        reads: LEVEL,
         mistake: None,
     };
     let mirror = Mirror::new(start, settings, now.monotonic);
@@ -87,6 +89,7 @@ pub(crate) fn attach(
     let settings = Settings {
         boot_wait_ms: MIRROR_BOOT_WAIT_MS,
         dials: membership.node == DIALS,
+        reads: LEVEL,
         mistake: None,
     };
     let start = Start {

@@ -21,6 +21,7 @@ use crate::model::codec::from_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
 use crate::model::entry::Mode;
+use crate::model::level::LEVEL;
 use crate::model::position::Index;
 use crate::model::position::Position;
 use crate::model::vector::Vector;
@@ -155,6 +156,7 @@ impl Machine {
         let settings = Settings {
             boot_wait_ms: BOOT_WAIT_MS,
             dials: self.node() == 1,
+            reads: self.options.reads,
             mistake: self.mutation.and_then(mistake_of_link),
         };
         let has = Index(oldest.0.saturating_sub(1));
@@ -162,7 +164,9 @@ impl Machine {
             engine.keep_for_peer(has, self.options.kept_bytes);
         }
         let mirror = Mirror::new(start, settings, now.monotonic);
-        Member::paired(engine, mirror, now)
+        let mut member = Member::paired(engine, mirror, now);
+        self.set_level(&mut member);
+        member
     }
 
     /// The network brings something.
@@ -214,6 +218,16 @@ impl Machine {
             State::Paired { leads } => Standing::Paired { leads },
             _ if running.member.serves() => Standing::Alone,
             _ => Standing::Waiting,
+        }
+    }
+
+    /// It serves, and gets what it lacks or gives it; `None`: not now. `Some(true)`: nobody numbers meanwhile.
+    pub fn meeting(&self) -> Option<bool> {
+        let mirror = self.running.as_ref()?.member.mirror()?;
+        match mirror.status().state {
+            State::CatchingUp { serves: true, .. } => Some(false),
+            State::Freezing => Some(true),
+            _ => None,
         }
     }
 
@@ -297,7 +311,38 @@ impl Machine {
     }
 
     fn note_notice(&mut self, notice: &Notice) {
+        if let Notice::Paired { level, .. } = notice
+            && *level > self.level
+        {
+            self.level = *level;
+            if let Some(mut running) = self.running.take() {
+                self.set_level(&mut running.member);
+                self.running = Some(running);
+            }
+        }
         self.notices.push(format!("{notice:?}"));
+    }
+
+    /// What both boards read, as far as is written down here.
+    fn set_level(&self, member: &mut Member) {
+        member.set_level(self.level);
+        if self.mutation == Some(Mutation::LevelIgnored) {
+            member.engine.core.set_level(LEVEL);
+        }
+    }
+
+    /// It writes nothing of the newest level: the other board does not read that, as far as it knows.
+    pub fn writes_older(&self) -> bool {
+        self.level < LEVEL
+    }
+
+    pub fn is_older(&self) -> bool {
+        self.options.reads < LEVEL
+    }
+
+    /// The program of the version before is replaced, while it does not run.
+    pub fn upgrade(&mut self) {
+        self.options.reads = LEVEL;
     }
 
     /// What the tables hold, after [`Machine::archive`]: equal where they are equal.

@@ -35,17 +35,25 @@ pub struct Archived {
     pub places: usize,
     /// When it was numbered.
     pub at_ms: u64,
+    /// Nothing is left of what was said (XEP-0424).
+    pub is_tombstone: bool,
+    /// The room's own word that something was taken back (XEP-0425).
+    pub is_notice: bool,
 }
 
 impl Archived {
     /// Not counted yet.
     pub(super) fn of(owner: &Owner, kept: &Kept) -> Self {
         let message = &kept.message;
+        let body = bodies(&message.payload).pop().unwrap_or_default();
+        let is_tombstone = message.is_tombstone();
         Self {
             position: kept.position.to_u128(),
             from: message.from.as_str().to_owned(),
             to: message.to.as_str().to_owned(),
-            body: bodies(&message.payload).pop().unwrap_or_default(),
+            is_tombstone,
+            is_notice: body.is_empty() && !is_tombstone,
+            body,
             is_room: matches!(owner, Owner::Room { .. }),
             places: 0,
             at_ms: kept.at.unix_ms(),
@@ -128,6 +136,30 @@ impl Machine {
             return None;
         };
         bodies(account.bytes(&RowName::Private { name: name.into() })?).pop()
+    }
+
+    /// Nodes of services that are told when something waits (XEP-0357), and what each was enabled with, after
+    /// [`Machine::archive`].
+    pub fn pushes(&self, account: &str) -> Vec<(String, String)> {
+        let Ok(jid) = BareJid::parse(account) else {
+            return Vec::new();
+        };
+        let Ok(Record::Account { account }) = self.shelf.load(&RecordKey::Account { jid }) else {
+            return Vec::new();
+        };
+        let services = crate::push::services(&account);
+        let services = services.filter_map(|(name, push)| match name {
+            RowName::Push { node, .. } => Some((node.to_string(), bodies(&push.options).pop()?)),
+            _ => None,
+        });
+        services.collect()
+    }
+
+    /// Where a message stands that the room gave this id.
+    pub fn place_in_room(&self, id: &str) -> Option<u128> {
+        let jid = BareJid::from_parts(Some(ROOM), ROOMS_HOST).ok()?;
+        let ids = crate::model::stanza_id::StanzaIds::new([7; 16]);
+        Some(ids.position(id, &jid)?.to_u128())
     }
 
     /// When accounts were disabled (`false`) and enabled by the other node.

@@ -27,8 +27,11 @@ use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::copies::Copies;
 use crate::model::entry::Entry;
+use crate::model::file::FileKeys;
 use crate::model::position::Index;
 use crate::model::position::Position;
+use crate::model::room::Affiliation;
+use crate::model::room::AffiliationRow;
 use crate::model::room::RoomConfig;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
@@ -49,6 +52,7 @@ use crate::testing::sim::sequencer::Shipped;
 use crate::testing::sim::shelf::Shelf;
 use crate::testing::sim::shelf::first_entry;
 use crate::testing::sim::tables::Tables;
+use crate::testing::sim::upload::uploads;
 use crate::testing::sim::work::Work;
 
 /// The domain of every simulated server.
@@ -79,6 +83,8 @@ pub struct Machine {
     /// How far the wall clock is from what it should be.
     clock_ms: i64,
     boots: u64,
+    /// What is stored here may be of this level (`model::level`).
+    pub(super) level: u8,
     /// What is here and has to be at the other board before this one takes a copy of it.
     pub(super) held: Option<Vector>,
 }
@@ -106,7 +112,7 @@ impl Machine {
                 rows.push((RecordKey::Account { jid }, RowName::Account, row));
             }
         }
-        rows.extend(room_rows());
+        rows.extend(room_rows(&options.accounts));
         let first = first_entry(rows);
         let mut tables = Tables::default();
         tables.apply(&[(Index(1), Arc::clone(&first))], &[], Index(1));
@@ -125,6 +131,7 @@ impl Machine {
             Some(Ok(real)) => real,
             Some(Err(_)) | None => Shelf::Maps(Box::new(tables)),
         };
+        let level = options.level;
         Self {
             options,
             mutation,
@@ -142,6 +149,7 @@ impl Machine {
             now_ms: 1_000,
             clock_ms: 0,
             boots: 0,
+            level,
             held: None,
         }
     }
@@ -402,6 +410,8 @@ impl Machine {
             pubsub_host: Some("pubsub.sim".into()),
             limits,
             contacts: BTreeMap::new(),
+            upload: Some(Arc::new(uploads())),
+            file_keys: FileKeys::new(&[5; 32]),
             ..Settings::default()
         };
         Start {
@@ -418,7 +428,10 @@ impl Machine {
             ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),
             limits: CoreLimits {
-                tail_bytes: self.options.tail_bytes,
+                tail_bytes: match self.mutation {
+                    Some(Mutation::BoundIgnored) => usize::MAX,
+                    _ => self.options.tail_bytes,
+                },
                 resident_max: self.options.resident_max,
                 mistake: self.mutation.and_then(mistake),
                 ..CoreLimits::default()
@@ -430,7 +443,7 @@ impl Machine {
 }
 
 /// A room that everybody may enter, and that outlives its occupants.
-fn room_rows() -> Vec<(RecordKey, RowName, Row)> {
+fn room_rows(accounts: &[String]) -> Vec<(RecordKey, RowName, Row)> {
     let Ok(jid) = BareJid::from_parts(Some(ROOM), ROOMS_HOST) else {
         return Vec::new();
     };
@@ -451,8 +464,32 @@ fn room_rows() -> Vec<(RecordKey, RowName, Row)> {
         ..RoomConfig::default()
     };
     let config = Arc::new(config);
-    vec![
+    let mut rows = vec![
         (record.clone(), RowName::Room, Row::Room { row }),
-        (record, RowName::RoomConfig, Row::RoomConfig { config }),
-    ]
+        (
+            record.clone(),
+            RowName::RoomConfig,
+            Row::RoomConfig { config },
+        ),
+    ];
+    // One of them takes back what others say (XEP-0425).
+    let owner = AffiliationRow {
+        affiliation: Affiliation::Owner,
+        account: None,
+        nick: None,
+        reason: None,
+    };
+    if let Some(name) = accounts.first()
+        && let Ok(jid) = BareJid::from_parts(Some(name), DOMAIN)
+    {
+        let name = RowName::Affiliation { jid };
+        rows.push((
+            record,
+            name,
+            Row::Affiliation {
+                row: Arc::new(owner),
+            },
+        ));
+    }
+    rows
 }

@@ -43,6 +43,12 @@ impl Machine {
                     keep(entry, |op| !is_row(op));
                 }
                 Mutation::AliasDropped => keep(entry, |op| !is_alias(op)),
+                Mutation::RetractionDropped => {
+                    keep(entry, |op| !matches!(op, Durable::Retract { .. }));
+                }
+                Mutation::FileDropped if is_met(entry) => {
+                    keep(entry, |op| !is_file(op));
+                }
                 Mutation::ArchiveHole if is_met(entry) => {
                     keep(entry, |op| !matches!(op, Durable::Message { .. }));
                 }
@@ -84,6 +90,9 @@ impl Machine {
                     if node.has_child("event", ns::PUBSUB_EVENT) && self.rng.one_in(ONE_IN) =>
                 {
                     texts.push("<message type='groupchat'/>".to_owned());
+                }
+                Mutation::GhostStays if is_leaving(node) => {
+                    texts.push("<presence from='nobody@sim.example'/>".to_owned());
                 }
                 Mutation::ShownToAnother if is_kept(node) => {
                     let stray = self.strays.replace((link, text.clone()));
@@ -141,6 +150,16 @@ fn is_row(op: &Durable) -> bool {
     matches!(op, Durable::Row { .. }) && !is_alias(op)
 }
 
+fn is_file(op: &Durable) -> bool {
+    matches!(
+        op,
+        Durable::Row {
+            name: RowName::File { .. },
+            ..
+        }
+    )
+}
+
 fn is_alias(op: &Durable) -> bool {
     let alias = |name: &RowName| matches!(name, RowName::Alias { .. });
     matches!(op, Durable::Row { name, .. } if alias(name))
@@ -150,6 +169,10 @@ fn is_alias(op: &Durable) -> bool {
 fn is_kept(node: Node<'_>) -> bool {
     let is_chat = node.attr("type").as_deref() == Some("chat");
     node.name() == "message" && is_chat && node.has_child("body", ns::CLIENT)
+}
+
+fn is_leaving(node: Node<'_>) -> bool {
+    node.name() == "presence" && node.attr("type").as_deref() == Some("unavailable")
 }
 
 fn is_said(node: Node<'_>) -> bool {

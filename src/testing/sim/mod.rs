@@ -4,6 +4,7 @@
 //! of `store::disk::model`, the tables are maps. Whoever drives it decides in which order the disk
 //! answers, when the power goes, and what the clients say.
 
+mod bounds;
 mod duo;
 mod follower;
 mod machine;
@@ -14,6 +15,7 @@ mod sequencer;
 mod shelf;
 pub(crate) mod tables;
 mod upkeep;
+mod upload;
 mod wire;
 mod work;
 
@@ -38,6 +40,9 @@ pub use self::upkeep::Fetched;
 pub use self::upkeep::Image;
 
 use crate::base::random::Rng as Generator;
+
+/// The newest level of the format.
+pub const LEVEL: u8 = crate::model::level::LEVEL;
 
 /// A repeatable generator for the choices of the simulator.
 #[derive(Clone, Debug)]

@@ -23,6 +23,9 @@ pub struct Options {
     pub seat: Option<Seat>,
     /// The real tables over the model disk, instead of maps beside it.
     pub has_tables: bool,
+    /// The newest level that the program reads, and the one that both boards did so far.
+    pub reads: u8,
+    pub level: u8,
 }
 
 impl Options {
@@ -95,6 +98,20 @@ pub enum Mutation {
     CopiesShown,
     /// The log keeps nothing for the other board.
     TrimmedTooEarly,
+    /// A board writes what the other one, of the version before, does not read.
+    LevelIgnored,
+    /// What a client sends again is numbered again.
+    CopiesIgnored,
+    /// Nobody hears that somebody is gone from a room.
+    GhostStays,
+    /// While the other board catches up no client is read.
+    HealBlocks,
+    /// The bound of what is in memory and not in the tables is not kept.
+    BoundIgnored,
+    /// What is taken back stays in the archive.
+    RetractionDropped,
+    /// Some files are not known any more.
+    FileDropped,
     /// Mistakes of the link.
     AckBeforePeer,
     AckAloneBeforeSync,
@@ -106,11 +123,30 @@ pub enum Mutation {
 /// What the server says to whoever holds the stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
-    Bound { link: u64, jid: Option<String> },
-    Resumed { link: u64, h: u32 },
-    ResumeFailed { link: u64, h: Option<u32> },
-    Ready { link: u64 },
-    Ended { link: u64, why: String },
+    Bound {
+        link: u64,
+        jid: Option<String>,
+    },
+    Resumed {
+        link: u64,
+        h: u32,
+    },
+    ResumeFailed {
+        link: u64,
+        h: Option<u32>,
+    },
+    Ready {
+        link: u64,
+    },
+    Ended {
+        link: u64,
+        why: String,
+    },
+    /// What became of a file.
+    Kept {
+        id: u64,
+        is_kept: bool,
+    },
 }
 
 /// The mistakes that the core makes itself.
@@ -120,6 +156,7 @@ pub(super) fn mistake(mutation: Mutation) -> Option<Mistake> {
         Mutation::NothingPushed => Some(Mistake::NothingPushed),
         Mutation::CountTooHigh => Some(Mistake::CountTooHigh),
         Mutation::CopiesShown => Some(Mistake::CopiesShown),
+        Mutation::CopiesIgnored => Some(Mistake::CopiesIgnored),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ pub enum Seen {
         from: String,
         /// The namespace of what it asks for or answers.
         about: String,
-        /// Items of a node with their bodies, or who is blocked.
+        /// Items of a node with their bodies, who is blocked, or where a file may go.
         found: Vec<(String, String)>,
         /// The end of a page of the archive: whether it is the last.
         is_complete: Option<bool>,
@@ -141,6 +141,11 @@ fn read_found(iq: Node<'_>) -> Vec<(String, String)> {
     let items = iq.child("pubsub", ns::PUBSUB);
     if let Some(items) = items.and_then(|pubsub| pubsub.child("items", ns::PUBSUB)) {
         return read_items(items);
+    }
+    let slot = iq.child("slot", ns::HTTP_UPLOAD);
+    let put = slot.and_then(|slot| slot.child("put", ns::HTTP_UPLOAD));
+    if let Some(url) = put.and_then(|put| put.attr("url")) {
+        return vec![("put".to_owned(), url.into_owned())];
     }
     let list = iq.child("blocklist", ns::BLOCKING);
     let blocked = list.into_iter().flat_map(Node::children);

@@ -13,6 +13,7 @@ use crate::core::session::LinkId;
 use crate::stanza::Stanza;
 use crate::testing::sim::machine::Machine;
 use crate::testing::sim::options::Event;
+use crate::testing::sim::options::Mutation;
 use crate::xml::Element;
 
 impl Machine {
@@ -97,6 +98,9 @@ impl Machine {
 
     pub fn wants_input(&self, link: u64) -> bool {
         let core = self.core();
+        if self.mutation == Some(Mutation::HealBlocks) && self.meeting().is_some() {
+            return false;
+        }
         !self.is_full() && core.is_some_and(|core| core.wants_input(LinkId(link)))
     }
 
@@ -147,6 +151,7 @@ impl Machine {
                 Event::Resumed { link: link.0, h }
             }
             Output::ResumeFailed { link, h } => Event::ResumeFailed { link: link.0, h },
+            Output::Answer { id, outcome } => return self.tell_outcome(id, &outcome),
             Output::Ready { link } => Event::Ready { link: link.0 },
             Output::End { link, why } => Event::Ended {
                 link: link.0,

@@ -35,9 +35,15 @@ pub(crate) enum Excuse {
     ByTheClocks,
     /// R12: a board that goes on alone adopts what is on its own disk.
     Adopted,
+    /// `store::retract`: what another branch has said meanwhile is not taken back: whoever wants that at a board
+    /// that does not know the line yet has to ask again.
+    OtherBranch,
+    /// `model::level`: what needs a newer level is refused until both boards have it. What a session hears of nodes
+    /// is of that kind: one that began before hears nothing.
+    Older,
 }
 
-const ALL: [Excuse; 11] = [
+const ALL: [Excuse; 13] = [
     Excuse::TwoPlaces,
     Excuse::NumberedAlone,
     Excuse::ShownAgain,
@@ -49,6 +55,8 @@ const ALL: [Excuse; 11] = [
     Excuse::BeginsAnew,
     Excuse::ByTheClocks,
     Excuse::Adopted,
+    Excuse::OtherBranch,
+    Excuse::Older,
 ];
 
 /// How often each was needed.

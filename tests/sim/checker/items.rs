@@ -1,4 +1,5 @@
-//! What accounts keep in nodes of their own (XEP-0163): what was stored and taken back, and whether it is so at the end.
+//! What accounts keep in nodes of their own (XEP-0163), files (XEP-0363), and services that are told when something
+//! waits (XEP-0357): what was stored and taken back, and whether it is so at the end.
 
 use std::collections::BTreeMap;
 
@@ -114,6 +115,20 @@ impl Checker {
         others.any(|one| {
             one.is_taken_back && one.key == deed.key && one.number < deed.number && is_it(one)
         })
+    }
+
+    /// A file of an account was answered with 201 (XEP-0363).
+    pub(crate) fn kept(&mut self, account: &str, name: &str) {
+        self.files.insert((account.to_owned(), name.to_owned()));
+    }
+
+    /// It is known at the end.
+    pub(crate) fn check_files(&self, files: impl Fn(&str) -> Vec<String>) -> Result<(), String> {
+        let mut all = self.files.iter();
+        match all.find(|(account, name)| !files(account).contains(name)) {
+            Some((_, name)) => Err(format!("{name} was answered with 201, and is not there")),
+            None => Ok(()),
+        }
     }
 
     fn is_taken_back_after(&self, deed: &Deed, is_it: impl Fn(&str) -> bool) -> bool {

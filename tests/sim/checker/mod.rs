@@ -5,12 +5,13 @@
 pub(crate) mod end;
 pub(crate) mod excuse;
 pub(crate) mod items;
+pub(crate) mod room;
 pub(crate) mod sets;
 
-use crate::checker::end::epoch;
 use crate::checker::excuse::Excuse;
 use crate::checker::excuse::Excuses;
 use crate::checker::items::Items;
+use crate::checker::room::TakenBack;
 use crate::checker::sets::Set;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -63,6 +64,9 @@ pub(crate) struct Checker {
     sets: BTreeMap<String, Set>,
     items: Items,
     lines: BTreeMap<String, Line>,
+    taken_back: TakenBack,
+    /// Files that were answered with 201: account and name.
+    files: BTreeSet<(String, String)>,
     /// What a session was shown of the room, in order.
     heard: BTreeMap<(usize, u64), Vec<String>>,
     /// The ids in the reader's archive under which a message was shown.
@@ -159,72 +163,6 @@ impl Checker {
             return Err(format!("{body} was shown twice in one session"));
         }
         heard.push(body.to_owned());
-        Ok(())
-    }
-
-    /// The room: one order for all, nothing lost, nothing twice, everything to who was inside.
-    pub(crate) fn check_room(
-        &self,
-        archive: &[Archived],
-        inside: &BTreeMap<(usize, u64), u64>,
-        alive: &BTreeMap<(usize, u64), u64>,
-    ) -> Result<(), String> {
-        let mut places: BTreeMap<&str, u128> = BTreeMap::new();
-        let mut last: BTreeMap<&str, (u128, u64, &str)> = BTreeMap::new();
-        for kept in archive {
-            let body = kept.body.as_str();
-            let Some(line) = self.lines.get(body) else {
-                return Err(format!("{body} was never said"));
-            };
-            if places.insert(body, kept.position).is_some() {
-                return Err(format!("{body} is twice in the room's archive"));
-            }
-            let branch = epoch(kept.position);
-            if let Some((_, before, early)) = last
-                .insert(&line.sender, (branch, line.number, body))
-                .filter(|(one, ..)| *one == branch)
-                && before > line.number
-                && !self.may_be_late(body)
-            {
-                return Err(format!("{early} is in the room's archive before {body}"));
-            }
-        }
-        for (body, line) in &self.lines {
-            // Who was not inside is told so, and the error may have gone with its session.
-            let is_gone = !alive.contains_key(&line.session) || self.moved.contains(&line.session);
-            let is_excused = !line.is_inside || is_gone;
-            let is_here = places.contains_key(body.as_str());
-            let is_lost = line.acked && !line.refused && !is_here;
-            if is_lost && !self.excuses.admit(Excuse::RefusalLost, is_excused) {
-                return Err(format!("{body} was acknowledged and is lost"));
-            }
-            if line.refused && is_here && !self.may_be_late(body) {
-                return Err(format!("{body} was refused and is in the archive"));
-            }
-        }
-        for (who, heard) in &self.heard {
-            let mut found: BTreeMap<u128, Vec<u128>> = BTreeMap::new();
-            for body in heard {
-                let Some(position) = places.get(body.as_str()) else {
-                    return Err(format!("{body} was shown and is gone"));
-                };
-                if !self.doubled.contains(body) {
-                    found.entry(epoch(*position)).or_default().push(*position);
-                }
-            }
-            if !found.values().all(|found| found.is_sorted()) {
-                return Err(format!("{who:?} heard {heard:?}, not in the room's order"));
-            }
-        }
-        for (who, from) in inside {
-            let heard = self.heard.get(who);
-            for (body, line) in &self.lines {
-                let is_entitled = line.number >= *from && places.contains_key(body.as_str());
-                if is_entitled && !heard.is_some_and(|heard| heard.contains(body)) {
-                    return Err(format!("{body} never reached {who:?}, who was inside"));
-                }
-            }
-        }
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use crate::client::Outgoing;
-use crate::client::ROOM;
 use crate::client::State;
 use crate::client::Up;
 use crate::world::Link;
@@ -32,6 +31,7 @@ impl World {
                     self.next_op += 1;
                     up.extend(device.ask_page(self.next_op, 1 + self.rng.below(20)));
                 }
+                self.put_file(index);
                 up.extend(self.ask_items(index));
                 let device = &mut self.devices[index];
                 let has_stream = device.stream.as_ref().is_some_and(|one| one.id.is_some());
@@ -125,15 +125,7 @@ impl World {
         };
         let is_talker = self.devices[index].is_talker;
         let outgoing = if is_talker && self.rng.one_in(3) {
-            let body = format!("r{number}");
-            self.checker.said(&body, number, &from);
-            let text = format!(
-                "<message type='groupchat' id='{body}' to='{ROOM}'><body>{body}</body></message>"
-            );
-            Outgoing {
-                body: Some(body),
-                text,
-            }
+            self.say_something(index, number)
         } else if self.rng.one_in(8) {
             self.store_something(index, number)
         } else if self.rng.one_in(5) {

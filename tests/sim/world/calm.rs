@@ -58,6 +58,7 @@ impl World {
             }
             self.step_between();
             self.take_events();
+            self.check_bounds()?;
             if self.is_stuck()? {
                 return Ok(());
             }
@@ -70,6 +71,11 @@ impl World {
             }
         }
         Err(format!("it does not come to rest: {}", self.unrest()))
+    }
+
+    /// Nothing in memory is beyond its bound (invariant 19).
+    pub(super) fn check_bounds(&self) -> Result<(), String> {
+        self.machines.iter().try_for_each(Machine::check_bounds)
     }
 
     /// Two boards that nothing keeps apart are one within a bounded time (invariant 14).
@@ -205,7 +211,8 @@ impl World {
         let (room, archive): (Vec<_>, Vec<_>) = whole.into_iter().partition(|one| one.is_room);
         check_times(&archive)?;
         check_times(&room)?;
-        self.checker.check_room(&room, &inside, &alive)?;
+        let place = |id: &str| self.machines[0].place_in_room(id);
+        self.checker.check_room(&room, &inside, &alive, place)?;
         let states = self.machines[0].account_states();
         for device in self.devices.iter().filter(|one| one.kind == Kind::Plain) {
             self.checker.may_lose(&device.account);
@@ -225,6 +232,7 @@ impl World {
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
         self.check_items()?;
+        self.check_occupants()?;
         for machine in &self.machines {
             self.checker
                 .check_ids(|account, id| machine.resolve(account, id))?;

@@ -63,6 +63,15 @@ impl World {
         Ok(())
     }
 
+    /// A file that was answered with 201.
+    pub(super) fn check_on_both_if_paired(&self, board: usize, name: &str) -> Result<(), String> {
+        let is_paired = matches!(self.machines[board].standing(), Standing::Paired { .. });
+        if self.is_blind || !is_paired {
+            return Ok(());
+        }
+        self.check_on_both(name, "answered with 201")
+    }
+
     fn check_on_both(&self, body: &str, how: &str) -> Result<(), String> {
         let Some(age) = self.taken.ages.get(body) else {
             return Ok(());

@@ -44,6 +44,8 @@ pub(crate) struct Net {
     pub(super) frozen_until: [u64; 2],
     pub(super) off_until: [u64; 2],
     pub(super) dial_at: Option<u64>,
+    /// What the line carries in a millisecond, if it is slow.
+    pub(super) bytes_per_ms: Option<usize>,
     count: u64,
     /// How often a board went on alone.
     parted: u64,
@@ -65,6 +67,7 @@ impl Net {
             frozen_until: [0; 2],
             off_until: [0; 2],
             dial_at: None,
+            bytes_per_ms: None,
             count: 0,
             parted: 0,
             sent: BTreeMap::new(),
@@ -93,8 +96,16 @@ impl Net {
     fn push(&mut self, to: usize, wire: u64, what: What) {
         let slow = if self.rng.one_in(64) { 300 } else { 8 };
         let last = self.queues[to].back().map_or(0, |packet| packet.at);
-        let at = last.max(self.now + 1 + self.rng.below(slow));
+        let at = last.max(self.now + 1 + self.rng.below(slow)) + self.carry_ms(&what);
         self.queues[to].push_back(Packet { at, wire, what });
+    }
+
+    /// How long the line takes for it.
+    fn carry_ms(&self, what: &What) -> u64 {
+        let (What::Bytes(bytes), Some(rate)) = (what, self.bytes_per_ms) else {
+            return 0;
+        };
+        u64::try_from(bytes.len() / rate).unwrap_or(u64::MAX)
     }
 
     /// This end is closed; the other hears of it as `told`, unless the power is gone.
@@ -163,6 +174,11 @@ pub(super) fn seats(options: Options, plan: &Plan) -> Vec<Options> {
         ..options.clone()
     };
     vec![seat(0), seat(1)]
+}
+
+/// Which of two boards has the program of the version before.
+pub(super) fn older(seed: u64) -> usize {
+    usize::from(seed.is_multiple_of(2))
 }
 
 impl World {
@@ -240,6 +256,9 @@ impl World {
             if let Some(net) = self.net.as_mut().filter(|_| notice.starts_with("Alone")) {
                 net.parted += 1;
                 self.checker.part();
+            }
+            if notice.contains("PeerFrame {") {
+                self.broken = Some(format!("board {board} cannot read what it hears: {notice}"));
             }
             self.note(|| format!("board {board}: {notice}"));
             self.heed(board, &notice);

@@ -3,11 +3,15 @@
 mod act;
 mod calm;
 mod commit;
+mod cut;
 mod duo;
 mod elsewhere;
+mod files;
+pub(crate) mod meeting;
 mod personal;
 mod plan;
 mod senses;
+mod taking_back;
 mod time;
 mod trouble;
 mod weeks;
@@ -17,6 +21,7 @@ use std::collections::VecDeque;
 
 use meerkat::testing::sim::Event;
 use meerkat::testing::sim::Faults;
+use meerkat::testing::sim::LEVEL;
 use meerkat::testing::sim::Machine;
 use meerkat::testing::sim::Mutation;
 use meerkat::testing::sim::Options;
@@ -30,7 +35,9 @@ use crate::client::Kind;
 use crate::client::Up;
 use crate::world::commit::Taken;
 use crate::world::duo::Net;
+use crate::world::duo::older;
 use crate::world::duo::seats;
+use crate::world::files::Puts;
 use crate::world::plan::faults;
 use crate::world::weeks::Weeks;
 
@@ -82,6 +89,7 @@ pub(crate) struct World {
     checker: Checker,
     /// When boards took what clients sent.
     taken: Taken,
+    puts: Puts,
     /// A promise that was seen broken where nobody could say so.
     broken: Option<String>,
     faults: Faults,
@@ -109,10 +117,15 @@ impl World {
             kept_bytes: 0,
             is_follower: plan.is_follower,
             seat: None,
+            reads: LEVEL,
+            level: if plan.is_mixed { LEVEL - 1 } else { LEVEL },
             // The maps know nothing of branches.
             has_tables: plan.duo.is_some_and(Trouble::is_some) || seed.is_multiple_of(4),
         };
         let mut options = seats(options, plan);
+        if plan.is_mixed {
+            options[older(seed)].reads = LEVEL - 1;
+        }
         let mut devices = Vec::new();
         for name in NAMES {
             for resource in ["phone", "desk"].iter().take(1 + rng.index(2)) {
@@ -149,6 +162,7 @@ impl World {
             next_op: 1,
             checker: Checker::default(),
             taken: Taken::default(),
+            puts: Puts::default(),
             broken: None,
             faults,
             is_calm: false,
@@ -182,7 +196,10 @@ impl World {
         if plan.days > 0 {
             self.live(plan.days)?;
         } else {
-            for _ in 0..plan.steps {
+            for step in 0..plan.steps {
+                if plan.is_mixed && step == plan.steps / 2 {
+                    self.upgrade();
+                }
                 self.step()?;
             }
         }
@@ -238,6 +255,7 @@ impl World {
         }
         self.step_between();
         self.take_events();
+        self.check_bounds()?;
         self.broken.take().map_or(Ok(()), Err)
     }
 
@@ -422,6 +440,10 @@ impl World {
                     let is_paired = matches!(standing, Standing::Paired { .. });
                     (link, Down::Failed { h, is_paired })
                 }
+                Event::Kept { id, is_kept } => {
+                    self.see_put(id, is_kept);
+                    continue;
+                }
                 Event::Ended { link, .. } => (link, Down::Ended),
             };
             if let Some(link) = self.links.get_mut(&id) {
@@ -436,51 +458,6 @@ impl World {
         if count > 0 && !self.is_frozen(board) {
             let index = self.rng.index(count);
             self.machines[board].work(index);
-        }
-    }
-
-    /// A connection breaks; the server does not know yet.
-    fn cut_one(&mut self) {
-        let index = self.rng.index(self.devices.len());
-        self.cut(index);
-    }
-
-    fn cut(&mut self, index: usize) {
-        let Some(id) = self.devices[index].link else {
-            return;
-        };
-        self.faulted.clients += 1;
-        self.note(|| format!("link {id}: cut"));
-        let device = &self.devices[index];
-        if device.stream.as_ref().is_none_or(|one| one.id.is_none()) {
-            // Until it counts, what was written to it is taken.
-            self.checker.may_lose_direct(&device.account);
-        }
-        self.devices[index].handle_cut();
-        if let Some(link) = self.links.get_mut(&id) {
-            link.is_cut = true;
-            // A part of what was under way may still arrive.
-            let left = self.rng.index(link.up.len() + 1);
-            link.up.truncate(left);
-            let last: Vec<Up> = link.up.drain(..).collect();
-            let board = link.board;
-            if self.machines[board].wants_input(id) && !self.is_frozen(board) {
-                self.arrive_late(board, id, last);
-            }
-        }
-    }
-
-    /// Read by the server before it sees that nobody will read the answer.
-    fn arrive_late(&mut self, board: usize, id: u64, last: Vec<Up>) {
-        for up in last {
-            match up {
-                Up::Stanza { text } => {
-                    let taken = self.machines[board].stanza(id, &text);
-                    debug_assert!(taken.is_ok(), "{text}");
-                }
-                Up::AskAck => {}
-                Up::Bind | Up::Resume { .. } | Up::Enable | Up::Ack { .. } => return,
-            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What users keep for themselves on the server: private elements, and items of nodes (XEP-0163).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use meerkat::testing::sim::Change;
 
@@ -13,6 +14,10 @@ use crate::client::Up;
 use crate::world::Reading;
 use crate::world::World;
 
+/// One in so many things that are stored is a file, one in so many lists a service (XEP-0357).
+const FILE_EVERY: u64 = 4;
+const PUSH_EVERY: u64 = 3;
+
 const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
 
 /// As clients that keep bookmarks say it (XEP-0402 section 3).
@@ -22,8 +27,32 @@ const OPTIONS: &str = "<publish-options><x xmlns='jabber:x:data' type='submit'>\
     <field var='pubsub#max_items'><value>max</value></field>\
     <field var='pubsub#access_model'><value>whitelist</value></field></x></publish-options>";
 
+/// The place of what services are told, among nodes.
+const PUSH: &str = "push";
+
+/// A service is told from now on, or not any more (XEP-0357 sections 4 and 5).
+fn switch_push(id: &str, node: &str, is_off: bool) -> Outgoing {
+    let (ns, service) = ("urn:xmpp:push:0", "push.example");
+    let switch = if is_off {
+        format!("<disable xmlns='{ns}' jid='{service}' node='{node}'/>")
+    } else {
+        let options = "http://jabber.org/protocol/pubsub#publish-options";
+        format!(
+            "<enable xmlns='{ns}' jid='{service}' node='{node}'><x xmlns='jabber:x:data' type='submit'>\
+             <field var='FORM_TYPE'><value>{options}</value></field><body>{id}</body></x></enable>"
+        )
+    };
+    Outgoing {
+        body: Some(id.to_owned()),
+        text: format!("<iq type='set' id='{id}'>{switch}</iq>"),
+    }
+}
+
 impl World {
     pub(super) fn store_something(&mut self, index: usize, number: u64) -> Outgoing {
+        if number.is_multiple_of(FILE_EVERY) {
+            return Self::ask_slot(number);
+        }
         if self.rng.one_in(2) {
             self.store_element(index, number)
         } else {
@@ -58,7 +87,10 @@ impl World {
     fn change_item(&mut self, index: usize, number: u64) -> Outgoing {
         let device = &self.devices[index];
         let is_list = self.rng.one_in(2);
-        let (node, item) = if is_list {
+        let is_push = is_list && number.is_multiple_of(PUSH_EVERY);
+        let (node, item) = if is_push {
+            (PUSH.to_owned(), device.resource.clone())
+        } else if is_list {
             (
                 format!("sim:list:{}", device.resource),
                 "current".to_owned(),
@@ -71,6 +103,9 @@ impl World {
         let key = (device.account.clone(), node.clone(), item.clone());
         let id = format!("{}{number}", if is_taken_back { 'd' } else { 'e' });
         self.checker.item_changed(&id, number, key, is_taken_back);
+        if is_push {
+            return switch_push(&id, &item, is_taken_back);
+        }
         let note = format!("<note xmlns='sim:note'><body>{id}</body></note>");
         let inside = match (is_taken_back, is_list) {
             (true, _) => {
@@ -129,7 +164,12 @@ impl World {
     /// What is there is what was stored last, and whoever wants to hear of it has.
     pub(super) fn check_items(&self) -> Result<(), String> {
         for (index, device) in self.devices.iter().enumerate() {
-            let found = found(device);
+            let mut found = found(device);
+            let pushes = self.machines[0].pushes(&device.account).into_iter();
+            found.extend(pushes.map(|(node, body)| {
+                let key = (device.account.clone(), PUSH.to_owned(), node);
+                (key, body)
+            }));
             self.checker.check_items(&device.account, &found)?;
             let has_moved = self.checker.resumed.contains(&(index, device.session));
             if device.stream.is_none() {
@@ -144,13 +184,45 @@ impl World {
                 let told = device.told.get(list).cloned().flatten();
                 let is_missed = told.as_ref() != found.get(&key);
                 let excuses = &self.checker.excuses;
-                if is_missed && !excuses.admit(Excuse::PresenceGone, has_moved) {
+                if is_missed
+                    && !excuses.admit(Excuse::PresenceGone, has_moved)
+                    && !excuses.admit(Excuse::Older, device.is_older)
+                {
                     return Err(format!(
                         "{} was told {told:?} of {list}, where {:?} is",
                         device.jid(),
                         found.get(&key)
                     ));
                 }
+            }
+        }
+        self.checker
+            .check_files(|account| self.machines[0].files(account))
+    }
+}
+
+impl World {
+    /// Whoever is inside sees those who are, and nobody who is gone.
+    pub(super) fn check_occupants(&self) -> Result<(), String> {
+        let all = || self.devices.iter().enumerate();
+        let has_moved = |(index, device): &(usize, &Device)| {
+            self.checker.resumed.contains(&(*index, device.session))
+        };
+        let inside = || all().filter(|(_, device)| device.inside_from.is_some());
+        let nicks: BTreeSet<String> = inside().map(|(_, device)| device.nick()).collect();
+        let sure = inside().filter(|one| !has_moved(one));
+        let sure: Vec<String> = sure.map(|(_, device)| device.nick()).collect();
+        for one in inside() {
+            let (_, device) = one;
+            let ghost = device.occupants.difference(&nicks).next();
+            let missing = sure.iter().find(|nick| !device.occupants.contains(*nick));
+            let is_wrong = ghost.is_some() || missing.is_some();
+            let excuses = &self.checker.excuses;
+            if is_wrong && !excuses.admit(Excuse::PresenceGone, has_moved(&one)) {
+                return Err(format!(
+                    "{} sees {ghost:?} in the room, who is gone, and not {missing:?}",
+                    device.jid()
+                ));
             }
         }
         Ok(())

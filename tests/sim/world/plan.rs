@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) dies_after: Option<u64>,
     /// No process dies, no power goes, no disk fails.
     pub(crate) is_gentle: bool,
+    /// One of two boards has the program of the version before, up to the middle.
+    pub(crate) is_mixed: bool,
     /// Two boards for so long, instead of steps.
     pub(crate) days: u64,
 }

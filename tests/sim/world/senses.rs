@@ -9,6 +9,7 @@ use crate::checker::excuse::Excuse;
 use crate::checker::sets::By;
 use crate::client::Down;
 use crate::client::Kind;
+use crate::client::ROOM;
 use crate::client::Up;
 use crate::world::World;
 
@@ -39,6 +40,7 @@ impl World {
                 let board = self.links.get(&id).map(|link| link.board);
                 self.devices[index].board = board;
                 self.devices[index].boot = board.map_or(0, |one| self.machines[one].boots());
+                self.devices[index].is_older = self.is_mixed();
                 let up = self.devices[index].handle_bound();
                 self.send(index, up);
             }
@@ -206,6 +208,11 @@ impl World {
                 if is_own && !kind.is_empty() {
                     device.inside_from = None;
                 }
+                if from.starts_with(ROOM) && kind.is_empty() {
+                    device.occupants.insert(from);
+                } else {
+                    device.occupants.remove(&from);
+                }
                 Ok(())
             }
             Seen::Result { id, body } => {
@@ -254,7 +261,7 @@ impl World {
             }
         }
         if let Some(number) = id.strip_prefix('q').and_then(|one| one.parse().ok()) {
-            device.answers.insert(number, found);
+            device.answers.insert(number, found.clone());
         }
         // There may be nothing to take back, and nothing to look at.
         let may_lack = id.starts_with(['d', 'q']);
@@ -263,6 +270,16 @@ impl World {
         }
         if is_error {
             return Ok(());
+        }
+        if id.starts_with('u')
+            && let Some((_, url)) = found.into_iter().next()
+        {
+            self.devices[index].slots.push((id.to_owned(), url));
+            return Ok(());
+        }
+        if id.starts_with('k') {
+            let is_apart = self.has_trouble() && self.is_apart();
+            self.checker.moderated(id, is_apart);
         }
         let is_durable = self.is_safe(id);
         let by = By {
@@ -298,7 +315,9 @@ impl World {
                     text.body
                 ));
             }
-            return self.checker.heard(who, text, is_durable);
+            self.checker.heard(who, text, is_durable)?;
+            self.remember_line(index, text);
+            return Ok(());
         }
         if let Some(number) = text.id.strip_prefix('v').and_then(|one| one.parse().ok()) {
             // What such a client wrote before may be lost on the way.

@@ -267,6 +267,22 @@ impl World {
         }
     }
 
+    /// Not both boards read the newest level, as far as either knows.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.machines.iter().any(Machine::writes_older)
+    }
+
+    /// Whichever board has the program of the version before gets the newest.
+    pub(super) fn upgrade(&mut self) {
+        for board in 0..self.machines.len() {
+            if self.machines[board].is_older() {
+                self.note(|| format!("board {board} is upgraded"));
+                self.lose(board, false);
+                self.machines[board].upgrade();
+            }
+        }
+    }
+
     /// A process that stands still takes nothing, and says nothing.
     pub(super) fn is_frozen(&self, board: usize) -> bool {
         let net = self.net.as_ref();

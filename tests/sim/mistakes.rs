@@ -51,7 +51,7 @@ fn check_in(mutation: Mutation, plan: &Plan, as_what: &[&str]) {
 fn a_merge_that_forgets_rows_is_seen() {
     check(
         Mutation::MergedRowDropped,
-        &["had its result, but", "tables differ"],
+        &["had its result, but", "tables differ", "answered with 201"],
     );
 }
 
@@ -168,6 +168,7 @@ fn a_counter_that_stands_still_is_seen() {
             "is lost",
             "differ",
             "a message to",
+            "who is not inside",
         ],
     );
 }
@@ -182,7 +183,11 @@ fn a_tail_that_is_kept_is_seen() {
         }),
         ..PLAN
     };
-    check_in(Mutation::TailKept, &plan, &["do not meet", "differ"]);
+    check_in(
+        Mutation::TailKept,
+        &plan,
+        &["do not meet", "differ", "of a log that is whole"],
+    );
 }
 
 #[test]

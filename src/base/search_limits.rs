@@ -1,5 +1,10 @@
 //! Bounds on searches: in archives and for users.
 
+/// Queries of one session that wait for the tables before it is read no further.
+///
+/// All wait in one line, as does the record of who logs in: nobody fills it.
+pub(crate) const QUERIES_PER_SESSION_MAX: usize = 16;
+
 /// Longest text that is searched for in an archive, in bytes.
 ///
 /// Somebody may look for a whole sentence. A longer one is refused with `not-acceptable`.

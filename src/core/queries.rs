@@ -52,6 +52,9 @@ impl Core {
         let number = self.next_query;
         self.next_query = number.saturating_add(1);
         let query = Arc::new(query);
+        if let Some(asking) = self.sessions.get_mut(&session) {
+            asking.asking += 1;
+        }
         let upto = self.tail.delivered();
         let horizon = self.tail.horizon(&query.question);
         self.tail.hold(Hold::Query(number));
@@ -76,6 +79,9 @@ impl Core {
             return;
         };
         let above = (tables, asking.upto);
+        if let Some(session) = self.sessions.get_mut(&asking.session) {
+            session.asking = session.asking.saturating_sub(1);
+        }
         let found = self.tail.unite(&asking.query.question, found, above);
         let rows = match &found {
             Found::Page { rows, .. } => rows.clone(),

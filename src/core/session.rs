@@ -16,6 +16,7 @@ use crate::base::jid::FullJid;
 use crate::base::jid::Jid;
 use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::mobile_limits::HELD_ROOM_MS;
+use crate::base::search_limits::QUERIES_PER_SESSION_MAX;
 use crate::base::time::Monotonic;
 use crate::core::passed_by::CatchUp;
 use crate::core::patience::Patience;
@@ -73,6 +74,8 @@ pub(crate) struct Session {
     pub(crate) asked: Vec<(Box<str>, Jid)>,
     /// It was the other node's, which has died.
     pub(crate) inherited: Option<Inherited>,
+    /// Its queries that the tables have not answered.
+    pub(crate) asking: usize,
     /// What its stanzas have brought to others.
     pub(crate) deliveries_allowed: Allowance,
     /// Services that are told when its client does not take what comes (XEP-0357); usually none.
@@ -177,6 +180,7 @@ impl Session {
             reported: Report::default(),
             asked: Vec::new(),
             inherited: None,
+            asking: 0,
             deliveries_allowed: Allowance::default(),
             pushes: Vec::new(),
             catch_up: CatchUp::default(),
@@ -227,7 +231,9 @@ impl Session {
 
     /// So much is under way that it is read no further.
     pub(crate) fn is_behind(&self, open_max: u32) -> bool {
-        self.received.open >= open_max || self.parked.len() >= PARKED_MAX
+        self.received.open >= open_max
+            || self.parked.len() >= PARKED_MAX
+            || self.asking >= QUERIES_PER_SESSION_MAX
     }
 
     /// The number of the stanza that came now, where they are counted.

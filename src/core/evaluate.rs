@@ -310,6 +310,12 @@ impl Core {
         }
     }
 
+    /// The other node may have what this one lacks: it is away, or both have just met.
+    pub(super) fn is_apart(&self) -> bool {
+        let is_told = matches!(self.order.sequencer, Sequencer::There { .. });
+        self.is_parted() || (is_told && !self.peer.is_there)
+    }
+
     /// Whether one of these is for a session of the other node: then it is an entry.
     fn crosses(&self, ops: &[Op]) -> bool {
         if !self.order.is_paired {

@@ -126,12 +126,12 @@ impl CatchUp {
 impl Core {
     /// The session is there from here on, behind the entry that is delivered.
     pub(super) fn begin_catch_up(&mut self, id: SessionId) {
-        let is_parted = self.is_parted();
+        let is_apart = self.is_apart();
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         session.catch_up.since = Some(self.order.delivering);
-        if is_parted {
+        if is_apart {
             let queued = session.queue.positions();
             for at in queued {
                 session.catch_up.note(at);
@@ -377,7 +377,7 @@ impl Core {
     /// It has what both had when they were one: what it was told before is not looked for any more.
     fn end_told(&mut self, id: SessionId, upto: Option<Epoch>) {
         let mode = upto.and_then(|epoch| self.states.epochs.mode(epoch));
-        if mode != Some(Mode::Sync) || self.is_parted() {
+        if mode != Some(Mode::Sync) || self.is_apart() {
             return;
         }
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -387,9 +387,9 @@ impl Core {
 
     /// Another session has not taken it, and this one is told.
     pub(super) fn note_late(&mut self, id: SessionId, position: Position) {
-        let is_parted = self.is_parted();
+        let is_apart = self.is_apart();
         if let Some(session) = self.sessions.get_mut(&id)
-            && (is_parted || session.catch_up.under_way.is_some())
+            && (is_apart || session.catch_up.under_way.is_some())
         {
             session.catch_up.note(position);
         }

@@ -89,17 +89,7 @@ impl Duo {
 
     /// A connection: the sessions are exchanged, and one of the two begins to number for both.
     pub(super) fn meet(&mut self, leader: usize) {
-        self.is_linked = true;
-        self.wires = [VecDeque::new(), VecDeque::new()];
-        for node in &mut self.nodes {
-            node.step(Input::Follow);
-        }
-        self.drain(0);
-        self.drain(1);
-        self.sync(0);
-        self.sync(1);
-        self.bring();
-        self.commit_all();
+        self.draw_near();
         let lists = [0, 1].map(|one| {
             assert!(self.nodes[one].core.is_still(), "node {one}");
             let core = &self.nodes[one].core;
@@ -138,6 +128,21 @@ impl Duo {
             };
             self.nodes[one].step(begin);
         }
+    }
+
+    /// Nobody numbers, and each is given what it lacks.
+    pub(super) fn draw_near(&mut self) {
+        self.is_linked = true;
+        self.wires = [VecDeque::new(), VecDeque::new()];
+        for node in &mut self.nodes {
+            node.step(Input::Follow);
+        }
+        self.drain(0);
+        self.drain(1);
+        self.sync(0);
+        self.sync(1);
+        self.bring();
+        self.commit_all();
     }
 
     /// The record of an epoch, in the logs of these.

@@ -277,3 +277,27 @@ fn where_only_one_side_wrote_nothing_is_looked_for() {
     assert_eq!(come(&mut duo, 1, 5, "phone"), [""; 0]);
     assert_eq!(marks(&duo), [""; 0]);
 }
+
+#[test]
+fn what_a_device_was_told_while_the_nodes_met_is_not_sent_again() {
+    // Given a device that comes as the nodes meet: its presence waits for the disk behind a message
+    let mut duo = Duo::new();
+    duo.arrive(0, 1, "bob");
+    duo.arrive(1, 2, "cid");
+    duo.go_apart();
+    write(&mut duo, 0, 1, "ann@h", "left");
+    write(&mut duo, 1, 2, "ann@h", "right");
+    duo.nodes[0].bind(5, "ann", "phone");
+    settle(&mut duo);
+    duo.nodes[0].enable(5);
+    let copies = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
+    duo.nodes[0].say(5, copies);
+    duo.nodes[0].chat(5, "bob@h", "first");
+    duo.nodes[0].say(5, "<presence/>");
+    duo.draw_near();
+    assert_eq!(read(&mut duo, 0, 5), ["left", "right"]);
+
+    duo.meet(0);
+
+    assert_eq!(read(&mut duo, 0, 5), [""; 0]);
+}

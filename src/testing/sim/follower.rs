@@ -159,7 +159,14 @@ impl Machine {
     pub fn place_in_room(&self, id: &str) -> Option<u128> {
         let jid = BareJid::from_parts(Some(ROOM), ROOMS_HOST).ok()?;
         let ids = crate::model::stanza_id::StanzaIds::new([7; 16]);
-        Some(ids.position(id, &jid)?.to_u128())
+        let position = ids.position(id, &jid)?;
+        let record = self.shelf.load(&RecordKey::Room { jid }).ok()?;
+        // Of two copies the archive has one.
+        let entry = match record {
+            Record::Room { room } => room.rows.entry_of(position),
+            _ => position,
+        };
+        Some(entry.to_u128())
     }
 
     /// When accounts were disabled (`false`) and enabled by the other node.

@@ -166,12 +166,15 @@ impl Checker {
         Ok(())
     }
 
+    /// A refusal is on no disk (R7): what is said on a new stream is answered anew.
     pub(crate) fn sent_again(&mut self, body: &str, session: (usize, u64), is_inside: bool) {
         if let Some(line) = self.lines.get_mut(body) {
+            line.refused &= line.session == session;
             line.session = session;
             line.is_inside = is_inside;
         }
         if let Some(op) = self.ops.get_mut(body) {
+            op.refused &= op.session == session;
             op.session = session;
         }
         if let Some(set) = self.sets.get_mut(body) {

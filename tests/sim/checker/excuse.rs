@@ -31,7 +31,7 @@ pub(crate) enum Excuse {
     ToldElsewhere,
     /// U7: both lived, and each took the other for dead: the stream begins anew.
     BeginsAnew,
-    /// `pair.md`: of two values that were written while both were alone the later one wins, by the boards' clocks.
+    /// R16: of two values that were written while both were alone the later one wins, by the boards' clocks.
     ByTheClocks,
     /// R12: a board that goes on alone adopts what is on its own disk.
     Adopted,

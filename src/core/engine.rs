@@ -420,7 +420,7 @@ impl Engine {
         for epoch in fresh {
             trail.add(from, Position::new(epoch, 0, 0));
         }
-        for (index, position) in self.core.tail_positions(from) {
+        for (index, position) in self.core.tail.positions(from) {
             trail.add(index, position);
         }
         self.keep_trail(trail);

@@ -30,8 +30,6 @@ use crate::model::op::Kicked;
 use crate::model::op::Op;
 use crate::model::op::Soft;
 use crate::model::op::numbered;
-use crate::model::position::Index;
-use crate::model::position::Position;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRow;
 use crate::model::row::RecordKey;
@@ -42,16 +40,6 @@ use crate::muc;
 use crate::pubsub;
 
 impl Core {
-    /// Where the entries from `from` on stand that the tables may lack.
-    pub(crate) fn tail_positions(&self, from: Index) -> impl Iterator<Item = (Index, Position)> {
-        self.tail.positions(from)
-    }
-
-    /// The tables hold everything at or below.
-    pub(crate) fn applied(&self) -> Index {
-        self.tail.applied()
-    }
-
     pub(super) fn handle_merged(&mut self, entry: Arc<Entry>) {
         self.order.stamp = self.order.stamp.max(entry.stamp);
         if let Some(ticket) = self.ticket_of(&entry) {

@@ -72,7 +72,7 @@ pub(crate) struct CatchUp {
     under_way: Option<Box<UnderWay>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct UnderWay {
     /// In these stretches, of which some are to be read still, from behind the one entry up to before the other.
     stretches: Vec<Stretch>,
@@ -82,16 +82,12 @@ struct UnderWay {
     /// Not counted by the client yet.
     owed: BTreeSet<Position>,
     /// What it will have then.
-    upto: Option<Epoch>,
+    upto: Epoch,
     /// Of some it gets copies only if it wants copies.
     lacks_copies: bool,
 }
 
 impl CatchUp {
-    fn under_way(&mut self) -> &mut UnderWay {
-        self.under_way.get_or_insert_default()
-    }
-
     /// It is this node's from here on.
     pub(crate) fn told_since(&mut self, at: Position) {
         self.bound = Some(at);
@@ -101,11 +97,9 @@ impl CatchUp {
 
     /// Whether the session was told of all there.
     fn was_told(&self, at: Position, epochs: &Epochs) -> bool {
-        let both = [self.since, self.copies_since].into_iter();
-        both.flatten()
-            .filter(|since| stands_on(*since, at, epochs))
-            .count()
-            == 2
+        let both = [self.since, self.copies_since];
+        let mut both = both.into_iter();
+        both.all(|since| since.is_some_and(|since| stands_on(since, at, epochs)))
     }
 
     /// This was told late.
@@ -167,8 +161,10 @@ impl Core {
 
     /// Whatever the session may have passed by is looked for.
     pub(super) fn catch_up_with_all(&mut self, id: SessionId) {
+        let epochs = &self.states.epochs;
+        let upto = epochs.newest();
         if self.peer.meetings.is_empty() {
-            return self.end_told(id, self.states.epochs.newest());
+            return self.end_told(id, upto);
         }
         let Some((account, online)) = self.whose(id) else {
             return;
@@ -178,26 +174,26 @@ impl Core {
         };
         let marked = device_of(session, online).and_then(|device| mark(account, &device));
         let has: Vec<Epoch> = marked.into_iter().chain(session.catch_up.has).collect();
-        let epochs = &self.states.epochs;
         let stretches = self.peer.meetings.since(&has, epochs, self.now.wall);
         let is_told = |one: &Stretch| session.catch_up.was_told(*one.start(), epochs);
         let left = stretches.iter().filter(|stretch| !is_told(stretch));
         let left: VecDeque<_> = left.map(around).collect();
-        let upto = epochs.newest();
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        if stretches.is_empty() {
+        let Some(newest) = upto.filter(|_| !stretches.is_empty()) else {
             session.catch_up.under_way = None;
-            return self.end_told(id, self.states.epochs.newest());
-        }
+            return self.end_told(id, upto);
+        };
         session.catch_up.told.extend(session.queue.positions());
-        let under_way = session.catch_up.under_way();
-        under_way.stretches = stretches;
-        under_way.left = left;
-        under_way.asked = None;
-        under_way.lacks_copies = false;
-        under_way.upto = upto;
+        session.catch_up.under_way = Some(Box::new(UnderWay {
+            stretches,
+            left,
+            asked: None,
+            owed: BTreeSet::new(),
+            upto: newest,
+            lacks_copies: false,
+        }));
         self.go_on_catching_up(id);
     }
 
@@ -224,7 +220,7 @@ impl Core {
         };
         let is_in = |at: &Position| under_way.stretches.iter().any(|one| one.contains(at));
         under_way.owed = queued.into_iter().filter(is_in).collect();
-        if under_way.upto.is_none() || under_way.asked.is_some() || !under_way.owed.is_empty() {
+        if under_way.asked.is_some() || !under_way.owed.is_empty() {
             return;
         }
         let Some((after, before)) = under_way.left.front().copied() else {
@@ -314,8 +310,8 @@ impl Core {
         let Some((_, Item::Kept { position, how })) = own else {
             let is_copy = local::copies_allowed(row.message.kind, &row.message.payload);
             let lacks = !online.carbons && is_copy;
-            let under_way = self.sessions.get_mut(&id)?.catch_up.under_way();
-            under_way.lacks_copies |= lacks;
+            let session = self.sessions.get_mut(&id)?;
+            session.catch_up.under_way.as_mut()?.lacks_copies |= lacks;
             return None;
         };
         let (since, epochs) = (&session.catch_up, &self.states.epochs);
@@ -365,13 +361,13 @@ impl Core {
             return;
         };
         let upto = under_way.upto;
-        session.catch_up.has = upto;
+        session.catch_up.has = Some(upto);
         session.catch_up.under_way = None;
-        if let (Some(device), Some(upto)) = (device, upto) {
+        if let Some(device) = device {
             let account = session.jid.bare();
             self.peer.meetings.note_caught_up(account, device, upto);
         }
-        self.end_told(id, upto);
+        self.end_told(id, Some(upto));
     }
 
     /// It has what both had when they were one: what it was told before is not looked for any more.

@@ -21,6 +21,7 @@ use crate::core::recall::Recall;
 use crate::core::tail::Hold;
 use crate::effect::state::At;
 use crate::model::op::numbered;
+use crate::model::position::Index;
 use crate::model::row::RecordKey;
 
 #[derive(Debug, Default)]
@@ -111,6 +112,11 @@ impl Core {
             }
         }
         self.states.delivered.share(key, &only);
+    }
+
+    /// The tables hold everything at or below.
+    pub(crate) fn applied(&self) -> Index {
+        self.tail.applied()
     }
 
     /// A checkpoint is under way, or a record is read that one may wait for.

@@ -294,11 +294,8 @@ impl Tail {
         let is_full = self.bytes >= bytes_max && pause <= now;
         let is_late = self.last_checkpoint.plus_ms(after_ms) <= now;
         let due = self.is_overdue || is_full || is_late;
-        if !due || self.writing.is_some() {
-            return None;
-        }
-        let pause = self.last_checkpoint.plus_ms(CHECKPOINT_PAUSE_MS);
-        if self.is_held_back && now < pause {
+        let is_held_back = self.is_held_back && now < pause;
+        if !due || is_held_back || self.writing.is_some() {
             return None;
         }
         let before = before(self);

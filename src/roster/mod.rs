@@ -96,14 +96,11 @@ fn get(
     });
     let pushes: Vec<Outgoing> = pushes.collect();
     // Section 2.6.3: all of it, where that "would use less bandwidth than sending individual roster pushes".
-    let bytes = pushes.iter();
-    let bytes = bytes.map(|push| {
-        push.payload
-            .len()
-            .saturating_add(ROSTER_PUSH_OVERHEAD_BYTES)
-    });
-    let bytes = bytes.sum();
-    if let Some(whole) = whole(account, bytes) {
+    let bytes = |push: &Outgoing| {
+        let content = push.payload.len();
+        content.saturating_add(ROSTER_PUSH_OVERHEAD_BYTES)
+    };
+    if let Some(whole) = whole(account, pushes.iter().map(bytes).sum()) {
         return Ok(proposal.and_answer(request.stanza.result(&request.from, whole)));
     }
     proposal = proposal.and_answer(request.stanza.result(&request.from, Vec::new()));

@@ -74,7 +74,7 @@ async fn step(
 ) -> Option<Incarnation> {
     let (store, limits) = (Arc::clone(&node.store), *limits);
     let found = smol::unblock(move || {
-        let upto_max = store.known_to_both()?;
+        let upto_max = store.known_to_both();
         store.find_expired(&RetentionLimits { upto_max, ..limits }, now, from)
     })
     .await;

@@ -117,11 +117,7 @@ impl Store {
             database: RwLock::new(database),
             book: Mutex::new(Book::default()),
         };
-        let reach = store.reach()?;
-        let mut epochs = Epochs::default();
-        for record in store.epochs()? {
-            epochs.add(&record);
-        }
+        let (epochs, reach) = (store.tree()?, store.reach()?);
         if let Ok(book) = store.book.get_mut() {
             book.epochs = epochs;
             book.reach = reach;
@@ -309,8 +305,9 @@ impl Store {
     }
 
     /// Up to where nothing of another branch can be missing here: see [`RetentionLimits`].
-    pub(crate) fn known_to_both(&self) -> Result<Option<Position>, StoreError> {
-        Ok(self.tree()?.known_to_both())
+    pub(crate) fn known_to_both(&self) -> Option<Position> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.epochs.known_to_both()
     }
 
     fn tree(&self) -> Result<Epochs, StoreError> {

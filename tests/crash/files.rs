@@ -17,7 +17,6 @@ use crate::history::Complaint;
 
 /// So many of the newest files are looked at after each kill, and all from time to time.
 const NEWEST: usize = 20;
-const STATUS_OK: u16 = 200;
 
 /// Over all crashes: what was answered with 201, and what was under way.
 pub(crate) struct Uploader {
@@ -97,7 +96,7 @@ impl Uploader {
         };
         for (number, slot) in &self.kept[first..] {
             let (status, file) = upload::get(ports, slot).await?;
-            if status != STATUS_OK || file != self.content(*number) {
+            if status != upload::OK || file != self.content(*number) {
                 self.history.borrow_mut().complain(Complaint::File {
                     number: *number,
                     status,

@@ -17,6 +17,7 @@ const SMALL_BYTES_MAX: u64 = 20_000;
 const LARGE_BYTES: usize = 100_000;
 const LARGE_EVERY: u64 = 8;
 
+pub(crate) const OK: u16 = 200;
 pub(crate) const CREATED: u16 = 201;
 /// The slot was used.
 pub(crate) const CONFLICT: u16 = 409;

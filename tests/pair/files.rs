@@ -23,7 +23,6 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Between two files of one person.
 const THINK: Duration = Duration::from_millis(100);
-const STATUS_OK: u16 = 200;
 
 /// What was answered with 201, by the number that tells its content.
 pub(crate) type Kept = Rc<RefCell<Vec<(u64, Slot)>>>;
@@ -113,7 +112,7 @@ impl World {
                 let getting = upload::get(self.ports()[n], slot);
                 let (status, file) = within(PATIENCE, getting).await.unwrap();
                 assert!(
-                    status == STATUS_OK && file == content(*number),
+                    status == upload::OK && file == content(*number),
                     "file {number} is {status} at {n}, {} bytes: {slot:?}",
                     file.len()
                 );

@@ -38,13 +38,19 @@ fn settle(duo: &mut Duo) {
     }
 }
 
-/// A device comes, with copies, and reads what waits for it.
-fn come(duo: &mut Duo, node: usize, link: u64, resource: &str) -> Vec<String> {
+const COPIES: &str = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
+
+/// A device logs in, and is silent.
+fn log_in(duo: &mut Duo, node: usize, link: u64, resource: &str) {
     duo.nodes[node].bind(link, "ann", resource);
     duo.settle();
     duo.nodes[node].enable(link);
-    let copies = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
-    duo.nodes[node].say(link, copies);
+}
+
+/// A device comes, with copies, and reads what waits for it.
+fn come(duo: &mut Duo, node: usize, link: u64, resource: &str) -> Vec<String> {
+    log_in(duo, node, link, resource);
+    duo.nodes[node].say(link, COPIES);
     duo.nodes[node].say(link, "<presence/>");
     settle(duo);
     read(duo, node, link)
@@ -158,9 +164,7 @@ fn it_comes_late_and_under_its_id() {
 #[test]
 fn what_was_not_counted_is_sent_again_at_the_next_login() {
     let mut duo = healed();
-    duo.nodes[1].bind(5, "ann", "phone");
-    duo.settle();
-    duo.nodes[1].enable(5);
+    log_in(&mut duo, 1, 5, "phone");
     duo.nodes[1].say(5, "<presence/>");
     settle(&mut duo);
     assert_eq!(duo.nodes[1].bodies(5), ["left"]);
@@ -172,14 +176,11 @@ fn what_was_not_counted_is_sent_again_at_the_next_login() {
 #[test]
 fn who_wants_copies_later_gets_the_rest_then() {
     let mut duo = healed();
-    duo.nodes[1].bind(5, "ann", "phone");
-    duo.settle();
-    duo.nodes[1].enable(5);
+    log_in(&mut duo, 1, 5, "phone");
     duo.nodes[1].say(5, "<presence/>");
     assert_eq!(read(&mut duo, 1, 5), ["left"]);
 
-    let copies = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
-    duo.nodes[1].say(5, copies);
+    duo.nodes[1].say(5, COPIES);
 
     assert_eq!(read(&mut duo, 1, 5), ["answer"]);
 }
@@ -287,11 +288,8 @@ fn what_a_device_was_told_while_the_nodes_met_is_not_sent_again() {
     duo.go_apart();
     write(&mut duo, 0, 1, "ann@h", "left");
     write(&mut duo, 1, 2, "ann@h", "right");
-    duo.nodes[0].bind(5, "ann", "phone");
-    settle(&mut duo);
-    duo.nodes[0].enable(5);
-    let copies = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
-    duo.nodes[0].say(5, copies);
+    log_in(&mut duo, 0, 5, "phone");
+    duo.nodes[0].say(5, COPIES);
     duo.nodes[0].chat(5, "bob@h", "first");
     duo.nodes[0].say(5, "<presence/>");
     duo.draw_near();

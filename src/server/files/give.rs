@@ -51,7 +51,7 @@ async fn find(files: &Rc<Files>, hash: FileHash) -> Option<File> {
         if let Ok(Some((file, _))) = found {
             return Some(file);
         }
-        let pair = files.pair.as_ref().filter(|pair| pair.is_in_sync())?;
+        let pair = files.paired()?;
         if pair.files.want(pair, &hash).await == Some(false) {
             return None;
         }

@@ -111,7 +111,12 @@ impl Files {
 
     /// Both boards serve, so that what is acknowledged has to be on both disks.
     fn is_paired(&self) -> bool {
-        self.pair.as_ref().is_some_and(|pair| pair.is_in_sync())
+        self.paired().is_some()
+    }
+
+    /// The way to the other board where both serve.
+    fn paired(&self) -> Option<&Rc<Pair>> {
+        self.pair.as_ref().filter(|pair| pair.is_in_sync())
     }
 
     /// A place among those who upload now.

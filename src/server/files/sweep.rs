@@ -54,7 +54,7 @@ pub(super) async fn run(files: Rc<Files>) {
 /// next sweep.
 async fn fetch(files: &Rc<Files>, missing: &mut BTreeSet<FileHash>) {
     let mut again = BTreeSet::new();
-    while let Some(pair) = files.pair.as_ref().filter(|_| files.is_paired())
+    while let Some(pair) = files.paired()
         && let Some(hash) = missing.pop_first()
     {
         if pair.files.want(pair, &hash).await.is_none() {

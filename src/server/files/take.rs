@@ -169,7 +169,7 @@ fn status_of(error: &io::Error) -> Status {
 
 /// The bytes are on the other disk as well, if there is another board that serves.
 async fn ship(files: &Files, hash: &FileHash) -> Result<(), Status> {
-    let Some(pair) = files.pair.as_ref().filter(|_| files.is_paired()) else {
+    let Some(pair) = files.paired() else {
         return Ok(());
     };
     match pair.files.give(pair, hash).await {

@@ -8,6 +8,7 @@ use crate::core::Input;
 use crate::core::Record;
 use crate::core::boot::Boot;
 use crate::effect::query::Kept;
+use crate::model::account::Account;
 use crate::model::message::Owner;
 use crate::model::position::Index;
 use crate::model::row::RecordKey;
@@ -129,22 +130,25 @@ impl Machine {
         }
     }
 
+    /// What the tables hold of an account, after [`Machine::archive`].
+    pub(super) fn account(&self, account: &str) -> Option<Account> {
+        let jid = BareJid::parse(account).ok()?;
+        match self.shelf.load(&RecordKey::Account { jid }).ok()? {
+            Record::Account { account } => Some(account),
+            _ => None,
+        }
+    }
+
     /// What is stored of an account's private element, after [`Machine::archive`].
     pub fn private(&self, account: &str, name: &str) -> Option<String> {
-        let jid = BareJid::parse(account).ok()?;
-        let Ok(Record::Account { account }) = self.shelf.load(&RecordKey::Account { jid }) else {
-            return None;
-        };
+        let account = self.account(account)?;
         bodies(account.bytes(&RowName::Private { name: name.into() })?).pop()
     }
 
     /// Nodes of services that are told when something waits (XEP-0357), and what each was enabled with, after
     /// [`Machine::archive`].
     pub fn pushes(&self, account: &str) -> Vec<(String, String)> {
-        let Ok(jid) = BareJid::parse(account) else {
-            return Vec::new();
-        };
-        let Ok(Record::Account { account }) = self.shelf.load(&RecordKey::Account { jid }) else {
+        let Some(account) = self.account(account) else {
             return Vec::new();
         };
         let services = crate::push::services(&account);

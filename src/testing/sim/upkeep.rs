@@ -73,7 +73,7 @@ impl Machine {
         let limits = RetentionLimits {
             account: retention,
             room: retention,
-            upto_max: store.known_to_both().map_err(wrong)?,
+            upto_max: store.known_to_both(),
             ..RetentionLimits::default()
         };
         let found = store.find_expired(&limits, now.wall, crate::base::ids::Incarnation(0));

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::base::jid::BareJid;
 use crate::base::time::Timestamp;
 use crate::core::Input;
-use crate::core::Record;
 use crate::effect::request::Command;
 use crate::effect::request::FileAsk;
 use crate::effect::request::Outcome;
 use crate::effect::settings::Upload;
 use crate::model::file::FileKeys;
 use crate::model::file::FileRow;
-use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::testing::sim::machine::DOMAIN;
 use crate::testing::sim::machine::Machine;
@@ -75,22 +72,13 @@ impl Machine {
 
     /// Names of the files of an account, after [`Machine::archive`].
     pub fn files(&self, account: &str) -> Vec<String> {
-        let rows = self.rows_of(account).into_iter();
-        let names = rows.filter_map(|row| match row {
-            Row::File { file } => Some(file.name.to_string()),
+        let Some(account) = self.account(account) else {
+            return Vec::new();
+        };
+        let names = account.rows.iter().filter_map(|(_, cell)| match &cell.row {
+            Some(Row::File { file }) => Some(file.name.to_string()),
             _ => None,
         });
         names.collect()
-    }
-
-    fn rows_of(&self, account: &str) -> Vec<Row> {
-        let Ok(jid) = BareJid::parse(account) else {
-            return Vec::new();
-        };
-        let Ok(Record::Account { account }) = self.shelf.load(&RecordKey::Account { jid }) else {
-            return Vec::new();
-        };
-        let cells = account.rows.iter();
-        cells.filter_map(|(_, cell)| cell.row.clone()).collect()
     }
 }

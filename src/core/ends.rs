@@ -46,6 +46,7 @@ impl Core {
         match resume_ms {
             Some(resume_ms) if !orderly && !session.ending => {
                 session.sleeps_until = Some(now.plus_ms(resume_ms));
+                self.touched.insert(id);
                 self.wake_now(id);
             }
             _ => self.begin_end(id),
@@ -64,6 +65,7 @@ impl Core {
             let management = session.management.as_ref();
             let resume_ms = management.and_then(|management| management.resume_ms);
             session.sleeps_until = Some(now.plus_ms(resume_ms.unwrap_or(0)));
+            self.touched.insert(session.id);
             return;
         }
         let asks = |asked: &Asked| match asked {

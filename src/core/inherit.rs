@@ -145,6 +145,7 @@ impl Core {
         self.holdings.add(bytes);
         self.keys.insert(stream.0, id);
         self.sessions.insert(id, session);
+        self.touched.insert(id);
         self.find_pushes(id);
     }
 

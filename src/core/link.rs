@@ -354,19 +354,7 @@ impl Core {
     }
 
     pub(super) fn handle_tick(&mut self) {
-        let now = self.now.monotonic;
-        let mut over = Vec::new();
-        for session in self.sessions.values_mut() {
-            if session.check_ack(now) | session.check_held(now) {
-                self.touched.insert(session.id);
-            }
-            if session.sleeps_until.is_some_and(|until| until <= now) {
-                over.push(session.id);
-            }
-        }
-        for id in over {
-            self.begin_end(id);
-        }
+        self.check_sessions();
         self.end_zombies();
         self.end_late_recalls();
         self.send_pushes();

@@ -13,6 +13,7 @@ pub(crate) mod boot;
 mod bounds;
 mod copies;
 mod disowned;
+mod due;
 pub(crate) mod empty;
 pub(crate) mod ends;
 pub(crate) mod engine;
@@ -170,8 +171,10 @@ pub(crate) struct Core {
     fresh_epochs: Vec<(Index, EpochRecord)>,
     epochs_written: usize,
     outputs: VecDeque<Output>,
-    /// Sessions that got something in this step.
+    /// Sessions that got something in this step, or a deadline.
     touched: std::collections::BTreeSet<SessionId>,
+    /// No session has to be looked at before.
+    sessions_due: Option<Monotonic>,
     /// Sessions that an entry of this step has ended.
     kicked: Vec<(SessionId, EndReason)>,
     /// Sessions to end once this step is through.
@@ -251,6 +254,7 @@ impl Core {
             epochs_written: 0,
             outputs: VecDeque::new(),
             touched: std::collections::BTreeSet::new(),
+            sessions_due: None,
             kicked: Vec::new(),
             ends: Vec::new(),
             empty_rooms: rooms.fleeting(),
@@ -400,23 +404,6 @@ impl Core {
         room && bytes < self.limits.tail_bytes.saturating_mul(2)
     }
 
-    /// When to step with [`Input::Tick`] at the latest.
-    pub(crate) fn timeout(&self) -> Option<Monotonic> {
-        let sessions = self.sessions.values().filter_map(Session::timeout);
-        let own = [
-            self.taken.timeout(),
-            self.pushes.timeout(),
-            self.zombies_timeout(),
-            self.recalls_timeout(),
-            self.report_timeout(),
-            self.names_timeout(),
-            self.slowed_timeout(),
-            self.tail
-                .timeout(self.limits.tail_bytes, self.limits.checkpoint_ms),
-        ];
-        sessions.chain(own.into_iter().flatten()).min()
-    }
-
     /// After each input: who got something is told, the tail is checked, the unused leaves.
     fn settle_step(&mut self) {
         self.end_kicked();
@@ -431,16 +418,7 @@ impl Core {
         self.publish_lost();
         self.save_caught_up();
         self.report();
-        for id in std::mem::take(&mut self.touched) {
-            if let Some(session) = self.sessions.get_mut(&id)
-                && session.wants_write()
-                && !session.announced
-                && let Some(link) = session.link
-            {
-                session.announced = true;
-                self.outputs.push_back(Output::Ready { link });
-            }
-        }
+        self.announce_touched();
         let due = (self.limits.tail_bytes, self.limits.checkpoint_ms);
         let (copies, order, credit) = (&self.copies, &self.order, self.credit);
         let before = |tail: &Tail| copies::first_nameless(tail, copies, order, credit);

@@ -133,6 +133,7 @@ impl Core {
             session.sleeps_until = Some(now.monotonic.plus_ms(left_ms));
             self.holdings.add(session.held_bytes());
             self.keys.insert(key, id);
+            self.touched.insert(id);
             self.sessions.insert(id, session);
             self.take_over(None, &steps);
             count += 1;

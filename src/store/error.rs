@@ -55,6 +55,8 @@ impl From<redb::Error> for StoreError {
         match error {
             redb::Error::Io(error) => match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+                // The file does not begin as redb's do.
+                io::ErrorKind::InvalidData => Self::Corrupt { place: "head" },
                 kind => Self::Io { doing: "", kind },
             },
             redb::Error::PreviousIo

@@ -125,6 +125,24 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the tables of a board that takes a copy. Damaged ones it throws away and begins empty: they are of
+    /// no use before the copy is whole, and then they hold what the other board has. `tell`: why.
+    pub(crate) fn open_for_copy(
+        disk: Arc<dyn Disk>,
+        cache_bytes: usize,
+        tell: impl FnOnce(StoreError),
+    ) -> Result<Self, StoreError> {
+        match Self::open(Arc::clone(&disk), cache_bytes) {
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tell(error);
+                disk.remove(FILE_NAME)?;
+                disk.sync_names()?;
+                Self::open(disk, cache_bytes)
+            }
+            opened => opened,
+        }
+    }
+
     /// Applies entries, in the order of the log, and remembers that everything at or below `upto` is
     /// here. Entries that were applied before are left out.
     pub(crate) fn checkpoint(

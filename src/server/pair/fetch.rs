@@ -194,7 +194,12 @@ impl Fetch<'_> {
             None => return Err(FetchError::Dial(DialError::NoAddress)),
         };
         let cache = usize::try_from(self.settings.limits.store_cache_bytes).unwrap_or(usize::MAX);
-        let store = Arc::new(Store::open(Arc::clone(&self.disk), cache)?);
+        let store = Store::open_for_copy(Arc::clone(&self.disk), cache, |error| {
+            tell(format_args!(
+                "{error}: this board begins anew, and takes everything"
+            ));
+        });
+        let store = Arc::new(store?);
         let stream = dial::dial(&self.identity, pin, Purpose::Copy, &addresses).await;
         let mut stream = stream.map_err(FetchError::Dial)?;
         let ask = Ask {

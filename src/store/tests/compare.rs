@@ -1,10 +1,14 @@
 //! A copy of what differs makes the tables the same, moves little, and can be cut off anywhere.
 
 use crate::store::Store;
+use crate::store::StoreError;
 use crate::store::compare::Piece;
 use crate::store::compare::Place;
 use crate::store::compare::Range;
 use crate::store::compare::Span;
+use crate::store::disk::model::Faults;
+use crate::store::disk::model::Model;
+use crate::store::disk::model::Rot;
 use crate::store::memory;
 use crate::store::tests::apply::write;
 use crate::store::tests::script::Script;
@@ -15,6 +19,10 @@ fn tables(entries: usize) -> Store {
     let store = memory(CACHE).unwrap();
     write(&store, &Script::of(7, entries).steps);
     store
+}
+
+fn open_for_copy(model: &Model) -> Result<Store, StoreError> {
+    Store::open_for_copy(model.disk(), CACHE, |_| {})
 }
 
 fn dump(store: &Store) -> Vec<u8> {
@@ -81,6 +89,35 @@ fn a_copy_that_is_cut_off_goes_on() {
     }
     assert!(dump(&to) == dump(&from));
     assert_eq!(bytes, whole, "nothing came twice");
+}
+
+/// What a board that takes a copy has of it is worth nothing before it is whole.
+#[test]
+fn damaged_tables_that_wait_for_a_copy_are_begun_anew() {
+    // Given a board whose copy was cut off, with garbage in the first sector
+    let (from, model) = (tables(900), Model::new(1));
+    let to = open_for_copy(&model).unwrap();
+    take(&from, &to, 3);
+    drop(to);
+    model.rot("tables", 0, 512, Rot::Flip);
+
+    // Then no server opens them
+    let opened = Store::open(model.disk(), CACHE).map(drop);
+    assert_eq!(opened, Err(StoreError::Corrupt { place: "head" }));
+    // When the disk only fails they stay
+    model.set_faults(Faults {
+        read_error: 1,
+        ..Faults::default()
+    });
+    let failed = open_for_copy(&model).map(drop);
+    assert!(matches!(failed, Err(StoreError::Io { .. })), "{failed:?}");
+    model.set_faults(Faults::default());
+    let opened = Store::open(model.disk(), CACHE).map(drop);
+    assert_eq!(opened, Err(StoreError::Corrupt { place: "head" }));
+    // But who takes a copy begins anew
+    let to = open_for_copy(&model).unwrap();
+    take(&from, &to, usize::MAX);
+    assert!(dump(&to) == dump(&from));
 }
 
 #[test]

@@ -65,6 +65,14 @@ impl Shelf {
         Ok(())
     }
 
+    /// A process that takes a copy starts.
+    pub(super) fn open_for_copy(&mut self, disk: Arc<dyn Disk>) -> Result<(), StoreError> {
+        if let Self::Real(store) = self {
+            *store = Some(Arc::new(Store::open_for_copy(disk, CACHE_BYTES, |_| {})?));
+        }
+        Ok(())
+    }
+
     /// The process is gone.
     pub(super) fn close(&mut self) {
         if let Self::Real(store) = self {

@@ -114,7 +114,7 @@ impl Machine {
         }
         let wrong = |error: StoreError| format!("fetch: {error:?}");
         self.model.kill();
-        self.shelf.open(self.model.disk()).map_err(wrong)?;
+        self.shelf.open_for_copy(self.model.disk()).map_err(wrong)?;
         let done = self.take(other, batches).map_err(wrong)?;
         self.shelf.close();
         if !done {

@@ -54,6 +54,7 @@ pub(crate) fn evaluate(view: &View<'_>, command: &Command) -> Result<Proposal, S
         }
         Command::SetPassword { jid, password } => set_password(view, jid, password, Kicked::All),
         Command::SetEnabled { jid, enabled } => set_enabled(view, jid, *enabled),
+        Command::SetAdmin { jid, admin } => set_admin(view, jid, *admin),
         Command::DeleteUser { jid } => delete(view, jid, Kicked::All),
         Command::File { .. } => Ok(Proposal::nothing()),
         Command::Restore { ops, .. } => Ok(Proposal {
@@ -80,6 +81,7 @@ pub(crate) fn outcome(state: &State, command: &Command) -> Outcome {
         }
         Command::SetPassword { jid, .. }
         | Command::SetEnabled { jid, .. }
+        | Command::SetAdmin { jid, .. }
         | Command::DeleteUser { jid } => {
             if exists(jid) {
                 Outcome::Done
@@ -193,7 +195,7 @@ pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Resu
     } else {
         AccountState::Disabled
     };
-    let Some(proposal) = with_state(view, jid, state)? else {
+    let Some(proposal) = changed(view, jid, |row| row.state = state)? else {
         return Ok(Proposal::nothing());
     };
     if enabled {
@@ -209,7 +211,8 @@ pub(crate) fn set_enabled(view: &View<'_>, jid: &BareJid, enabled: bool) -> Resu
 }
 
 pub(crate) fn delete(view: &View<'_>, jid: &BareJid, whom: Kicked) -> Result<Proposal, Stop> {
-    let Some(mut proposal) = with_state(view, jid, AccountState::Deleted)? else {
+    let delete = |row: &mut AccountRow| row.state = AccountState::Deleted;
+    let Some(mut proposal) = changed(view, jid, delete)? else {
         return Ok(Proposal::nothing());
     };
     let record = RecordKey::Account { jid: jid.clone() };
@@ -226,23 +229,28 @@ pub(crate) fn delete(view: &View<'_>, jid: &BareJid, whom: Kicked) -> Result<Pro
         }))
 }
 
-fn with_state(
+/// Whether the account may administer the server.
+pub(crate) fn set_admin(view: &View<'_>, jid: &BareJid, admin: bool) -> Result<Proposal, Stop> {
+    let change = changed(view, jid, |row| row.admin = admin)?;
+    Ok(change.unwrap_or_default())
+}
+
+/// The account's row with a change; `None`: there is no account.
+fn changed(
     view: &View<'_>,
     jid: &BareJid,
-    state: AccountState,
+    change: impl FnOnce(&mut AccountRow),
 ) -> Result<Option<Proposal>, Stop> {
     let account = view.account(jid)?;
-    let Some(row) = account.row().filter(|_| account.exists()) else {
+    let Some(mut row) = account.row().filter(|_| account.exists()) else {
         return Ok(None);
     };
+    change(&mut row);
     let record = RecordKey::Account { jid: jid.clone() };
-    let row = Row::Account {
-        row: AccountRow { state, ..row },
-    };
     Ok(Some(
         Proposal::nothing()
             .guarded(view.guard(record.clone(), RowName::Account))
-            .row(record, RowName::Account, Some(row)),
+            .row(record, RowName::Account, Some(Row::Account { row })),
     ))
 }
 

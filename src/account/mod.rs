@@ -1,6 +1,7 @@
 //! Accounts: registration, passwords, blocking, private data, administration.
 
 mod adhoc;
+mod admins;
 mod blocking;
 pub(crate) mod command;
 mod halt;

@@ -6,6 +6,7 @@
 //! with a filled-in form is told as a note of type `error` (XEP-0050 section 4.3), and nothing is done.
 
 use crate::account::adhoc::Finish;
+use crate::account::admins;
 use crate::account::command;
 use crate::account::halt;
 use crate::account::invitation;
@@ -87,6 +88,8 @@ pub(super) fn form(task: Task) -> Option<Form> {
                 .required(),
         ),
         Task::List(_) => form.with(list::count_field()),
+        // It is made when it is filled in.
+        Task::EditAdmins => form,
         Task::Announce | Task::SetText(_) | Task::EditText(_) => notice::form(task, form),
         Task::Restart | Task::ShutDown => halt::form(form),
         Task::CreateAccount => invitation::form(),
@@ -98,6 +101,7 @@ pub(super) fn form(task: Task) -> Option<Form> {
 /// The form with what is known already.
 pub(super) fn filled(view: &View<'_>, task: Task, form: Form) -> Result<Form, Stop> {
     match task {
+        Task::EditAdmins => admins::filled(view, form),
         Task::ClearReports => report::filled(view, form),
         _ => notice::filled(view, task, form),
     }
@@ -117,6 +121,7 @@ pub(super) fn perform(view: &View<'_>, asked: &Asked<'_>, form: &Form) -> Result
         Task::Announce => Ok(notice::announce(view, form)),
         Task::SetText(notice) | Task::EditText(notice) => Ok(notice::set(notice, form)),
         Task::DeleteText(notice) => notice::delete(view, notice),
+        Task::EditAdmins => admins::edit(view, asked, form),
         Task::Restart | Task::ShutDown => Ok(halt::perform(view, asked.task, form)),
         Task::Invite => invitation::invite(view, asked),
         Task::Reports => report::list(view),
@@ -229,7 +234,10 @@ fn local_account(view: &View<'_>, value: Option<&str>) -> Result<Jid, String> {
 }
 
 /// The address of an account that exists.
-fn known_account(view: &View<'_>, value: Option<&str>) -> Result<Result<Jid, String>, Stop> {
+pub(super) fn known_account(
+    view: &View<'_>,
+    value: Option<&str>,
+) -> Result<Result<Jid, String>, Stop> {
     let jid = match local_account(view, value) {
         Ok(jid) => jid,
         Err(why) => return Ok(Err(why)),

@@ -27,6 +27,8 @@ pub(super) enum Task {
     SetText(Notice),
     EditText(Notice),
     DeleteText(Notice),
+    /// Who may do all this.
+    EditAdmins,
     /// The server ends, and begins again or not.
     Restart,
     ShutDown,
@@ -153,6 +155,7 @@ const TASKS: &[(Task, &str, &str)] = &[
         "delete-welcome",
         "Delete welcome message",
     ),
+    (Task::EditAdmins, "edit-admin", "Edit admin list"),
     (Task::Restart, "restart", "Restart service"),
     (Task::ShutDown, "shutdown", "Shut down service"),
     (Task::Invite, "invite", "Invite user"),

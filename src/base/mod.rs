@@ -1,5 +1,6 @@
 //! Values that every layer shares: addresses, identifiers, time, limits, secrets.
 
+pub(crate) mod admin_limits;
 pub(crate) mod allowance;
 pub(crate) mod belief;
 pub(crate) mod device_limits;

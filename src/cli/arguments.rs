@@ -67,7 +67,7 @@ pub(super) struct Dev {
     pub(super) set: Vec<Assignment>,
 }
 
-/// Manage accounts: user add|list|password|disable|enable|delete [NAME].
+/// Manage accounts: user add|list|password|admin|disable|enable|delete [NAME].
 #[derive(Debug, FromArgs)]
 #[argh(
     subcommand,
@@ -75,7 +75,7 @@ pub(super) struct Dev {
     note = "add and password print a password that they make up, unless --password-stdin is given."
 )]
 pub(super) struct User {
-    /// what to do: add, list, password, disable, enable or delete
+    /// what to do: add, list, password, admin, disable, enable or delete
     #[argh(positional, arg_name = "ACTION")]
     pub(super) action: UserAction,
 
@@ -86,6 +86,10 @@ pub(super) struct User {
     /// with add: the account may administer the server
     #[argh(switch)]
     pub(super) admin: bool,
+
+    /// with admin: the account may not administer the server any more
+    #[argh(switch)]
+    pub(super) off: bool,
 
     /// with add and password: read the password from the first line of the standard input
     #[argh(switch)]
@@ -134,6 +138,7 @@ pub(super) enum UserAction {
     Add,
     List,
     Password,
+    Admin,
     Disable,
     Enable,
     Delete,
@@ -362,6 +367,8 @@ mod tests {
             "user add dora --admin --password-stdin --config a.toml",
             "user list --set data=/tmp/x",
             "user password dora",
+            "user admin dora",
+            "user admin dora --off",
             "user disable dora",
             "user enable dora",
             "user delete dora",

@@ -48,6 +48,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             password: password()?,
         },
         UserAction::List => Request::UserList,
+        UserAction::Admin => Request::UserAdmin {
+            name,
+            is_admin: !arguments.off,
+        },
         UserAction::Disable => Request::UserEnable {
             name,
             is_enabled: false,
@@ -81,6 +85,9 @@ fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.admin && action != UserAction::Add {
         return wrong("--admin goes with user add only");
+    }
+    if arguments.off && action != UserAction::Admin {
+        return wrong("--off goes with user admin only");
     }
     if arguments.password_stdin && !has_password {
         return wrong("--password-stdin goes with user add and user password only");

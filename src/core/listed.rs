@@ -1,6 +1,7 @@
 //! What of the lists of accounts and rooms the tail knows better than the tables.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
@@ -11,6 +12,7 @@ use crate::model::account::AccountRow;
 use crate::model::account::AccountState;
 use crate::model::entry::Entry;
 use crate::model::op::Durable;
+use crate::model::position::Index;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -50,6 +52,25 @@ where
         listed.disabled = disabled.or(listed.disabled);
     }
     changed.into_values().collect()
+}
+
+/// Those who may administer, and those of whom the tail says so. Who does not any more is still among them.
+pub(super) fn admins(
+    mut admins: BTreeSet<BareJid>,
+    tail: &[(Index, Arc<Entry>)],
+) -> BTreeSet<BareJid> {
+    for op in tail.iter().flat_map(|(_, entry)| entry.durable_ops()) {
+        if let Durable::Row {
+            record: RecordKey::Account { jid },
+            row: Some(Row::Account { row }),
+            ..
+        } = op
+            && row.administers()
+        {
+            admins.insert(jid.clone());
+        }
+    }
+    admins
 }
 
 /// The vCards that were written.

@@ -72,6 +72,7 @@ pub(crate) use io::Record;
 pub(crate) use limits::CoreLimits;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -131,6 +132,8 @@ pub(crate) struct Start {
     pub(crate) last: Index,
     /// The rooms that the tables list.
     pub(crate) rooms: Rooms,
+    /// Who administers by what the tables say.
+    pub(crate) admins: BTreeSet<BareJid>,
     /// The messages in the tables that another branch may have as well.
     pub(crate) copies: Copies,
     pub(crate) ids: StanzaIds,
@@ -172,7 +175,7 @@ pub(crate) struct Core {
     epochs_written: usize,
     outputs: VecDeque<Output>,
     /// Sessions that got something in this step, or a deadline.
-    touched: std::collections::BTreeSet<SessionId>,
+    touched: BTreeSet<SessionId>,
     /// No session has to be looked at before.
     sessions_due: Option<Monotonic>,
     /// Sessions that an entry of this step has ended.
@@ -180,17 +183,17 @@ pub(crate) struct Core {
     /// Sessions to end once this step is through.
     ends: Vec<SessionId>,
     /// Rooms that may be over.
-    empty_rooms: std::collections::BTreeSet<BareJid>,
+    empty_rooms: BTreeSet<BareJid>,
     lasts: last::LastQueue,
     /// Records that may be of two.
-    claims: std::collections::BTreeSet<RecordKey>,
+    claims: BTreeSet<RecordKey>,
     /// Rows of the journal that are not in the log.
     lost: BTreeMap<Position, Option<Row>>,
     /// Streams that closed while they waited for a session.
-    closed_early: std::collections::BTreeSet<LinkId>,
+    closed_early: BTreeSet<LinkId>,
     /// Streams that are ended at the other node, and those that it wants ended here.
     recalls: BTreeMap<SmKey, Recall>,
-    recalled: std::collections::BTreeSet<SmKey>,
+    recalled: BTreeSet<SmKey>,
     /// The line is being delivered: nothing may be delivered in between.
     releasing: bool,
     /// Whoever gets what is written here reads it up to this level.
@@ -224,6 +227,7 @@ impl Core {
         let mut rooms = start.rooms;
         rooms.follow(&start.tail);
         states.delivered.rooms_there = rooms.there.len();
+        states.delivered.admins = listed::admins(start.admins, &start.tail);
         let mut core = Self {
             node: start.node,
             now: start.now,
@@ -253,17 +257,17 @@ impl Core {
             fresh_epochs: start.fresh_epochs,
             epochs_written: 0,
             outputs: VecDeque::new(),
-            touched: std::collections::BTreeSet::new(),
+            touched: BTreeSet::new(),
             sessions_due: None,
             kicked: Vec::new(),
             ends: Vec::new(),
             empty_rooms: rooms.fleeting(),
             lasts: last::LastQueue::new(),
-            claims: std::collections::BTreeSet::new(),
+            claims: BTreeSet::new(),
             lost: BTreeMap::new(),
-            closed_early: std::collections::BTreeSet::new(),
+            closed_early: BTreeSet::new(),
             recalls: BTreeMap::new(),
-            recalled: std::collections::BTreeSet::new(),
+            recalled: BTreeSet::new(),
             releasing: false,
             level: LEVEL,
             limits: start.limits,

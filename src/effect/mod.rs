@@ -9,6 +9,7 @@
 pub(crate) mod caps;
 pub(crate) mod fits;
 pub(crate) mod invite;
+mod known;
 pub(crate) mod people;
 pub(crate) mod proposal;
 pub(crate) mod query;

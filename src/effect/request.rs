@@ -58,6 +58,10 @@ pub(crate) enum Command {
         jid: BareJid,
         enabled: bool,
     },
+    SetAdmin {
+        jid: BareJid,
+        admin: bool,
+    },
     DeleteUser {
         jid: BareJid,
     },
@@ -106,6 +110,7 @@ impl Command {
             | Self::Register { jid, .. }
             | Self::SetPassword { jid, .. }
             | Self::SetEnabled { jid, .. }
+            | Self::SetAdmin { jid, .. }
             | Self::DeleteUser { jid }
             | Self::Restore { jid, .. } => jid,
             Self::File { ask } => &ask.place().owner,

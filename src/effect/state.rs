@@ -1,6 +1,7 @@
 //! The resident records, and what an op makes of them.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) caps: Caps,
     /// How many rooms there are in all, in memory or not; of use where everything is folded in.
     pub(crate) rooms_there: usize,
+    /// Accounts, in memory or not, that may administer the server; the record says whether they still do.
+    pub(crate) admins: BTreeSet<BareJid>,
 }
 
 impl State {
@@ -172,7 +175,7 @@ impl State {
             return;
         };
         let (claim, begun) = (Claim::of(key, rows), incarnation(rows));
-        self.count_room((key, name, merged.cell.row.as_ref()));
+        self.note((key, name, merged.cell.row.as_ref()));
         self.put_merged(key, name, merged);
         if claim::root(key).as_ref() == Some(name) {
             self.hide_others(key, claim.as_ref(), epochs);
@@ -349,21 +352,6 @@ impl State {
         }
     }
 
-    fn count_room(&mut self, (record, name, row): (&RecordKey, &RowName, Option<&Row>)) {
-        if *name != RowName::Room {
-            return;
-        }
-        let Some(rows) = self.rows(record) else {
-            return;
-        };
-        let is_there = |row: Option<&Row>| matches!(row, Some(Row::Room { row }) if !row.destroyed);
-        match (is_there(rows.row(name)), is_there(row)) {
-            (false, true) => self.rooms_there = self.rooms_there.saturating_add(1),
-            (true, false) => self.rooms_there = self.rooms_there.saturating_sub(1),
-            _ => {}
-        }
-    }
-
     fn apply_soft(&mut self, at: At, op: &Soft) {
         match op {
             Soft::Bind { .. } => self.apply_bind(at, op),
@@ -450,9 +438,9 @@ impl State {
             carbons: false,
             interested: false,
             watches_blocks: false,
-            directed: std::collections::BTreeSet::new(),
+            directed: BTreeSet::new(),
             interests: None,
-            rooms: std::collections::BTreeSet::new(),
+            rooms: BTreeSet::new(),
             since: *since,
             order: at.position,
         };

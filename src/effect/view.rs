@@ -1,6 +1,7 @@
 //! What a feature may read: the resident records, and the facts of the moment.
 
 use std::cell::Cell as Flag;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::jid::BareJid;
@@ -196,6 +197,23 @@ impl<'a> View<'a> {
     /// Whether the address is of an account of ours (existing or not).
     pub(crate) fn is_account(&self, jid: &Jid) -> bool {
         jid.local().is_some() && jid.domain() == self.settings.domain.as_ref()
+    }
+
+    /// Who administers the server by the account's own row, in order of address. Their records are loaded.
+    pub(crate) fn admins(&self) -> Result<Vec<&'a BareJid>, Stop> {
+        let pending = self.over.into_iter().flat_map(|over| &over.admins);
+        let all: BTreeSet<&BareJid> = self.base.admins.iter().chain(pending).collect();
+        let mut found = Vec::new();
+        for jid in all {
+            if self
+                .account(jid)?
+                .row()
+                .is_some_and(|row| row.administers())
+            {
+                found.push(jid);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the user may administer the server.

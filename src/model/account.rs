@@ -41,6 +41,12 @@ pub(crate) struct AccountRow {
 
 coded!(struct AccountRow { incarnation, state, admin, created });
 
+impl AccountRow {
+    pub(crate) fn administers(&self) -> bool {
+        self.admin && self.state != AccountState::Deleted
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AccountState {
     Enabled,

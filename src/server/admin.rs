@@ -34,6 +34,10 @@ pub(crate) enum Request {
         name: String,
         is_enabled: bool,
     },
+    UserAdmin {
+        name: String,
+        is_admin: bool,
+    },
     UserDelete {
         name: String,
     },
@@ -69,6 +73,7 @@ impl Request {
             Self::UserAdd { .. }
             | Self::UserPassword { .. }
             | Self::UserEnable { .. }
+            | Self::UserAdmin { .. }
             | Self::UserDelete { .. }
             | Self::Invite(_)
             | Self::PairRestore { .. } => true,
@@ -194,6 +199,7 @@ impl Request {
             Self::UserList => "user-list",
             Self::UserPassword { .. } => "user-password",
             Self::UserEnable { .. } => "user-enable",
+            Self::UserAdmin { .. } => "user-admin",
             Self::UserDelete { .. } => "user-delete",
             Self::Invite(_) => "invite",
             Self::Status => "status",
@@ -220,9 +226,16 @@ impl Request {
                 line.name = Some(name);
                 line.password = Some(password);
             }
-            Self::UserEnable { name, is_enabled } => {
+            Self::UserEnable {
+                name,
+                is_enabled: flag,
+            }
+            | Self::UserAdmin {
+                name,
+                is_admin: flag,
+            } => {
                 line.name = Some(name);
-                line.flag = Some(is_enabled);
+                line.flag = Some(flag);
             }
             Self::Invite(wanted) => {
                 line.password = Some(wanted.token);
@@ -271,6 +284,10 @@ impl Request {
             "user-enable" => Self::UserEnable {
                 name: name?,
                 is_enabled: flag?,
+            },
+            "user-admin" => Self::UserAdmin {
+                name: name?,
+                is_admin: flag?,
             },
             "user-delete" => Self::UserDelete { name: name? },
             "invite" => Self::Invite(Invitation {
@@ -375,6 +392,10 @@ mod tests {
             Request::UserEnable {
                 name: text(),
                 is_enabled: false,
+            },
+            Request::UserAdmin {
+                name: text(),
+                is_admin: false,
             },
             Request::UserDelete { name: text() },
             Request::Invite(Invitation {

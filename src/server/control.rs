@@ -160,27 +160,33 @@ impl Site {
             Request::UserAdd {
                 name,
                 password,
-                is_admin,
+                is_admin: admin,
             } => {
+                let password = secret(password);
                 let add = |jid| Command::AddUser {
                     jid,
-                    password: secret(password),
-                    admin: is_admin,
+                    password,
+                    admin,
                 };
                 self.command(&name, add).await
             }
             Request::UserPassword { name, password } => {
-                let set = |jid| Command::SetPassword {
-                    jid,
-                    password: secret(password),
-                };
+                let password = secret(password);
+                let set = |jid| Command::SetPassword { jid, password };
                 self.command(&name, set).await
             }
-            Request::UserEnable { name, is_enabled } => {
-                let set = |jid| Command::SetEnabled {
-                    jid,
-                    enabled: is_enabled,
-                };
+            Request::UserEnable {
+                name,
+                is_enabled: enabled,
+            } => {
+                let set = |jid| Command::SetEnabled { jid, enabled };
+                self.command(&name, set).await
+            }
+            Request::UserAdmin {
+                name,
+                is_admin: admin,
+            } => {
+                let set = |jid| Command::SetAdmin { jid, admin };
                 self.command(&name, set).await
             }
             Request::UserDelete { name } => {
@@ -195,16 +201,9 @@ impl Site {
             Request::PairReplace { addresses } => {
                 self.invite(PairError::NoPair, say, |pair| pair.replace(&addresses))
             }
-            Request::PairLeave => self
-                .pair
-                .as_ref()
-                .map_or(Err(PairError::NoPair), |pair| pair.leave())
-                .map_err(|error| error.to_string()),
+            Request::PairLeave => self.leave(),
             Request::PairStatus => {
-                let none = || PairReport::new(None, &PairStatus::default(), None, 0);
-                say(Reply::Pair(
-                    self.pair.as_ref().map_or_else(none, |pair| pair.report()),
-                ));
+                say(Reply::Pair(self.pair_report()));
                 Ok(())
             }
             Request::PairConflicts => self.conflicts(say).await,
@@ -373,6 +372,17 @@ impl Site {
             })
         })
         .await
+    }
+
+    fn leave(&self) -> Result<(), String> {
+        let pair = self.pair.as_ref().ok_or(PairError::NoPair);
+        let left = pair.and_then(|pair| pair.leave());
+        left.map_err(|error| error.to_string())
+    }
+
+    fn pair_report(&self) -> PairReport {
+        let none = || PairReport::new(None, &PairStatus::default(), None, 0);
+        self.pair.as_ref().map_or_else(none, |pair| pair.report())
     }
 
     fn pair_status(&self) -> PairStatus {

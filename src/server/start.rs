@@ -141,6 +141,7 @@ pub(crate) fn start(
     let rooms = Rooms {
         there: store.rooms().map_err(StartError::Store)?,
     };
+    let admins = store.admins().map_err(StartError::Store)?;
     let space = role.space(limits.tail_bytes);
     let mut found = open_log(Arc::clone(&disk), &store, &space, &mut entropy)?;
     let known = Timestamp::from_unix_ms(found.boot.stamp.unix_ms());
@@ -174,6 +175,7 @@ pub(crate) fn start(
         tail: boot.tail,
         last: boot.last,
         rooms,
+        admins,
         copies: store.copies().map_err(StartError::Store)?,
         ids: secrets.ids.clone(),
         settings: policies,

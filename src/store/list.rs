@@ -141,6 +141,24 @@ pub(super) fn rooms(snapshot: &ReadTransaction) -> Result<BTreeMap<BareJid, bool
     Ok(found)
 }
 
+/// The accounts that may administer the server: a look at each.
+pub(super) fn admins(snapshot: &ReadTransaction) -> Result<BTreeSet<BareJid>, StoreError> {
+    let rows = snapshot.open_table(schema::ROWS)?;
+    let mut found = BTreeSet::new();
+    for account in snapshot.open_table(schema::ACCOUNTS)?.range::<&str>(..)? {
+        let jid = bare(account?.0.value())?;
+        let record = RecordKey::Account { jid: jid.clone() };
+        let key = row_key(&record, &RowName::Account);
+        if let Some(value) = rows.get(key.as_slice())?
+            && let Some(Row::Account { row }) = schema::read_cell(value.value())?.row
+            && row.administers()
+        {
+            found.insert(jid);
+        }
+    }
+    Ok(found)
+}
+
 struct List<'a> {
     table: ReadOnlyTable<&'static str, u8>,
     after: Option<&'a BareJid>,

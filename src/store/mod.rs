@@ -30,6 +30,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::io::Write;
 use std::sync::Arc;
@@ -254,6 +255,11 @@ impl Store {
     /// All rooms that exist, with whether they persist.
     pub(crate) fn rooms(&self) -> Result<BTreeMap<BareJid, bool>, StoreError> {
         self.read("listing the rooms", list::rooms)
+    }
+
+    /// The accounts that may administer the server.
+    pub(crate) fn admins(&self) -> Result<BTreeSet<BareJid>, StoreError> {
+        self.read("listing the administrators", list::admins)
     }
 
     /// A record with all its rows. Takes time in proportion to their number.

@@ -1,5 +1,6 @@
 //! What users and administrators ask about accounts.
 
+mod admins;
 mod commands;
 mod invites;
 mod office;

@@ -372,6 +372,7 @@ pub(super) fn start(node: u8, sequencer: Sequencer, rooms: Rooms) -> Start {
         tail: Vec::new(),
         last: Index(1),
         rooms,
+        admins: std::collections::BTreeSet::default(),
         ids: StanzaIds::new([1; 16]),
         settings: Arc::new(settings),
         limits: CoreLimits::default(),

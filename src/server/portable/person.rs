@@ -123,7 +123,7 @@ impl Person {
         self.created = created.and_then(|text| Timestamp::parse_xep0082(&text).ok());
         // Whoever wrote the file must not choose who governs here.
         let is_admin = element.attr("admin").as_deref() == Some("true");
-        is_admin.then_some("the rights of an administrator: name the account in the key admins")
+        is_admin.then_some("the rights of an administrator: meerkat user admin NAME")
     }
 
     fn add_keys(&mut self, element: Node<'_>) -> Result<LeftOut, Mistake> {

@@ -424,6 +424,7 @@ impl Machine {
             tail: boot.tail,
             last: boot.last,
             rooms: Rooms::default(),
+            admins: BTreeSet::default(),
             copies: Copies::default(),
             ids: crate::model::stanza_id::StanzaIds::new([7; 16]),
             settings: Arc::new(settings),

@@ -202,7 +202,10 @@ pub(crate) const JOIN_MESSAGE_BYTES_MAX: usize = 4_096;
 pub(crate) const PAIR_FILE_BYTES_MAX: u64 = 16_384;
 
 /// Reports of one session that its client has not confirmed; the newest takes the place of the one before.
-pub(crate) const SHADOW_MARKS_MAX: usize = 64;
+///
+/// 16 bytes each. At a planned stop so many entries are told one by one: beyond them what the client has counted may
+/// come again.
+pub(crate) const SHADOW_MARKS_MAX: usize = 256;
 
 /// Stanzas that are not kept messages, for a session of the other node: presence, above all.
 ///

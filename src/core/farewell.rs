@@ -70,6 +70,7 @@ impl Core {
             }
             self.end_session(id, EndReason::Shutdown);
         }
+        self.begin_last_reports();
         self.stop(now);
     }
 

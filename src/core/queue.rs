@@ -270,6 +270,15 @@ impl Queue {
             .map_or_else(|| self.tag.saturating_add(1), Slot::tag)
     }
 
+    /// Each entry that brought something which is written and not counted: what came with earlier ones is written
+    /// when so many stanzas are.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u64, u32)> {
+        let mut last = None;
+        let tags = self.slots.iter().take(self.written).map(Slot::tag);
+        let marks = tags.zip((0..).map(|ahead| self.acknowledged().wrapping_add(ahead)));
+        marks.filter(move |(tag, _)| last.replace(*tag) != Some(*tag))
+    }
+
     /// Entries are numbered anew.
     pub(crate) fn reset_tags(&mut self) {
         self.tag = 0;

@@ -41,7 +41,8 @@ impl Core {
         if out.len() > before {
             session.queue.press();
         }
-        let is_held = !session.queue.wants_write(session.active);
+        let is_last = self.peer.reports.are_last;
+        let is_held = is_last || !session.queue.wants_write(session.active);
         let mut taken = Vec::new();
         while !is_held && out.len() < budget {
             match self.write_next(id, out) {
@@ -67,7 +68,7 @@ impl Core {
         if session.queue.front().is_none() {
             session.held_until = None;
         }
-        session.announced = session.wants_write() && session.fetching.is_empty();
+        session.announced = session.wants_write() && session.fetching.is_empty() && !is_last;
         session.announced
     }
 

@@ -11,6 +11,7 @@ use crate::base::jid::Jid;
 use crate::base::mirror_limits::REPORT_MS;
 use crate::base::mirror_limits::REPORT_REQUESTS_MAX;
 use crate::base::mirror_limits::REPORT_SESSIONS_MAX;
+use crate::base::mirror_limits::SHADOW_MARKS_MAX;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::order::Asked;
@@ -31,6 +32,8 @@ use crate::stanza::outgoing::Outgoing;
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
     due: BTreeSet<SessionId>,
+    /// This node stops: they are exact, and nothing more is written that they would not tell.
+    pub(super) are_last: bool,
     /// A client waits for one of them.
     is_urgent: bool,
     /// Not before.
@@ -75,9 +78,32 @@ impl Session {
             asked: std::mem::take(&mut self.asked),
         }
     }
+
+    /// What the report tells as one, for each entry that brought something of it.
+    fn parts_of(&self, report: &Report) -> Vec<Report> {
+        let marks = self.queue.marks().take(SHADOW_MARKS_MAX - 1);
+        let marks = marks.take_while(|(before, _)| *before < report.before);
+        let parts = marks.map(|(before, sent)| Report {
+            before,
+            sent,
+            asked: Vec::new(),
+            ..report.clone()
+        });
+        parts.collect()
+    }
 }
 
 impl Core {
+    /// This node stops: all that the other one has to know, to the last stanza.
+    pub(super) fn begin_last_reports(&mut self) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        self.peer.reports.are_last = true;
+        for id in ids {
+            self.note_report(id);
+        }
+        self.peer.reports.is_urgent = true;
+    }
+
     /// Something of the session has changed that the other node has to know.
     pub(super) fn note_report(&mut self, id: SessionId) {
         if !self.peer.is_there {
@@ -139,9 +165,15 @@ impl Core {
                     before,
                     ..report.clone()
                 };
-            if is_same && session.is_sure() {
+            let parts = if self.peer.reports.are_last {
+                session.parts_of(&report)
+            } else {
+                Vec::new()
+            };
+            if is_same && session.is_sure() && parts.is_empty() {
                 continue;
             }
+            all.extend(parts);
             session.reported = Report {
                 asked: Vec::new(),
                 ..report.clone()

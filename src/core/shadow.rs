@@ -139,21 +139,24 @@ impl Shadow {
 
     fn handle_report(&mut self, report: &Report) {
         self.count(report.h);
-        let newest = self.marks.back().map_or(0, |mark| mark.before);
-        if report.before > newest {
-            if self.marks.len() >= SHADOW_MARKS_MAX {
-                self.marks.pop_back();
-            }
-            self.marks.push_back(Mark {
-                before: report.before,
-                sent: report.sent,
-            });
-        }
+        self.mark(report.before, report.sent);
         while let Some(mark) = self.marks.front().copied()
             && reached(report.acked, mark.sent)
         {
             self.marks.pop_front();
             drop(self.take_before(mark.before));
+        }
+    }
+
+    /// At a stop what was told as one is told in parts.
+    fn mark(&mut self, before: u64, sent: u32) {
+        let at = self.marks.partition_point(|mark| mark.before < before);
+        if before == 0 || self.marks.get(at).is_some_and(|mark| mark.before == before) {
+            return;
+        }
+        self.marks.insert(at, Mark { before, sent });
+        if self.marks.len() > SHADOW_MARKS_MAX {
+            self.marks.remove(SHADOW_MARKS_MAX - 1);
         }
     }
 

@@ -289,6 +289,12 @@ pub(crate) fn import(
 
 /// Everything that may be saved late is saved, and durable.
 pub(super) async fn stop(node: &Rc<Node>) {
+    settle(node).await;
+    node.say_goodbye().await;
+}
+
+/// What is under way is done, so that it can be acknowledged.
+async fn settle(node: &Rc<Node>) {
     node.begin_stop();
     let settled = async {
         while !node.is_settled() {
@@ -297,7 +303,6 @@ pub(super) async fn stop(node: &Rc<Node>) {
     };
     // One of two needs the other for that, or a moment to go on alone.
     within(STOP_MS, settled).await;
-    node.say_goodbye().await;
 }
 
 pub(super) fn disk_error(error: DiskError) -> RunError {
@@ -397,8 +402,8 @@ async fn until_asked(signals: &mut Signals, reload: &Reload<'_>) -> Option<Strea
 
 /// What becomes of the sessions: the other board has them, or the next start, or they are told of the end.
 async fn leave(node: &Rc<Node>, wires: &Wires, home: &Home<'_>) {
-    // What is under way is done first, so that it can be acknowledged.
-    stop(node).await;
+    // The other board goes on with the sessions only if it has heard of them before the goodbye.
+    settle(node).await;
     if handover::is_possible(node) {
         handover::hand_over(node).await;
     } else if let (Home::Folder(_), Some(folder)) = (home, folder_of_sessions(node, home)) {

@@ -146,6 +146,12 @@ impl Bench {
         self.drain();
     }
 
+    /// Another board takes over, in order.
+    pub(super) fn hand_over(&mut self) {
+        self.core.hand_all_over(now(self.now_ms));
+        self.drain();
+    }
+
     /// The records that are asked for come.
     pub(super) fn load(&mut self) {
         let (loads, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.outputs)

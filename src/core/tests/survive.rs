@@ -82,6 +82,50 @@ fn what_the_client_has_counted_does_not_come_again() {
 }
 
 #[test]
+fn after_a_planned_stop_comes_what_the_client_has_not_counted_and_nothing_else() {
+    for (dead, count) in [0, 1]
+        .into_iter()
+        .flat_map(|dead| (2..=6).map(move |count| (dead, count)))
+    {
+        let (mut duo, key) = two(dead);
+        let left = 1 - dead;
+        // Given messages that were reported together, and some that were not
+        for body in ["one", "two", "three"] {
+            duo.nodes[left].chat(2, "ann@h", body);
+            duo.settle();
+        }
+        duo.nodes[dead].read(1);
+        tell(&mut duo);
+        for body in ["four", "five"] {
+            duo.nodes[left].chat(2, "ann@h", body);
+            duo.settle();
+            duo.nodes[dead].read(1);
+        }
+
+        // When her board stops in order, knows of two of them, and her client has got as far as it has
+        duo.nodes[dead].ack(1, 2);
+        duo.nodes[dead].hand_over();
+        duo.settle();
+        assert!(duo.nodes[dead].core.is_told());
+        duo.nodes[left].chat(2, "ann@h", "six");
+        duo.settle();
+        assert_eq!(duo.nodes[dead].bodies(1), [""; 0], "told to the last");
+        duo.die(dead);
+        duo.nodes[left].resume(7, "ann", key, count);
+        duo.settle();
+
+        // Then it gets the rest, each once
+        let all = ["one", "two", "three", "four", "five", "six"];
+        let got = usize::try_from(count).unwrap() - 1;
+        assert_eq!(
+            duo.nodes[left].bodies(7),
+            all[got..],
+            "board {dead}, {count} counted"
+        );
+    }
+}
+
+#[test]
 fn a_count_that_was_told_is_not_forgotten() {
     for dead in [0, 1] {
         let (mut duo, key) = two(dead);

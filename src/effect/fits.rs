@@ -45,7 +45,16 @@ pub(crate) fn fits(view: &View<'_>, proposal: &Proposal) -> bool {
         online.is_some_and(|online| online.session == *session)
     };
     // What a session said last is kept; in presence and rooms its address may be another's now.
-    let is_said = ops.iter().all(Op::is_durable) || proposal.by.as_ref().is_none_or(is_there);
+    let is_kept = |op: &Op| {
+        op.is_durable()
+            || matches!(
+                op,
+                Op::Soft {
+                    op: Soft::Reads { .. }
+                }
+            )
+    };
+    let is_said = ops.iter().all(is_kept) || proposal.by.as_ref().is_none_or(is_there);
     is_said
         && ops.iter().all(|op| match op {
             Op::Soft { op } => soft_fits(view, ops, op),
@@ -97,7 +106,8 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
         | Soft::Caps { .. }
         | Soft::Node { .. }
         | Soft::Announce { .. }
-        | Soft::Halt { .. } => true,
+        | Soft::Halt { .. }
+        | Soft::Reads { .. } => true,
     }
 }
 

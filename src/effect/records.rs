@@ -1,4 +1,4 @@
-//! Which records an op changes, and so needs in memory when it is delivered.
+//! Which records an op changes or reads, and so needs in memory when it is delivered.
 
 use crate::base::jid::FullJid;
 use crate::model::message::Owner;
@@ -8,7 +8,7 @@ use crate::model::op::Soft;
 use crate::model::pubsub::LeafKey;
 use crate::model::row::RecordKey;
 
-/// The records that ops change, one after the other and with repeats.
+/// The records that ops change or read, one after the other and with repeats.
 pub(crate) fn records_of(ops: &[Op]) -> Vec<RecordKey> {
     let mut keys = Vec::new();
     for op in ops {
@@ -55,6 +55,7 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
                     jid: account.clone(),
                 });
             }
+            Soft::Reads { record } => keys.push(record.clone()),
             Soft::Route { .. }
             | Soft::Announce { .. }
             | Soft::Halt { .. }

@@ -408,6 +408,7 @@ impl State {
             | Soft::Kick { .. }
             | Soft::Announce { .. }
             | Soft::Halt { .. }
+            | Soft::Reads { .. }
             | Soft::Handed { .. }
             | Soft::Recall { .. }
             | Soft::Recalled { .. }

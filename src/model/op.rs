@@ -171,6 +171,8 @@ pub(crate) enum Soft {
     Node { leaf: LeafKey, event: NodeEvent },
     /// An administrator ends the server, both boards of a pair.
     Halt { halt: Halt },
+    /// Who delivers the entry reads this record, although nothing in it changes.
+    Reads { record: RecordKey },
 }
 
 coded!(enum Soft {
@@ -194,6 +196,7 @@ coded!(enum Soft {
     31 => Caps { interests },
     32 => Node { leaf, event },
     150 => Halt { halt },
+    240 => Reads { record },
 });
 
 /// The end of the server (XEP-0133 sections 4.30 and 4.31).

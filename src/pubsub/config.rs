@@ -83,20 +83,20 @@ impl NodeConfig {
 }
 
 /// All that an owner may set, as it is. `groups`: those of the owner's roster.
-pub(super) fn form(config: &NodeConfig, is_pep: bool, groups: &[&str]) -> Form {
+pub(super) fn form(config: &NodeConfig, groups: &[&str]) -> Form {
     let form = Form::with_type(FormKind::Form, ns::NODE_CONFIG);
-    let fields = fields(config, is_pep, groups);
+    let fields = fields(config, groups);
     fields.into_iter().fold(form, Form::with)
 }
 
-fn fields(config: &NodeConfig, is_pep: bool, groups: &[&str]) -> Vec<Field> {
-    let models = ACCESS.iter().map(|(model, name)| (*model, *name));
-    let access = Field::new("pubsub#access_model", FieldKind::ListSingle)
-        .with_label("Who may subscribe and read")
-        .with_value(word(ACCESS, config.access));
-    let access = models
-        .filter(|(model, _)| is_known(*model, is_pep))
-        .fold(access, |field, (_, name)| field.with_option(name, name));
+fn fields(config: &NodeConfig, groups: &[&str]) -> Vec<Field> {
+    let access = list("access_model", "Who may subscribe and read", ACCESS);
+    let known = Field::new("pubsub#roster_groups_allowed", FieldKind::ListMulti)
+        .with_label("Roster groups that may subscribe and read")
+        .with_values(config.groups.iter().cloned());
+    let known = groups
+        .iter()
+        .fold(known, |field, group| field.with_option(group, group));
     let mut fields = vec![
         Field::new("pubsub#node_type", FieldKind::ListSingle)
             .with_label("What the node is")
@@ -105,17 +105,9 @@ fn fields(config: &NodeConfig, is_pep: bool, groups: &[&str]) -> Vec<Field> {
         text("title", "Title", &config.title),
         text("description", "Description", &config.description),
         text("type", "Namespace of the payloads", &config.payload),
-        access,
+        access.with_value(word(ACCESS, config.access)),
+        known,
     ];
-    if is_pep {
-        let known = Field::new("pubsub#roster_groups_allowed", FieldKind::ListMulti)
-            .with_label("Roster groups that may subscribe and read")
-            .with_values(config.groups.iter().cloned());
-        let known = groups
-            .iter()
-            .fold(known, |field, group| field.with_option(group, group));
-        fields.push(known);
-    }
     let who = list("publish_model", "Who may publish", PUBLISHERS);
     let last = list(
         "send_last_published_item",
@@ -179,17 +171,11 @@ fn flag(name: &str, label: &str, value: bool) -> Field {
     Field::boolean(&format!("pubsub#{name}"), value).with_label(label)
 }
 
-/// Without a roster nobody sees presence.
-fn is_known(access: Access, is_pep: bool) -> bool {
-    is_pep || !matches!(access, Access::Presence | Access::Roster)
-}
-
 /// What the answers of a form make of a configuration. `is_strict`: every field has to be known
 /// (section 7.1.5).
 pub(super) fn apply(
     old: &NodeConfig,
     form: &Form,
-    is_pep: bool,
     is_strict: bool,
 ) -> Result<NodeConfig, StanzaError> {
     let mut config = old.clone();
@@ -198,12 +184,6 @@ pub(super) fn apply(
         if is_strict && !is_set {
             return Err(refused(Condition::Conflict, "precondition-not-met"));
         }
-    }
-    if !is_known(config.access, is_pep) {
-        return Err(refused(
-            Condition::NotAcceptable,
-            "unsupported-access-model",
-        ));
     }
     Ok(config)
 }

@@ -125,8 +125,7 @@ fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut
             stanza(place, |writer| {
                 writer.start("configuration").attr("node", place.name());
                 if place.row.config.delivers_payloads {
-                    let mut form =
-                        config::form(&place.row.config, place.host.account.is_some(), &[]);
+                    let mut form = config::form(&place.row.config, &[]);
                     form.kind = crate::stanza::form::FormKind::Result;
                     form.write(writer);
                 }

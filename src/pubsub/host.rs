@@ -10,6 +10,8 @@ use crate::effect::records::owner_of;
 use crate::effect::view::View;
 use crate::model::account::Account;
 use crate::model::contact::Contact;
+use crate::model::op::Op;
+use crate::model::op::Soft;
 use crate::model::pubsub;
 use crate::model::pubsub::Access;
 use crate::model::pubsub::ItemRow;
@@ -45,6 +47,8 @@ pub(super) struct Place<'a> {
     pub(super) key: LeafKey,
     pub(super) row: &'a NodeRow,
     pub(super) leaf: &'a Rows,
+    /// Whose contacts the access models `presence` and `roster` are about, where the node has one of them.
+    keeper: Option<&'a Account>,
 }
 
 impl<'a> Host<'a> {
@@ -115,11 +119,16 @@ impl<'a> Host<'a> {
     pub(super) fn place_of(&'a self, node: &str, row: &'a NodeRow) -> Result<Place<'a>, Stop> {
         let key = self.key(node);
         let leaf = self.view.leaf(&key)?;
+        let keeper = match keeper(self, row) {
+            Some(jid) => Some(self.view.account(jid)?),
+            None => None,
+        };
         Ok(Place {
             host: self,
             key,
             row,
             leaf,
+            keeper,
         })
     }
 
@@ -128,11 +137,13 @@ impl<'a> Host<'a> {
         let row = pubsub::node(self.rows, node)?;
         let key = self.key(node);
         let leaf = self.view.resident_leaf(&key)?;
+        let keeper = keeper(self, row).and_then(|jid| self.view.resident_account(jid));
         Some(Place {
             host: self,
             key,
             row,
             leaf,
+            keeper,
         })
     }
 
@@ -163,6 +174,17 @@ impl<'a> Host<'a> {
     }
 }
 
+/// A node of the service has the contacts of whoever made it.
+fn keeper<'a>(host: &'a Host<'_>, row: &'a NodeRow) -> Option<&'a BareJid> {
+    let asks_contacts = matches!(row.config.access, Access::Presence | Access::Roster);
+    let jid = if host.account.is_some() {
+        &host.jid
+    } else {
+        &row.creator
+    };
+    asks_contacts.then_some(jid)
+}
+
 impl<'a> Place<'a> {
     pub(super) fn name(&self) -> &str {
         &self.key.node
@@ -184,7 +206,25 @@ impl<'a> Place<'a> {
             node: self.key.node.clone(),
         };
         let guard = self.host.view.guard(self.host.record(), name);
-        Proposal::nothing().guarded(guard)
+        let mut proposal = Proposal::nothing().guarded(guard);
+        proposal.ops.extend(self.reads(self.row));
+        proposal
+    }
+
+    /// Who hears of a node of the service is a matter of contacts in another record.
+    pub(super) fn reads(&self, row: &NodeRow) -> Option<Op> {
+        let keeper = keeper(self.host, row).filter(|_| self.host.account.is_none());
+        let record = keeper.map(|jid| RecordKey::Account { jid: jid.clone() });
+        record.map(|record| Op::soft(Soft::Reads { record }))
+    }
+
+    /// Somebody as the keeper's roster has them. Who has lost the node to others does not lend them a roster.
+    fn contact(&self, user: &BareJid) -> Option<&'a Contact> {
+        let keeper = self.keeper?;
+        let is_lent = self.host.account.is_some()
+            || (self.standing(&self.row.creator) == Standing::Owner
+                && !keeper.blocks(&user.to_jid()));
+        keeper.contact(user).filter(|_| is_lent)
     }
 
     pub(super) fn standing(&self, user: &BareJid) -> Standing {
@@ -259,7 +299,7 @@ impl<'a> Place<'a> {
             Standing::Owner | Standing::Publisher | Standing::Member => return Ok(()),
             Standing::None => {}
         }
-        let contact = self.host.account.and_then(|account| account.contact(user));
+        let contact = self.contact(user);
         let sees = contact.is_some_and(Contact::may_see);
         let is_in_group = || {
             let mut groups = contact.iter().flat_map(|contact| &contact.groups);

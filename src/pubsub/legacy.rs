@@ -55,7 +55,7 @@ pub(super) fn evaluate(
         (ns::PUBSUB_OWNER, "configure", false) => Ok(Proposal::answer(visit.result(|writer| {
             writer.start_ns("pubsub", ns::PUBSUB_OWNER);
             writer.start("configure").attr("node", STORAGE);
-            config::form(&configuration(), true, &[]).write(writer);
+            config::form(&configuration(), &[]).write(writer);
             writer.end().end();
         }))),
         // Who deletes what it takes for a node of old would lose all bookmarks.
@@ -100,7 +100,7 @@ fn write(writer: &mut Writer, storage: &[u8]) {
 fn publish(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal, Stop> {
     let options = visit.child("publish-options");
     let options = options.map(Form::parse_in).transpose()?.flatten();
-    publish::check_preconditions(&configuration(), options.as_ref(), &visit.host)?;
+    publish::check_preconditions(&configuration(), options.as_ref())?;
     let item = publish.child("item", ns::PUBSUB).ok_or_else(bad_request)?;
     let storage = item.child("storage", STORAGE);
     let storage = storage.ok_or_else(|| refused(Condition::BadRequest, "invalid-payload"))?;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::base::jid::BareJid;
 use crate::base::pubsub_limits::ACCOUNT_NODES_MAX;
 use crate::base::pubsub_limits::NODE_NAME_BYTES_MAX;
 use crate::base::pubsub_limits::SERVICE_NODES_MAX;
 use crate::base::pubsub_limits::SERVICE_NODES_PER_USER_MAX;
 use crate::effect::proposal::Proposal;
 use crate::effect::proposal::Stop;
-use crate::model::account::Account;
 use crate::model::op::Durable;
 use crate::model::pubsub;
 use crate::model::pubsub::NodeConfig;
@@ -24,7 +24,6 @@ use crate::pubsub::config;
 use crate::pubsub::error::bad_request;
 use crate::pubsub::error::forbidden;
 use crate::pubsub::error::full;
-use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
 use crate::pubsub::legacy;
 use crate::pubsub::retract::event;
@@ -69,7 +68,7 @@ pub(super) fn create(visit: &Visit<'_>, create: Node<'_>) -> Result<Proposal, St
     let form = configure.map(Form::parse_in).transpose()?;
     let first = config::first(is_pep);
     let config = match form.flatten() {
-        Some(form) => config::apply(&first, &form, is_pep, false)?,
+        Some(form) => config::apply(&first, &form, false)?,
         None => first,
     };
     let (_, proposal) = make(visit, &node, config)?;
@@ -134,14 +133,13 @@ pub(super) fn configure(visit: &Visit<'_>, configure: Node<'_>) -> Result<Propos
     let node = node_of(configure)?;
     let place = visit.host.place(&node)?;
     place.check_owner(&visit.user)?;
-    let is_pep = visit.host.account.is_some();
     if visit.request.stanza.kind == Kind::Iq(IqType::Get) {
-        let groups = groups(&visit.host);
+        let groups = groups(visit, &place.row.creator)?;
         let groups: Vec<&str> = groups.iter().map(AsRef::as_ref).collect();
         return Ok(Proposal::answer(visit.result(|writer| {
             writer.start_ns("pubsub", ns::PUBSUB_OWNER);
             writer.start("configure").attr("node", &node);
-            config::form(&place.row.config, is_pep, &groups).write(writer);
+            config::form(&place.row.config, &groups).write(writer);
             writer.end().end();
         })));
     }
@@ -152,7 +150,7 @@ pub(super) fn configure(visit: &Visit<'_>, configure: Node<'_>) -> Result<Propos
         FormKind::Submit => {}
         FormKind::Form | FormKind::Result => return Err(bad_request().into()),
     }
-    let config = config::apply(&place.row.config, &form, is_pep, false)?;
+    let config = config::apply(&place.row.config, &form, false)?;
     Ok(reconfigure(&place, config).and_answer(visit.done()))
 }
 
@@ -167,7 +165,9 @@ fn reconfigure(place: &Place<'_>, config: NodeConfig) -> Proposal {
         ..place.row.clone()
     });
     let record = place.host.record();
-    let mut proposal = place.propose().row(record, name, Some(Row::Leaf { row }));
+    let mut proposal = place.propose();
+    proposal.ops.extend(place.reads(&row));
+    proposal = proposal.row(record, name, Some(Row::Leaf { row }));
     let items = pubsub::items(place.leaf, place.now(), 0);
     let surplus = items.len().saturating_sub(room);
     for (id, _) in items.into_iter().take(surplus) {
@@ -180,11 +180,19 @@ fn reconfigure(place: &Place<'_>, config: NodeConfig) -> Proposal {
     proposal
 }
 
-/// The groups of the owner's roster.
-fn groups(host: &Host<'_>) -> std::collections::BTreeSet<Box<str>> {
-    let contacts = host.account.into_iter().flat_map(Account::contacts);
-    let groups = contacts.flat_map(|(_, contact, _)| contact.groups.iter().cloned());
-    groups.collect()
+/// The groups of the roster that access is about, for whose it is.
+fn groups(
+    visit: &Visit<'_>,
+    creator: &BareJid,
+) -> Result<std::collections::BTreeSet<Box<str>>, Stop> {
+    let is_theirs = visit.host.account.is_some() || visit.user == *creator;
+    if !is_theirs {
+        return Ok(std::collections::BTreeSet::new());
+    }
+    let contacts = visit.host.view.account(&visit.user)?.contacts();
+    Ok(contacts
+        .flat_map(|(_, contact, _)| contact.groups.iter().cloned())
+        .collect())
 }
 
 /// Section 8.3.
@@ -192,7 +200,7 @@ pub(super) fn defaults(visit: &Visit<'_>) -> Proposal {
     let is_pep = visit.host.account.is_some();
     Proposal::answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB_OWNER).start("default");
-        config::form(&config::first(is_pep), is_pep, &[]).write(writer);
+        config::form(&config::first(is_pep), &[]).write(writer);
         writer.end().end();
     }))
 }

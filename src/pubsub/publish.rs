@@ -21,7 +21,6 @@ use crate::pubsub::error::bad_request;
 use crate::pubsub::error::forbidden;
 use crate::pubsub::error::not_found;
 use crate::pubsub::error::refused;
-use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
 use crate::pubsub::legacy;
 use crate::pubsub::nodes;
@@ -62,7 +61,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, publish: Node<'_>) -> Result<Proposal,
     let place = if host.has(&node) {
         let place = host.place(&node)?;
         place.check_publisher(&visit.user)?;
-        check_preconditions(&place.row.config, options.as_ref(), host)?;
+        check_preconditions(&place.row.config, options.as_ref())?;
         place
     } else {
         let (row, first) = make(visit, &node, options.as_ref())?;
@@ -106,7 +105,7 @@ fn make(
     }
     let first = config::first(true);
     let config = match options {
-        Some(form) => config::apply(&first, form, true, true)?,
+        Some(form) => config::apply(&first, form, true)?,
         None => first,
     };
     nodes::make(visit, node, config)
@@ -116,10 +115,9 @@ fn make(
 pub(super) fn check_preconditions(
     config: &NodeConfig,
     options: Option<&Form>,
-    host: &Host<'_>,
 ) -> Result<(), StanzaError> {
     let Some(form) = options else { return Ok(()) };
-    match config::apply(config, form, host.account.is_some(), true) {
+    match config::apply(config, form, true) {
         Ok(wanted) if wanted == *config => Ok(()),
         _ => Err(refused(Condition::Conflict, "precondition-not-met")),
     }

@@ -42,7 +42,7 @@ use crate::xml::Writer;
 pub(crate) fn write_setting(node: &str, row: &NodeRow, leaf: &Rows) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.start("configure").attr("node", node);
-    let mut form = config::form(&row.config, true, &[]);
+    let mut form = config::form(&row.config, &[]);
     form.kind = FormKind::Submit;
     for field in &mut form.fields {
         field.label = None;
@@ -291,7 +291,7 @@ fn configuration(form: Option<&Form>) -> (NodeConfig, LeftOut) {
             fields: vec![field.clone()],
             ..Form::with_type(FormKind::Submit, ns::NODE_CONFIG)
         };
-        match config::apply(&config, &alone, true, false) {
+        match config::apply(&config, &alone, false) {
             Ok(applied) => config = applied,
             Err(_) if &*field.var == "pubsub#access_model" => {
                 config.access = Access::Whitelist;

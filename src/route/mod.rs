@@ -206,6 +206,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             | Soft::Reports { .. }
             | Soft::Reported { .. }
             | Soft::Caps { .. }
+            | Soft::Reads { .. }
             | Soft::Moved { .. } => {}
         },
     }

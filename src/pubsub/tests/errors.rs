@@ -127,8 +127,7 @@ fn a_publication_has_to_be_what_the_node_is_for() {
 fn what_the_service_does_not_have_is_refused_when_a_node_is_made() {
     let mut house = town();
     for (fields, condition) in [
-        ([("access_model", "presence")], "unsupported-access-model"),
-        ([("access_model", "roster")], "unsupported-access-model"),
+        ([("access_model", "sorcery")], "unsupported-access-model"),
         ([("purge_offline", "1")], "not-acceptable"),
         ([("node_type", "collection")], "not-acceptable"),
     ] {

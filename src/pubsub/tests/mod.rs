@@ -5,6 +5,7 @@ mod known;
 mod pending;
 mod pep;
 mod quota;
+mod rosters;
 mod service;
 mod square;
 mod views;

@@ -57,6 +57,10 @@ pub(crate) struct House {
     sessions: BTreeMap<SessionId, FullJid>,
     inboxes: BTreeMap<SessionId, Vec<String>>,
     lasts: Vec<LastItems>,
+    /// Accounts that are not in memory, once `is_far` is set.
+    shelf: BTreeMap<BareJid, Arc<Account>>,
+    /// What is said here is delivered on another board, which has evaluated nothing.
+    pub(crate) is_far: bool,
 }
 
 impl House {
@@ -77,6 +81,8 @@ impl House {
             sessions: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             lasts: Vec::new(),
+            shelf: BTreeMap::new(),
+            is_far: false,
         };
         for (number, name) in (1_u64..).zip(names) {
             let jid = bare(name);
@@ -247,7 +253,8 @@ impl House {
                             key: RecordKey::Account { jid },
                         },
                 }) => {
-                    self.state.accounts.insert(jid, Arc::default());
+                    let account = self.shelf.remove(&jid).unwrap_or_default();
+                    self.state.accounts.insert(jid, account);
                 }
                 Err(Stop::Need {
                     need:
@@ -283,9 +290,22 @@ impl House {
             node: 0,
             salt: 7,
         };
+        if self.is_far {
+            let is_away = |_: &BareJid, account: &mut Arc<Account>| account.online.is_empty();
+            let away = self.state.accounts.extract_if(.., is_away);
+            self.shelf.extend(away);
+        }
         for key in records_of(ops) {
-            if let RecordKey::Leaf { leaf } = key {
-                self.state.leaves.entry(leaf).or_default();
+            match key {
+                RecordKey::Leaf { leaf } => {
+                    self.state.leaves.entry(leaf).or_default();
+                }
+                RecordKey::Account { jid } => {
+                    if let Some(account) = self.shelf.remove(&jid) {
+                        self.state.accounts.insert(jid, account);
+                    }
+                }
+                RecordKey::Room { .. } | RecordKey::Node => {}
             }
         }
         for (sub, op) in subs().zip(ops) {

@@ -1,4 +1,4 @@
-//! Limits of what is for phones: held stanzas, pushes, invitations, reports.
+//! Limits of what is for phones: held stanzas, lean presence, pushes, invitations, reports.
 
 /// Stanzas held back for a client that nobody looks at (XEP-0352), and their bytes.
 ///
@@ -8,6 +8,12 @@ pub(crate) const HELD_ITEMS_MAX: usize = 512;
 pub(crate) const HELD_BYTES_MAX: usize = 65_536;
 const _: () = assert!(HELD_ITEMS_MAX < crate::base::limits::QUEUE_ITEMS_MAX);
 const _: () = assert!(HELD_BYTES_MAX < crate::base::limits::QUEUE_BYTES_MAX);
+
+/// Resources whose capabilities one client is known to have (XEP-0115 section 8.4).
+///
+/// Eight bytes each: the presence itself is in memory with its account, or an older one while the newer stands in the
+/// reader's queue. Presence of further resources is written whole.
+pub(crate) const CAPS_TOLD_MAX: usize = 256;
 
 /// How long the word of a room that does not name the reader is held, in milliseconds.
 ///

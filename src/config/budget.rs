@@ -12,6 +12,7 @@ use crate::base::limits::TLS_RECORD_BYTES;
 use crate::base::mirror_limits::JOIN_PIECE_BYTES_MAX;
 use crate::base::mirror_limits::JOIN_PIECES_MAX;
 use crate::base::mirror_limits::PEER_CONNECTIONS_MAX;
+use crate::base::mobile_limits::CAPS_TOLD_MAX;
 use crate::base::mobile_limits::PUSH_BYTES;
 use crate::base::mobile_limits::PUSHES_MAX;
 use crate::base::report_limits::REPORT_BYTES;
@@ -88,6 +89,11 @@ impl Budget {
                     wide(FILE_PIECE_BYTES) * 3,
                 ),
                 part("reads of the tables", wide(TABLE_READS_MAX), page),
+                part(
+                    "capabilities that clients know",
+                    u64::from(settings.caps_optimization) * connections,
+                    wide(CAPS_TOLD_MAX * size_of::<usize>()),
+                ),
                 part("reports of abuse", wide(REPORTS_MAX), wide(REPORT_BYTES)),
             ],
         }

@@ -51,3 +51,42 @@ pub(crate) enum Fallback {
     /// The operator has to choose; a value as TOML to show in the example.
     Required { like: &'static str },
 }
+
+pub(super) const OFF: Fallback = Fallback::Toml("[]");
+
+pub(super) const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
+    Kind::Integer { min, max, unit }
+}
+
+pub(super) const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: Fallback,
+    reloadable: bool,
+    doc: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        reloadable,
+        doc,
+    }
+}
+
+pub(super) const fn contact(name: &'static str, doc: &'static str) -> Key {
+    key(name, Kind::Uris, OFF, true, doc)
+}
+
+pub(super) const fn absent(name: &'static str, what: &'static str) -> Key {
+    key(name, Kind::Absent(what), OFF, false, "")
+}
+
+pub(super) const fn limit(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
+    key(name, kind, Fallback::Toml(default), true, doc)
+}

@@ -6,45 +6,17 @@
 pub(crate) use crate::config::key::Fallback;
 pub(crate) use crate::config::key::Key;
 pub(crate) use crate::config::key::Kind;
+use crate::config::key::OFF;
+use crate::config::key::absent;
+use crate::config::key::contact;
+use crate::config::key::integer;
+use crate::config::key::key;
+use crate::config::key::limit;
 
 impl Key {
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.name == name)
     }
-}
-
-const OFF: Fallback = Fallback::Toml("[]");
-
-const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
-    Kind::Integer { min, max, unit }
-}
-
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    default: Fallback,
-    reloadable: bool,
-    doc: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind,
-        default,
-        reloadable,
-        doc,
-    }
-}
-
-const fn contact(name: &'static str, doc: &'static str) -> Key {
-    key(name, Kind::Uris, OFF, true, doc)
-}
-
-const fn absent(name: &'static str, what: &'static str) -> Key {
-    key(name, Kind::Absent(what), OFF, false, "")
-}
-
-const fn limit(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
-    key(name, kind, Fallback::Toml(default), true, doc)
 }
 
 const DAYS: &str = "days";
@@ -269,6 +241,12 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Flag,
         "false",
         "Whether users find each other by what they tell in their vCards (XEP-0055).",
+    ),
+    limit(
+        "presence.caps_optimization",
+        Kind::Flag,
+        "false",
+        "Whether presence leaves out the capabilities of a contact's client where the reader was told them before (XEP-0115 section 8.4). A client that does not know of this forgets them: for networks whose clients all do.",
     ),
     key(
         "services.uris",

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) invites_valid: Duration,
     /// Whether users may search for each other.
     pub(crate) finds_people: bool,
+    /// Whether presence is told without capabilities that the reader knows.
+    pub(crate) caps_optimization: bool,
     pub(crate) log_level: LogLevel,
     pub(crate) listen: Listen,
     /// Where the other board listens, before what it has told.

@@ -26,6 +26,7 @@ mod journal;
 mod kept;
 mod last;
 pub(crate) mod lead;
+mod lean;
 pub(crate) mod limits;
 pub(crate) mod link;
 mod listed;

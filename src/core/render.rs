@@ -103,12 +103,21 @@ impl Core {
                 },
             },
         };
+        let lean = match item {
+            Item::Stanza { stanza } if self.settings.caps_optimization => {
+                session.told.lean(session.link, &session.jid, stanza)
+            }
+            _ => None,
+        };
+        let lean = lean.map(|lean| Item::Stanza {
+            stanza: Arc::new(lean),
+        });
         let form = Form {
             reader: &session.jid,
             ids: &self.ids,
             out,
         };
-        form.write(item, row.as_ref());
+        form.write(lean.as_ref().unwrap_or(item), row.as_ref());
         if let Some(key) = key {
             session.fetched.remove(&key);
         }

@@ -18,6 +18,7 @@ use crate::base::limits::FETCH_BYTES_MAX;
 use crate::base::mobile_limits::HELD_ROOM_MS;
 use crate::base::search_limits::QUERIES_PER_SESSION_MAX;
 use crate::base::time::Monotonic;
+use crate::core::lean::Told;
 use crate::core::passed_by::CatchUp;
 use crate::core::patience::Patience;
 use crate::core::queue::Queue;
@@ -82,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) pushes: Vec<RowName>,
     /// What was written beside what its client has.
     pub(crate) catch_up: CatchUp,
+    /// Whose capabilities its client has.
+    pub(crate) told: Told,
 }
 
 /// A session of a node that died.
@@ -184,6 +187,7 @@ impl Session {
             deliveries_allowed: Allowance::default(),
             pushes: Vec::new(),
             catch_up: CatchUp::default(),
+            told: Told::default(),
         }
     }
 
@@ -325,6 +329,7 @@ impl Session {
     /// Whether the user looks at the client; what waits when it is put away does not wait longer for that.
     pub(crate) fn set_active(&mut self, active: bool) {
         self.active = active;
+        self.told = Told::default();
         self.held_until = None;
         self.queue.press();
     }

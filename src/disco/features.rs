@@ -24,6 +24,8 @@ pub(crate) enum On {
     Search,
     /// The server, where there are services outside of XMPP to be told of.
     Services,
+    /// The server, where presence is told without what the reader knows.
+    Caps,
     /// Rooms, which announce it themselves (XEP-0045 section 6.4).
     Rooms,
     /// Whoever has nodes (XEP-0060 section 10): accounts, and the service for publish-subscribe.
@@ -46,6 +48,7 @@ macro_rules! nodes {
 /// All of them, in the order of their namespaces (XEP-0115 section 5.1 sorts them so).
 pub(crate) const FEATURES: &[Feature] = &[
     feature(ns::CAPS, On::Server),
+    feature(ns::CAPS_OPTIMIZE, On::Caps),
     feature(ns::COMMANDS, On::Both),
     feature(ns::DISCO_INFO, On::Both),
     feature(ns::DISCO_ITEMS, On::Both),
@@ -137,6 +140,7 @@ pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'stati
             On::Both => place != On::Nodes,
             On::Nodes => matches!(place, On::Account | On::Nodes | On::Server),
             On::Registration => settings.registration && place == On::Server,
+            On::Caps => settings.caps_optimization && place == On::Server,
             On::Search => settings.finds_people && place == On::Server,
             On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,
@@ -154,6 +158,22 @@ mod tests {
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn lean_presence_is_announced_by_the_server_where_it_is_on() {
+        for (is_on, place, is_told) in [
+            (true, On::Server, true),
+            (true, On::Account, false),
+            (false, On::Server, false),
+        ] {
+            let settings = Settings {
+                caps_optimization: is_on,
+                ..Settings::default()
+            };
+            let told = of(place, &settings).any(|feature| feature == ns::CAPS_OPTIMIZE);
+            assert_eq!(told, is_told);
+        }
     }
 
     #[test]

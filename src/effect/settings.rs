@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) registration: bool,
     /// Whether users find each other by their vCards (XEP-0055).
     pub(crate) finds_people: bool,
+    /// Whether presence is told without capabilities that the reader knows (XEP-0115 section 8.4).
+    pub(crate) caps_optimization: bool,
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,

@@ -4,6 +4,7 @@
 //! the rows of both sides. Within one domain a probe needs no stanza: the other side's presence is at
 //! hand.
 
+mod caps;
 mod deliver;
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ use crate::stanza::ns;
 use crate::stanza::outgoing::Outgoing;
 use crate::xml::Writer;
 
+pub(crate) use crate::presence::caps::without_known;
 pub(crate) use crate::presence::deliver::deliver;
 pub(crate) use crate::presence::deliver::deliver_row;
 
@@ -72,8 +74,14 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
 /// Sections 4.2 and 4.4: presence for all.
 fn announce(view: &View<'_>, request: &Request) -> Result<Proposal, Stop> {
     let priority = parse_priority(&request.stanza)?;
-    let (own, _) = sender(view, request)?;
-    let said = Arc::new(outgoing(request, None));
+    let (own, online) = sender(view, request)?;
+    let mut said = outgoing(request, None);
+    if let Some(here) = online.presence.as_ref()
+        && view.settings.caps_optimization
+    {
+        said = caps::completed(&here.stanza, said);
+    }
+    let said = Arc::new(said);
     let presence = Present {
         priority,
         stanza: Arc::clone(&said),

@@ -134,6 +134,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         admins,
         registration: settings.registration == Registration::Open,
         finds_people: settings.finds_people,
+        caps_optimization: settings.caps_optimization,
         contacts,
         services: settings.services.clone(),
         invites: Invites {

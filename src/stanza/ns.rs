@@ -96,6 +96,7 @@ names! {
     VERSION = "jabber:iq:version";
     /// XEP-0115: entity capabilities.
     CAPS = "http://jabber.org/protocol/caps";
+    CAPS_OPTIMIZE = "http://jabber.org/protocol/caps#optimize";
     /// XEP-0157: contact addresses.
     SERVER_INFO = "http://jabber.org/network/serverinfo";
     /// XEP-0191: blocking command.

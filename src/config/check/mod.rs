@@ -105,6 +105,7 @@ impl Check<'_> {
             },
             invites_valid: self.days("invites.days"),
             finds_people: self.flag("search.users"),
+            caps_optimization: self.flag("presence.caps_optimization"),
             log_level: match self.choice("log_level").as_str() {
                 "error" => LogLevel::Error,
                 "warn" => LogLevel::Warn,

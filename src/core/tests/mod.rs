@@ -13,6 +13,7 @@ mod follower;
 mod harness;
 mod holdings;
 mod hostile;
+mod lean;
 mod nodes;
 mod pair;
 mod passed_by;

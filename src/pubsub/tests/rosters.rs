@@ -188,15 +188,17 @@ fn whoever_is_let_in_no_more_is_told_nothing_of_the_change() {
     let mut house = town("open");
     subscribe(&mut house, "bob");
     subscribe(&mut house, "carol");
+    affiliate(&mut house, "dave", "owner");
     house.is_far = true;
     let config = form(
         "node_config",
         &[("access_model", "presence"), ("notify_config", "1")],
     );
     let configure = format!("<configure node='n'>{config}</configure>");
+    house.end("alice/one");
     house.take("carol/one");
 
-    own(&mut house, "alice/one", SERVICE, "set", &configure);
+    own(&mut house, "dave/one", SERVICE, "set", &configure);
 
     one(&house.take("bob/one"), &["<configuration node='n'"]);
     none(&house.take("carol/one"), &["<configuration"]);

@@ -326,7 +326,8 @@ fn decrypt(tls: &mut ServerConnection, clear: &mut Vec<u8>) -> Result<bool, Pipe
     Ok(state.peer_has_closed())
 }
 
-fn is_temporary(error: &io::Error) -> bool {
+/// The system has nothing for us now.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted

@@ -38,9 +38,9 @@ use crate::net::peer::Admitted;
 use crate::net::peer::Purpose;
 use crate::net::peer::identity::NodeIdentity;
 use crate::net::peer::server_config;
+use crate::net::peer::socket::Socket;
 use crate::net::peer::stream::PeerStream;
 use crate::net::peer::stream::Taken;
-use crate::net::peer::stream::set_up;
 use crate::net::peer::within;
 use crate::observe;
 use crate::observe::event::Event;
@@ -204,14 +204,16 @@ async fn greet_or_tell<H: PeerHub>(
     observe::emit(&event);
 }
 
-type Tls = futures_rustls::server::TlsStream<Async<TcpStream>>;
+type Tls = futures_rustls::server::TlsStream<Socket>;
 
 async fn greet(hub: &impl PeerHub, socket: Async<TcpStream>) -> Result<(Purpose, Tls), Refusal> {
-    set_up(socket.get_ref());
     let config = server_config(hub.identity(), hub.admitted())
         .map_err(|error| Refusal::Broken(io::Error::other(error)))?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let mut tls = acceptor.accept(socket).await.map_err(Refusal::of)?;
+    let mut tls = acceptor
+        .accept(Socket::new(socket))
+        .await
+        .map_err(Refusal::of)?;
     let (_, connection) = tls.get_ref();
     let purpose = Purpose::of(connection.alpn_protocol());
     let pin = connection

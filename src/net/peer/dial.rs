@@ -31,8 +31,8 @@ use crate::net::peer::Purpose;
 use crate::net::peer::client_config;
 use crate::net::peer::identity::NodeIdentity;
 use crate::net::peer::identity::Pin;
+use crate::net::peer::socket::Socket;
 use crate::net::peer::stream::PeerStream;
-use crate::net::peer::stream::set_up;
 use crate::net::peer::within;
 
 /// Why there is no connection. The later ones say more about the other board.
@@ -130,11 +130,10 @@ pub(super) async fn greet(
     let socket = Async::<TcpStream>::connect(remote)
         .await
         .map_err(DialError::Unreachable)?;
-    set_up(socket.get_ref());
     // It goes nowhere: no name is sent, and none is checked.
     let name = ServerName::try_from("pair.invalid").map_err(|error| unreachable(&error))?;
     let tls = TlsConnector::from(config)
-        .connect(name, socket)
+        .connect(name, Socket::new(socket))
         .await
         .map_err(DialError::from_handshake)?;
     let mut stream = PeerStream::new(tls.into(), remote, None)

@@ -11,6 +11,7 @@
 pub(crate) mod accept;
 pub(crate) mod dial;
 pub(crate) mod identity;
+mod socket;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,6 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
-use async_io::Async;
 use futures_lite::AsyncRead;
 use futures_lite::AsyncWrite;
 use futures_rustls::TlsStream;
@@ -21,6 +20,7 @@ use crate::net::admit::Admission;
 use crate::net::admit::Seat;
 use crate::net::clock::Clock;
 use crate::net::peer::identity::Pin;
+use crate::net::peer::socket::Socket;
 
 /// RFC 8446 section 7.5: what both sides of this connection, and nobody else, can compute.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-meerkat-join";
@@ -28,7 +28,7 @@ const EXPORTER_BYTES: usize = 32;
 
 /// The other side has shown the key of `peer`. Closed when dropped.
 pub(crate) struct PeerStream {
-    tls: TlsStream<Async<TcpStream>>,
+    tls: TlsStream<Socket>,
     pub(crate) peer: Pin,
     pub(crate) remote: SocketAddr,
     _seat: Option<Taken>,
@@ -53,7 +53,7 @@ impl Drop for Taken {
 impl PeerStream {
     /// `None` if the handshake left no key to know the other side by.
     pub(super) fn new(
-        tls: TlsStream<Async<TcpStream>>,
+        tls: TlsStream<Socket>,
         remote: SocketAddr,
         seat: Option<Taken>,
     ) -> Option<Self> {

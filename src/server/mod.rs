@@ -23,6 +23,7 @@ pub(crate) mod restart;
 mod retention;
 pub(crate) mod run;
 mod run_error;
+mod signals;
 pub(crate) mod start;
 #[cfg(test)]
 mod tests;

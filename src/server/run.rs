@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use async_io::Timer;
 use async_signal::Signal;
-use async_signal::Signals;
 use futures_lite::FutureExt as _;
-use futures_lite::StreamExt as _;
 use futures_lite::future;
 use smol::LocalExecutor;
 
@@ -60,6 +58,7 @@ use crate::server::reload::Reread;
 use crate::server::restart;
 use crate::server::retention;
 pub(crate) use crate::server::run_error::RunError;
+use crate::server::signals::SignalQueue;
 use crate::server::start;
 use crate::server::start::Role;
 use crate::server::start::StartError;
@@ -316,9 +315,8 @@ fn store_error(error: StoreError) -> RunError {
 async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<Ended, RunError> {
     let (settings, wires) = (reload.settings, &reload.wires);
     let Opened { node, .. } = opened;
-    let mut signals =
-        Signals::new([Signal::Term, Signal::Int, Signal::Hup]).map_err(RunError::Signals)?;
     let executor = Rc::clone(&node.executor);
+    let signals = SignalQueue::listen(&executor).map_err(RunError::Signals)?;
     let mut core = executor.spawn(Rc::clone(&node).run());
     if let Some(folder) = folder_of_sessions(&node, reload.home) {
         restart::take_up(&node, folder).await;
@@ -360,7 +358,7 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
         future::pending().await
     };
     let asked = async {
-        restart.set(until_asked(&mut signals, reload).await);
+        restart.set(until_asked(&signals, reload).await);
         None
     };
     // Borrowed: a task that is dropped is cancelled, and the stop below needs it.
@@ -385,9 +383,9 @@ async fn serve(opened: Opened, mut doors: Doors, reload: &Reload<'_>) -> Result<
 }
 
 /// Until somebody wants the server to stop, or to start again.
-async fn until_asked(signals: &mut Signals, reload: &Reload<'_>) -> Option<Streams> {
+async fn until_asked(signals: &SignalQueue, reload: &Reload<'_>) -> Option<Streams> {
     let stopping = async {
-        while let Some(Ok(Signal::Hup)) = signals.next().await {
+        while let Some(Signal::Hup) = signals.next().await {
             reload.perform();
         }
         None

@@ -19,15 +19,16 @@ const OWN: (&str, u8) = ("MASTER", 150);
 const OTHER: (&str, u8) = ("BACKUP", 100);
 
 /// An address with the length of its network's prefix, as keepalived takes it.
-fn check_address(text: &str) -> Result<(), Failure> {
+fn parse_address(text: &str) -> Result<IpAddr, Failure> {
     let (ip, prefix) = text.split_once('/').unwrap_or((text, "24"));
-    let max = match ip.parse() {
+    let ip = ip.parse();
+    let max = match ip {
         Ok(IpAddr::V4(_)) => 32,
         Ok(IpAddr::V6(_)) => 128,
         Err(_) => 0,
     };
-    match prefix.parse::<u8>() {
-        Ok(length) if (1..=max).contains(&length) => Ok(()),
+    match (ip, prefix.parse::<u8>()) {
+        (Ok(ip), Ok(length)) if (1..=max).contains(&length) => Ok(ip),
         _ => Err(Failure::WrongUsage(format!(
             "{text} is no address; write two, for example --address 192.168.1.20/24 --address 192.168.1.21/24"
         ))),
@@ -44,20 +45,15 @@ pub(super) fn configuration(
         let reason = "two addresses are moved between the boards; write --address for each";
         return Err(Failure::WrongUsage(reason.to_owned()));
     };
-    check_address(first)?;
-    check_address(second)?;
+    let moving = [
+        (first, parse_address(first)?),
+        (second, parse_address(second)?),
+    ];
     let none =
         || Failure::Because("this board has no other board; see meerkat pair invite".to_owned());
     let membership = membership.ok_or_else(none)?;
     let peer = membership.peer.as_ref().ok_or_else(none)?;
-    let peer_ip = peer.ips(hints).first().copied();
-    let everywhere = [SocketAddr::from(([0, 0, 0, 0], 0))];
-    let own_ip = routes::reachable(&everywhere).first().map(SocketAddr::ip);
-    let (Some(own_ip), Some(peer_ip)) = (own_ip, peer_ip) else {
-        return Err(Failure::Because(
-            "the addresses of the boards are not known; set mirror.peer to the other board's IP address".to_owned(),
-        ));
-    };
+    let peers = peer.ips(hints);
     let program = std::env::current_exe().map_err(Failure::because)?;
     let config = config.map_or(String::new(), |path| {
         format!(" --config {}", path.display())
@@ -80,7 +76,8 @@ vrrp_script meerkat {{
         program.display()
     );
     let own = usize::from(membership.node.min(1));
-    for (board, (address, id)) in [first, second].into_iter().zip(ROUTER_IDS).enumerate() {
+    for (board, ((address, ip), id)) in moving.into_iter().zip(ROUTER_IDS).enumerate() {
+        let (own_ip, peer_ip) = ends(ip, &peers)?;
         let (state, priority) = if board == own { OWN } else { OTHER };
         // A string takes everything.
         write!(
@@ -108,6 +105,22 @@ vrrp_script meerkat {{
         .ok();
     }
     Ok(text)
+}
+
+/// Where the two boards tell each other who has this address: by addresses of its kind, since an instance has only one.
+fn ends(ip: IpAddr, peers: &[IpAddr]) -> Result<(IpAddr, IpAddr), Failure> {
+    let is_alike = |one: &IpAddr| one.is_ipv4() == ip.is_ipv4();
+    let everywhere = SocketAddr::from(([0; 8], 0));
+    let mut own = routes::reachable(&[everywhere])
+        .into_iter()
+        .map(|one| one.ip());
+    let peer_ip = peers.iter().copied().find(is_alike);
+    own.find(is_alike).zip(peer_ip).ok_or_else(|| {
+        let kind = if ip.is_ipv4() { "IPv4" } else { "IPv6" };
+        Failure::Because(format!(
+            "the {kind} addresses of the boards are not known; set mirror.peer to the other board's, or move no {kind} address"
+        ))
+    })
 }
 
 /// The way out of this machine.
@@ -185,6 +198,13 @@ mod tests {
         }
         let addresses = ["192.168.1.20".to_owned()];
         assert!(configuration(&addresses, (Some(&member(0)), &[]), None).is_err());
+    }
+
+    #[test]
+    fn an_address_of_a_kind_by_which_the_boards_do_not_know_each_other_is_refused() {
+        let addresses = ["192.168.1.20/24", "2001:db8::21/64"].map(str::to_owned);
+        let refused = configuration(&addresses, (Some(&member(0)), &[]), None);
+        assert!(matches!(refused, Err(Failure::Because(text)) if text.contains("IPv6")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
 
@@ -26,18 +27,85 @@ fn complaint(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
+/// The settings of a board whose data is in `b` beside them.
+fn blank(folder: &Path) -> PathBuf {
+    let settings = folder.join("b.toml");
+    let text = format!(
+        "domain = \"localhost\"\ndata = \"{}\"\nlisten.mirror = [\"127.0.0.1:0\"]\nlisten.c2s = []\nlisten.c2s_tls = []\n",
+        folder.join("b").display()
+    );
+    fs::write(&settings, text).unwrap();
+    settings
+}
+
+/// A server, and a board that has joined it and was not started yet.
+fn joined(folder: &Path) -> (Server, PathBuf) {
+    let (a, b) = (Server::start(Wire::Tls), blank(folder));
+    let line = told(&meerkat(a.settings(), &["pair", "invite"]));
+    told(&meerkat(&b, &["pair", "join", line.trim()]));
+    (a, b)
+}
+
+#[test]
+fn both_boards_name_the_same_records_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = joined(folder.path());
+
+    let named = [a.settings(), &b].map(|settings| {
+        let port = "listen.c2s=[\"127.0.0.1:45222\"]";
+        let output = meerkat(settings, &["check", "--set", port]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let records = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.contains(" IN SRV "));
+        records.map(str::to_owned).collect::<Vec<_>>()
+    });
+
+    let record =
+        |board| format!("_xmpp-client._tcp.localhost. 3600 IN SRV 0 5 45222 {board}.localhost.");
+    assert_eq!(named[0], ["a", "b"].map(record));
+    assert_eq!(named[1], named[0]);
+}
+
+#[test]
+#[ignore = "needs keepalived, which tests/run installs"]
+fn keepalived_takes_the_configurations_of_both_boards() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = joined(folder.path());
+
+    for settings in [a.settings(), &b] {
+        let words = [
+            "pair",
+            "keepalived",
+            "--address",
+            "192.0.2.20/24",
+            "--address",
+            "192.0.2.21/24",
+        ];
+        let words = [&words[..], &["--set", "mirror.peer=[\"192.0.2.9:5270\"]"]].concat();
+        let file = folder.path().join("keepalived.conf");
+        fs::write(&file, told(&meerkat(settings, &words))).unwrap();
+        let mut keepalived = Command::new("keepalived");
+        let output = keepalived
+            .arg("--config-test")
+            .arg("--use-file")
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.trim().is_empty(), "{said}");
+    }
+}
+
 #[test]
 fn a_blank_board_joins_over_one_line_and_has_the_accounts() {
     // Given a server with accounts, and a blank board
     let a = Server::start(Wire::Tls);
     let folder = tempfile::tempdir().unwrap();
-    let b = folder.path().join("b.toml");
+    let b = blank(folder.path());
     let data = folder.path().join("b");
-    let text = format!(
-        "domain = \"localhost\"\ndata = \"{}\"\nlisten.mirror = [\"127.0.0.1:0\"]\nlisten.c2s = []\nlisten.c2s_tls = []\n",
-        data.display()
-    );
-    fs::write(&b, text).unwrap();
     assert!(told(&meerkat(a.settings(), &["pair", "status"])).contains("SINGLE:"));
 
     // When the one invites and the other joins

@@ -89,11 +89,20 @@ impl Duo {
 
     /// A connection: the sessions are exchanged, and one of the two begins to number for both.
     pub(super) fn meet(&mut self, leader: usize) {
+        self.meet_and_say(leader, |_| {});
+    }
+
+    /// The same; what is said of the sessions is what `twist` makes of it, if that can be read.
+    pub(super) fn meet_and_say(&mut self, leader: usize, mut twist: impl FnMut(&mut [u8])) {
         self.draw_near();
         let lists = [0, 1].map(|one| {
             assert!(self.nodes[one].core.is_still(), "node {one}");
             let core = &self.nodes[one].core;
-            (to_bytes(&core.own_sessions()), core.lost_streams())
+            let said = to_bytes(&core.own_sessions());
+            let mut lie = said.clone();
+            twist(&mut lie);
+            let sessions = from_bytes(&lie).or_else(|_| from_bytes(&said));
+            (sessions.unwrap(), core.lost_streams())
         });
         self.epochs = self.epochs.max(self.epoch.counter) + 1;
         self.epoch.counter = self.epochs;
@@ -108,7 +117,6 @@ impl Duo {
             };
             self.nodes[one].core.add_epoch(record);
             let (sessions, lost) = lists[1 - one].clone();
-            let sessions = from_bytes(&sessions).unwrap();
             self.drain(one);
             self.wires[one].clear();
             self.nodes[one].step(Input::PeerSessions { sessions, lost });
@@ -380,10 +388,9 @@ impl Duo {
                 ticket,
             },
             Frame::Reject { ticket, generation } => Input::Rejected { ticket, generation },
-            Frame::Durable { upto } => {
-                let upto = upto.min(self.durable[to]);
-                Input::Durable { upto }
-            }
+            Frame::Durable { upto } => Input::Durable {
+                upto: upto.min(self.durable[to]),
+            },
         };
         self.nodes[to].step(input);
         true

@@ -76,9 +76,54 @@ fn play(seed: u64) {
             duo.happen(rng.below(6));
         }
         duo.nodes[one].written(link);
+        // What a client waits for is reported at once.
+        if duo.nodes[one].end_of(link).is_none() && rng.one_in(4) {
+            duo.nodes[one].ask_ack(link);
+        }
         if rng.one_in(40) {
             duo.pass_ms(61_000);
         }
+    }
+}
+
+/// The sessions that each is told of at a meeting are not those that there are, and so is what becomes of them.
+fn meet(seed: u64) {
+    let mut rng = Rng::from_number(seed);
+    let mut duo = Duo::new();
+    let key = duo.arrive(0, 1, "ann");
+    duo.arrive(1, 2, "bob");
+    join(&mut duo, 0, 1, "ann");
+    open_room(&mut duo, 0, 1);
+    join(&mut duo, 1, 2, "bob");
+    duo.nodes[1].chat(2, "ann@h", "unread");
+    duo.settle();
+    duo.go_apart();
+    duo.settle();
+    let leader = index(&mut rng, 2);
+    duo.meet_and_say(leader, |bytes| twist(&mut rng, bytes));
+    duo.settle();
+    for (one, link) in [(0, 1), (1, 2)] {
+        for said in SAID {
+            if duo.nodes[one].end_of(link).is_none() {
+                duo.nodes[one].say(link, said);
+            }
+        }
+        duo.settle();
+        duo.nodes[one].written(link);
+    }
+    duo.die(0);
+    duo.nodes[1].resume(7, "ann", key, 1);
+    duo.settle();
+    duo.nodes[1].written(7);
+    duo.pass_ms(400_000);
+    duo.settle();
+}
+
+#[test]
+fn no_session_that_can_be_read_ends_the_other_board() {
+    for seed in 1..=5 * SEEDS {
+        let played = catch_unwind(AssertUnwindSafe(|| meet(seed)));
+        assert!(played.is_ok(), "seed {seed}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What comes back to a [`Session`](crate::c2s::Session): answers to its outputs.
 
+use std::sync::Arc;
+
 use crate::base::jid::FullJid;
 use crate::base::time::Timestamp;
 use crate::sasl::ChannelBindings;
@@ -40,6 +42,8 @@ pub(crate) struct Bound {
 pub(crate) struct Enabled {
     /// The resumption id and for how long it is good; `None`: the session cannot be resumed.
     pub(crate) resumption: Option<(String, u32)>,
+    /// Where the client should try that first; `None`: wherever it finds the domain.
+    pub(crate) location: Option<Arc<str>>,
 }
 
 /// Why there is no new session.

@@ -70,6 +70,7 @@ pub(crate) fn append_enabled(writer: &mut Writer, enabled: &Enabled) {
     if let Some((id, max_seconds)) = &enabled.resumption {
         writer.attr("id", id).attr("resume", "true");
         writer.attr("max", &max_seconds.to_string());
+        writer.attr_opt("location", enabled.location.as_deref());
     }
     writer.end();
 }

@@ -151,6 +151,16 @@ pub(crate) const KEYS: &[Key] = &[
         "Clients must encrypt before they log in. false sends messages in the clear, and with listen.c2s on this machine only passwords, too: for tests.",
     ),
     key(
+        "c2s.location",
+        Kind::Text,
+        Fallback::Unset {
+            then: "they look for the domain",
+            like: "\"a.chat.example.org\"",
+        },
+        true,
+        "Where clients that have lost their connection try first (XEP-0198), HOST or HOST:PORT: this board of a pair, where their streams go on, or the address that the other board takes over when this one is gone. If nobody answers they look for the domain.",
+    ),
+    key(
         "http.url",
         Kind::Text,
         Fallback::Unset {

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     /// None: a self-signed certificate in the data folder.
     pub(crate) tls: Option<Tls>,
     pub(crate) require_tls: bool,
+    /// Where clients come back to (XEP-0198 section 3).
+    pub(crate) location: Option<String>,
     /// How the world reaches the web door; without a slash at the end.
     pub(crate) http_url: Option<String>,
     /// A folder of files for browsers.

@@ -126,7 +126,11 @@ impl Core {
         self.tell_managed(id, key, resume_ms);
         let resumption =
             resume_ms.map(|ms| (previd(key), u32::try_from(ms / 1_000).unwrap_or(u32::MAX)));
-        Some(Enabled { resumption })
+        let location = self.settings.location.clone();
+        Some(Enabled {
+            resumption,
+            location,
+        })
     }
 
     /// Something of the stream's own, before the next stanza.

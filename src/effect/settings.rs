@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) finds_people: bool,
     /// Whether presence is told without capabilities that the reader knows (XEP-0115 section 8.4).
     pub(crate) caps_optimization: bool,
+    /// Where clients come back to, HOST:PORT (XEP-0198).
+    pub(crate) location: Option<Arc<str>>,
     /// Whom to write to about the server (XEP-0157): purpose, addresses.
     pub(crate) contacts: BTreeMap<Box<str>, Vec<Box<str>>>,
     pub(crate) limits: Limits,

@@ -135,6 +135,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         registration: settings.registration == Registration::Open,
         finds_people: settings.finds_people,
         caps_optimization: settings.caps_optimization,
+        location: settings.location.as_deref().map(Into::into),
         contacts,
         services: settings.services.clone(),
         invites: Invites {

@@ -130,6 +130,7 @@ fn everything_comes_in_one_answer() {
     let mut pair = open(strict());
     pair.world.management = Some(Enabled {
         resumption: Some(("id".to_owned(), 600)),
+        location: None,
     });
     pair.world.metadata = Some(b"<metadata xmlns='urn:xmpp:mam:2'/>");
     pair.sends(&authenticate(
@@ -182,7 +183,10 @@ fn the_features_do_not_offer_the_management_that_is_on() {
     ];
     for wish in wishes {
         let mut pair = open(strict());
-        pair.world.management = Some(Enabled { resumption: None });
+        pair.world.management = Some(Enabled {
+            resumption: None,
+            location: None,
+        });
         pair.world.resume = Ok(9);
         pair.sends(&authenticate(PASSWORD, wish));
         let text = pair.reads();

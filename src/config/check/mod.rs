@@ -1,5 +1,6 @@
 //! Raw -> Settings: each value is looked at once, and every mistake is reported in the same run.
 
+mod places;
 mod web;
 
 use std::path::PathBuf;
@@ -31,7 +32,6 @@ use crate::config::value::Value;
 use crate::config::words::is_host;
 use crate::config::words::is_uri;
 use crate::effect::settings::ExternalServices;
-use crate::net::address::Address;
 
 const MEBIBYTE: u64 = 1 << 20;
 const DAY_SECONDS: u64 = 86_400;
@@ -124,6 +124,7 @@ impl Check<'_> {
             mdns_name: self.mdns_name(),
             tls: self.tls(),
             require_tls: self.flag("c2s.require_tls"),
+            location: self.location(),
             http_url: self.web_url("http.url"),
             web_root: self.path("web.root"),
             muc_host,
@@ -256,31 +257,6 @@ impl Check<'_> {
             accounts.push(format!("{local}@{host}"));
         }
         accounts
-    }
-
-    fn addresses(&mut self, name: &'static str) -> Vec<Address> {
-        let mut addresses = Vec::new();
-        for text in self.texts(name) {
-            match Address::parse(&text) {
-                Ok(address) => addresses.push(address),
-                Err(error) => {
-                    let remedy = "write HOST:PORT, for example \"127.0.0.1:5222\" or \"[::]:5222\"";
-                    self.malformed(name, &text, &error.to_string(), remedy);
-                }
-            }
-        }
-        addresses
-    }
-
-    /// One label: no name below it is told of.
-    fn mdns_name(&mut self) -> Option<String> {
-        const NAME: &str = "mdns.name";
-        let name = self.host(NAME)?;
-        if name.contains('.') {
-            let remedy = "write the part before .local only";
-            self.malformed(NAME, &name, "has a dot", remedy);
-        }
-        Some(name)
     }
 
     fn host(&mut self, name: &'static str) -> Option<String> {

@@ -38,10 +38,15 @@ key = \"key.pem\"
 
 #[test]
 fn a_mistake_after_set_is_told_as_one() {
-    let arguments = [("c2s.require_tls", "maybe"), ("registration", "invite")];
+    let arguments = [
+        ("c2s.require_tls", "maybe"),
+        ("c2s.location", "a.example:0"),
+        ("registration", "invite"),
+    ];
     expect_test::expect![[r#"
         --set: registration: is "invite"; write one of "closed", "invited", "open"
-        --set: c2s.require_tls: is "maybe"; write true or false"#]]
+        --set: c2s.require_tls: is "maybe"; write true or false
+        --set: c2s.location: "a.example:0" is no address of a server; write HOST or HOST:PORT, for example "a.chat.example.org""#]]
     .assert_eq(&messages("domain = \"a.example\"", &arguments).join("\n"));
 }
 

@@ -1,10 +1,13 @@
 //! Sessions that outlive their stream, and what is known of those that did not (XEP-0198 section 5).
 
 use crate::base::limits::FETCH_BYTES_MAX;
+use crate::core::CoreLimits;
 use crate::core::EndReason;
 use crate::core::Input;
 use crate::core::Output;
+use crate::core::session::LinkId;
 use crate::core::tests::harness::Bench;
+use crate::effect::settings::Settings;
 
 #[test]
 fn a_resumed_stream_goes_on_where_the_client_has_counted_to() {
@@ -17,6 +20,28 @@ fn a_resumed_stream_goes_on_where_the_client_has_counted_to() {
 
     assert_eq!(bench.resumption(3), Some(Ok(1)));
     assert_eq!(bench.bodies(3), ["three", "four"]);
+}
+
+#[test]
+fn whoever_can_resume_is_told_where_to_try_first() {
+    let mut bench = Bench::new();
+    let settings = Settings {
+        domain: "h".into(),
+        location: Some("a.h".into()),
+        ..Settings::default()
+    };
+    bench.core.set_policies(settings, CoreLimits::default());
+    for (link, is_resumable) in [(1, true), (2, false)] {
+        bench.bind(link, "ann", &format!("r{link}"));
+        bench.step(Input::Enable {
+            link: LinkId(link),
+            is_resumable,
+            max_ms: None,
+        });
+        let told = String::from_utf8(bench.written(link)).unwrap();
+        assert!(told.starts_with("<enabled "), "{told}");
+        assert_eq!(told.contains(" location='a.h'"), is_resumable, "{told}");
+    }
 }
 
 #[test]

@@ -72,7 +72,9 @@ use crate::store::changes::Tables;
 use crate::store::disk::Disk;
 use crate::store::disk::DiskError;
 use crate::store::disk::DiskFile;
+use crate::store::disk::head::HEAD_NAME;
 use crate::store::disk::tables::TableFile;
+use crate::store::disk::tables::put_head_back;
 pub(crate) use crate::store::error::StoreError;
 pub(crate) use crate::store::files::Files;
 pub(crate) use crate::store::retention::Expired;
@@ -393,7 +395,20 @@ pub(crate) fn memory(cache_bytes: usize) -> Result<Store, StoreError> {
     Store::open(Arc::new(disk::memory::Memory::default()), cache_bytes)
 }
 
+/// Opens the tables; where the power went while their head was written, with the one before.
 fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {
+    match open_file(disk, cache_bytes) {
+        Err(StoreError::Corrupt { .. }) if put_head_back(disk.as_ref(), FILE_NAME)? => {
+            let mut database = open_file(disk, cache_bytes)?;
+            // A program that keeps no heads may have gone on with the tables since.
+            database.check_integrity()?;
+            Ok(database)
+        }
+        opened => opened,
+    }
+}
+
+fn open_file(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, StoreError> {
     let file = match disk.open(FILE_NAME) {
         Err(DiskError::NotFound { .. }) => create_file(disk)?,
         Ok(file) if is_unfinished(file.as_ref())? => create_file(disk)?,
@@ -401,7 +416,7 @@ fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, S
     };
     let database = Database::builder()
         .set_cache_size(cache_bytes)
-        .create_with_backend(TableFile::new(file))?;
+        .create_with_backend(TableFile::open(disk.as_ref(), file)?)?;
     let is_new = match database.begin_read()?.open_table(schema::META) {
         Ok(table) => {
             read_meta(&table)?;
@@ -422,6 +437,9 @@ fn open_database(disk: &Arc<dyn Disk>, cache_bytes: usize) -> Result<Database, S
 }
 
 fn create_file(disk: &Arc<dyn Disk>) -> Result<Arc<dyn DiskFile>, StoreError> {
+    // That of others.
+    disk.remove(HEAD_NAME)?;
+    disk.sync_names()?;
     let file = disk.create(FILE_NAME)?;
     disk.sync_names()?;
     Ok(file)

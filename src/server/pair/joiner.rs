@@ -124,7 +124,7 @@ fn data_files(disk: &Folder) -> Result<Vec<String>, DiskError> {
 
 /// Tables and log; keys and certificates are not data.
 pub(crate) fn is_data(name: &str) -> bool {
-    name == "tables" || name.starts_with("log-")
+    name.starts_with("tables") || name.starts_with("log-")
 }
 
 fn clear(disk: &Folder) -> Result<(), DiskError> {

@@ -8,6 +8,7 @@
 
 pub(crate) mod cabinet;
 pub(crate) mod folder;
+pub(crate) mod head;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod model;

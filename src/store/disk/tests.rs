@@ -236,7 +236,7 @@ fn open_database(disk: &Arc<dyn Disk>) -> Option<redb::Database> {
     };
     disk.sync_names().ok()?;
     redb::Builder::new()
-        .create_with_backend(TableFile::new(file.ok()?))
+        .create_with_backend(TableFile::open(disk.as_ref(), file.ok()?).ok()?)
         .ok()
 }
 

@@ -6,6 +6,7 @@ use crate::store::compare::Piece;
 use crate::store::compare::Place;
 use crate::store::compare::Range;
 use crate::store::compare::Span;
+use crate::store::disk::head::HEAD_NAME;
 use crate::store::disk::model::Faults;
 use crate::store::disk::model::Model;
 use crate::store::disk::model::Rot;
@@ -94,12 +95,14 @@ fn a_copy_that_is_cut_off_goes_on() {
 /// What a board that takes a copy has of it is worth nothing before it is whole.
 #[test]
 fn damaged_tables_that_wait_for_a_copy_are_begun_anew() {
-    // Given a board whose copy was cut off, with garbage in the first sector
+    // Given a board whose copy was cut off, and whose card is damaged
     let (from, model) = (tables(900), Model::new(1));
     let to = open_for_copy(&model).unwrap();
     take(&from, &to, 3);
     drop(to);
-    model.rot("tables", 0, 512, Rot::Flip);
+    for name in ["tables", HEAD_NAME] {
+        model.rot(name, 0, 8_192, Rot::Flip);
+    }
 
     // Then no server opens them
     let opened = Store::open(model.disk(), CACHE).map(drop);

@@ -116,6 +116,58 @@ fn after_a_crash_the_tables_are_at_a_mark() {
     assert!(crashes > 30, "only {crashes} crashes");
 }
 
+/// A sector that is under way when the power goes may hold anything then: that of the head, too, without which redb
+/// finds nothing.
+#[test]
+fn wherever_the_power_leaves_garbage_in_a_checkpoint_the_tables_open() {
+    let script = Script::of(1, 60);
+    let mut rng = Rng::from_number(1);
+    let model = Model::new(1);
+    let store = Store::open(model.disk(), CACHE_BYTES).unwrap();
+    let mut writer = Writer::new(&script);
+    writer
+        .write(&store, &mut rng)
+        .map_err(|error| error.0)
+        .unwrap();
+    drop(store);
+    let image = model.image();
+    let mut calls = 0;
+    loop {
+        let mut is_whole = true;
+        for _ in 0..8 {
+            // Given tables that are whole, and a checkpoint that is cut off after so many calls
+            model.set_faults(Faults::default());
+            model.set_image(&image);
+            let mut writer = Writer {
+                oracle: writer.oracle.clone(),
+                ..writer
+            };
+            let store = Store::open(model.disk(), CACHE_BYTES).unwrap();
+            model.set_faults(Faults {
+                write_through: 2,
+                is_garbling: true,
+                ..Faults::default()
+            });
+            model.die_after(calls);
+            let cut_off = writer.write(&store, &mut Rng::from_number(2)).err();
+            is_whole &= cut_off.is_none();
+            drop(store);
+            model.cut_power();
+
+            let store = Store::open(model.disk(), CACHE_BYTES).unwrap();
+
+            if let Some((_, next)) = cut_off {
+                writer.assert_is_either(&store, *next);
+            }
+        }
+        if is_whole {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(calls > 10, "{calls}");
+}
+
 /// Opening may be cut off as well, and what it has written with it.
 #[test]
 fn an_opening_that_is_cut_off_can_be_repeated() {

@@ -7,7 +7,7 @@
 //! a node of its own (XEP-0163), and each board alone has to give the files that were uploaded ([`files`]). The figures are
 //! printed.
 //!
-//! `PAIR_ROUNDS=20 cargo test --test pair` repeats all faults so often, `PAIR_LIGHTS=500` has more clients come
+//! `PAIR_ROUNDS=20 cargo test --test pair` repeats all faults so often, `PAIR_LIGHTS=2000` has more clients come
 //! back after a death, `PAIR_FAULT=cut` tries only faults whose names begin so.
 
 #![expect(
@@ -51,7 +51,7 @@ fn a_pair_keeps_its_promises_under_real_faults() {
     let fault = std::env::var("PAIR_FAULT").unwrap_or_default();
     let begin = Instant::now();
     smol::block_on(async {
-        let mut world = World::new(wanted("PAIR_LIGHTS", 100)).await;
+        let mut world = World::new(wanted("PAIR_LIGHTS", 500)).await;
         let rounds = wanted("PAIR_ROUNDS", 1);
         for _ in 0..rounds {
             let is_long = rounds > 1 || !fault.is_empty();

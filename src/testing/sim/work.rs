@@ -82,12 +82,17 @@ impl Machine {
             Choice::Read => self.work_read(),
             Choice::Peer(work) => self.work_peer(work),
         }
+        self.wait_for_disk();
+        if self.model.is_down() {
+            self.kill();
+        }
+    }
+
+    /// For as long as its disk has kept it waiting.
+    pub fn wait_for_disk(&mut self) {
         let stall_ms = self.model.take_stall_ms();
         if stall_ms > 0 {
             self.pass_ms(stall_ms);
-        }
-        if self.model.is_down() {
-            self.kill();
         }
     }
 

@@ -30,6 +30,7 @@ impl World {
         self.faults = Faults::default();
         for machine in &mut self.machines {
             machine.set_faults(self.faults);
+            machine.wait_for_disk();
         }
         self.mend();
         if self.is_follower {
@@ -40,7 +41,9 @@ impl World {
                 });
             }
         }
-        let mut met_within_ms = Some(self.machines[0].now_ms() + MEETING_MS_MAX);
+        // A start may have taken its disk half a minute.
+        let now_ms = self.machines.iter().map(Machine::now_ms).max();
+        let mut met_within_ms = Some(now_ms.unwrap_or_default() + MEETING_MS_MAX);
         for round in 0..CALM_STEPS_MAX {
             for board in 0..self.machines.len() {
                 if !self.machines[board].is_up() {

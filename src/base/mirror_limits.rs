@@ -94,9 +94,6 @@ pub(crate) const COPIES_MAX: usize = 131_072;
 /// How far names of copies are followed, each of which is itself a copy of another one: each step takes a time apart.
 pub(crate) const COPY_STEPS_MAX: usize = 8;
 
-/// Room in the log below which the tables take copies of messages before the log names them: 64 KB.
-pub(crate) const NAMES_CREDIT: u64 = 64 << 10;
-
 /// How long both boards are one before a client is not expected any more to send again what it sent before.
 ///
 /// A phone with a message that was not acknowledged may be switched off over the holidays: 14 days. What that takes

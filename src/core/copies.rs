@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::base::ids::Incarnation;
 use crate::base::jid::BareJid;
-use crate::base::mirror_limits::NAMES_CREDIT;
 use crate::base::time::Monotonic;
 use crate::core::Core;
 use crate::core::bounds::cost_bytes;
@@ -51,9 +50,9 @@ pub(super) fn first_nameless(
     tail: &Tail,
     copies: &Copies,
     order: &Order,
-    credit: u64,
+    is_log_full: bool,
 ) -> Option<Index> {
-    if copies.unnamed().next().is_none() || credit < NAMES_CREDIT {
+    if copies.unnamed().next().is_none() || is_log_full {
         return None;
     }
     let own = order.open.values().filter_map(|open| match &open.asked {

@@ -270,7 +270,10 @@ impl Engine {
 
     fn tell_credit(&mut self) {
         let credit = self.log.credit();
-        self.core.set_credit(credit.saturating_sub(EPOCH_CREDIT));
+        self.core.set_credit(
+            credit.saturating_sub(EPOCH_CREDIT),
+            self.log.record_cost_max(),
+        );
     }
 
     fn wait(&mut self, index: Index, position: Position, is_own: bool) {

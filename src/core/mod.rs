@@ -171,6 +171,7 @@ pub(crate) struct Core {
     queries: BTreeMap<u64, Asking>,
     next_query: u64,
     credit: u64,
+    is_log_full: bool,
     /// Epochs that the tables do not know, and how many of them are on the way there.
     fresh_epochs: Vec<(Index, EpochRecord)>,
     epochs_written: usize,
@@ -255,6 +256,7 @@ impl Core {
             queries: BTreeMap::new(),
             next_query: 1,
             credit: u64::MAX,
+            is_log_full: false,
             fresh_epochs: start.fresh_epochs,
             epochs_written: 0,
             outputs: VecDeque::new(),
@@ -393,9 +395,10 @@ impl Core {
         &self.states.epochs
     }
 
-    /// Bytes that the log takes for sure.
-    pub(crate) fn set_credit(&mut self, bytes: u64) {
+    /// Bytes that the log takes for sure, and what its longest record takes of them.
+    pub(crate) fn set_credit(&mut self, bytes: u64, record_bytes_max: u64) {
         self.credit = bytes;
+        self.is_log_full = bytes < record_bytes_max;
     }
 
     /// Whether the driver should read on from this link: what is bounded stays bounded.
@@ -425,8 +428,8 @@ impl Core {
         self.report();
         self.announce_touched();
         let due = (self.limits.tail_bytes, self.limits.checkpoint_ms);
-        let (copies, order, credit) = (&self.copies, &self.order, self.credit);
-        let before = |tail: &Tail| copies::first_nameless(tail, copies, order, credit);
+        let (copies, order, is_full) = (&self.copies, &self.order, self.is_log_full);
+        let before = |tail: &Tail| copies::first_nameless(tail, copies, order, is_full);
         if let Some((entries, upto)) = self.tail.begin_checkpoint(self.now.monotonic, due, before) {
             let epochs = self.fresh_epochs.iter();
             let epochs = epochs.take_while(|(index, _)| *index < upto);

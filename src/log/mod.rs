@@ -431,6 +431,11 @@ impl Log {
         self.sizes.segment_credit()
     }
 
+    /// What the longest record takes from the credit.
+    pub(crate) fn record_cost_max(&self) -> u64 {
+        self.sizes.cost_max
+    }
+
     /// The credit will not grow before something is released or the disk has space again.
     pub(crate) fn is_out_of_space(&self) -> bool {
         self.segments.is_out_of_space()

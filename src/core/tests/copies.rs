@@ -66,28 +66,38 @@ fn what_is_sent_a_third_time_is_the_same_message_still() {
     }
 }
 
-#[test]
-fn the_tables_are_given_a_copy_when_the_log_names_it() {
-    // Given node 1 alone, which has a message that is sent again
+/// Node 1 alone, which has a message that is sent again, and its name on the way to the disk; where they stand.
+fn sent_again() -> (Duo, Vec<Position>) {
     let mut duo = friends();
     duo.go_apart();
-    duo.nodes[1].core.set_credit(1 << 20);
     duo.nodes[1].chat(2, "ann@h", "numbered twice");
     duo.sync(1);
     send_again(&mut duo);
     let copies: Vec<Position> = messages(&duo.nodes[1]);
     let is_name = |entry: &Entry| copies_of(entry).next().is_some();
-
-    // When that is delivered, and its name is on its way to the disk
-    let at = copies[1];
-    let upto = at;
+    let upto = copies[1];
     duo.nodes[1].step(Input::Durable { upto });
     assert!(duo.nodes[1].appended.iter().any(|one| is_name(one)));
+    (duo, copies)
+}
 
-    // Then the tables get what is before it, and the rest later
+#[test]
+fn the_tables_are_given_a_copy_when_the_log_names_it() {
+    let (mut duo, copies) = sent_again();
+    // A small log, which has room for the longest record still.
+    duo.nodes[1].core.set_credit(36 << 10, 32 << 10);
+
     assert_eq!(checkpointed(&mut duo.nodes[1]), copies[..1]);
     duo.sync(1);
     assert_eq!(checkpointed(&mut duo.nodes[1]), copies[1..]);
+}
+
+#[test]
+fn where_the_log_has_no_room_for_the_next_record_the_tables_are_given_all() {
+    let (mut duo, copies) = sent_again();
+    duo.nodes[1].core.set_credit(31 << 10, 32 << 10);
+
+    assert_eq!(checkpointed(&mut duo.nodes[1]), copies);
 }
 
 #[test]

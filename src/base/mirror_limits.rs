@@ -1,5 +1,6 @@
 //! Bounds of the link between two boards, as [`limits`](crate::base::limits) has those of everything else.
 
+use crate::base::device_limits::TOLD_LATE_MAX;
 use crate::base::limits::LOG_RECORD_BYTES_MAX;
 
 /// Longest frame between the boards of a pair, in bytes.
@@ -219,6 +220,10 @@ const _: () = assert!(DISOWNED_MAX * 2 * 17 + 256 <= MIRROR_FRAME_BYTES_MAX);
 ///
 /// 24 bytes each. A session that finds no room begins anew when its node dies.
 pub(crate) const TOLD_ITEMS_MAX: usize = 131_072;
+
+/// Sessions of which one entry says what they were told, each up to [`TOLD_LATE_MAX`] messages of 24 bytes.
+pub(crate) const TOLD_SESSIONS_MAX: usize = 16;
+const _: () = assert!(TOLD_SESSIONS_MAX * TOLD_LATE_MAX * 24 <= MIRROR_FRAME_BYTES_MAX / 2);
 
 /// Sessions in one report, and requests of one session.
 pub(crate) const REPORT_SESSIONS_MAX: usize = 256;

@@ -261,6 +261,7 @@ impl Core {
                 count,
                 is_all,
             } => self.follow_managed(*session, count, *is_all),
+            Soft::Told { sessions } => self.peer.shadows.note_told(sessions),
             Soft::Moved { session, node, .. } => self.follow_move(*session, *node),
             Soft::Reports { .. } | Soft::Reported { .. } => self.follow_report(op),
             _ => {}

@@ -8,6 +8,7 @@ use crate::base::ids::SmKey;
 use crate::core::Core;
 use crate::core::EndReason;
 use crate::core::Output;
+use crate::core::catch_up::CatchUp;
 use crate::core::order::Place;
 use crate::core::queue::Queue;
 use crate::core::session::Ack;
@@ -129,7 +130,7 @@ impl Core {
         if node != self.node {
             return;
         }
-        let Some(shadow) = self.peer.shadows.end(id) else {
+        let Some(mut shadow) = self.peer.shadows.end(id) else {
             return;
         };
         let Some(stream) = shadow.key().zip(shadow.resume_ms) else {
@@ -137,10 +138,13 @@ impl Core {
         };
         let mut queue = Queue::new(self.limits.stanza_bytes);
         queue.tag = self.peer.tag;
+        let told = std::mem::take(&mut shadow.told);
+        let online = self.states.delivered.accounts.get(&shadow.jid.bare());
+        let online = online.and_then(|account| account.online.get(shadow.jid.resource()));
+        let wants_copies = online.is_some_and(|online| online.carbons);
         let mut session = Session::inherit(id, stream, shadow, queue);
         session.sleeps_until = Some(self.now.monotonic.plus_ms(stream.1));
-        session.catch_up.is_named = true;
-        session.catch_up.told_since(self.order.delivering);
+        session.catch_up = CatchUp::moved(told, self.order.delivering, wants_copies);
         let bytes = session.held_bytes();
         self.holdings.add(bytes);
         self.keys.insert(stream.0, id);
@@ -261,7 +265,7 @@ impl Core {
         self.peer.reports.forget();
         self.peer.shadows.renew();
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
+        for id in ids.iter().copied() {
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.queue.reset_tags();
                 session.reported = Report::default();
@@ -275,6 +279,7 @@ impl Core {
                 self.tell_managed(id, key, resume_ms);
             }
         }
+        self.tell_told(&ids);
         self.all_catch_up();
     }
 

@@ -11,6 +11,7 @@
 mod binding;
 pub(crate) mod boot;
 mod bounds;
+mod catch_up;
 mod copies;
 mod disowned;
 mod due;

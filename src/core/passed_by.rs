@@ -21,11 +21,12 @@ use std::collections::VecDeque;
 use crate::base::device_limits::CAUGHT_UP_MAX;
 use crate::base::device_limits::PASSED_BY_MS;
 use crate::base::device_limits::PASSED_BY_PAGE;
-use crate::base::device_limits::TOLD_LATE_MAX;
 use crate::base::ids::SessionId;
 use crate::base::jid::FullJid;
 use crate::base::time::Timestamp;
 use crate::core::Core;
+use crate::core::catch_up::UnderWay;
+use crate::core::catch_up::stands_on;
 use crate::core::meetings::Stretch;
 use crate::core::order::Asked;
 use crate::core::session::Session;
@@ -41,7 +42,6 @@ use crate::effect::state::At;
 use crate::model::account::Account;
 use crate::model::account::Online;
 use crate::model::entry::Mode;
-use crate::model::epochs::Epochs;
 use crate::model::message::Owner;
 use crate::model::op::Op;
 use crate::model::position::Epoch;
@@ -55,67 +55,6 @@ use crate::route::local;
 
 /// Marks in one entry: an op's number is a byte.
 const MARKS_PER_ENTRY: usize = 64;
-
-/// What a session has of it.
-#[derive(Debug, Default)]
-pub(crate) struct CatchUp {
-    /// The client has wanted its resource, so that it comes with the same again.
-    pub(crate) is_named: bool,
-    /// From behind these entries on it was told as it came: what is for its own address, for its user, and copies.
-    pub(crate) bound: Option<Position>,
-    pub(crate) since: Option<Position>,
-    pub(crate) copies_since: Option<Position>,
-    /// It has what is in the past of this.
-    has: Option<Epoch>,
-    /// Told to it late since the boards lost each other.
-    told: BTreeSet<Position>,
-    under_way: Option<Box<UnderWay>>,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    /// In these stretches, of which some are to be read still, from behind the one entry up to before the other.
-    stretches: Vec<Stretch>,
-    left: VecDeque<(Position, Position)>,
-    /// The number of the query.
-    asked: Option<u64>,
-    /// Not counted by the client yet.
-    owed: BTreeSet<Position>,
-    /// What it will have then.
-    upto: Epoch,
-    /// Of some it gets copies only if it wants copies.
-    lacks_copies: bool,
-}
-
-impl CatchUp {
-    /// It is this node's from here on.
-    pub(crate) fn told_since(&mut self, at: Position) {
-        self.bound = Some(at);
-        self.since = Some(at);
-        self.copies_since = Some(at);
-    }
-
-    /// Whether the session was told of all there.
-    fn was_told(&self, at: Position, epochs: &Epochs) -> bool {
-        let both = [self.since, self.copies_since];
-        let mut both = both.into_iter();
-        both.all(|since| since.is_some_and(|since| stands_on(since, at, epochs)))
-    }
-
-    /// This was told late.
-    fn note(&mut self, position: Position) {
-        if self.told.len() < TOLD_LATE_MAX {
-            self.told.insert(position);
-        }
-    }
-
-    /// Memory of it.
-    pub(crate) fn bytes(&self) -> usize {
-        let count = self.under_way.as_ref().map_or(0, |one| one.owed.len());
-        let count = count.saturating_add(self.told.len());
-        count.saturating_mul(48)
-    }
-}
 
 impl Core {
     /// The session is there from here on, behind the entry that is delivered.
@@ -357,17 +296,19 @@ impl Core {
             return;
         };
         let under_way = session.catch_up.under_way.as_ref();
-        let Some(under_way) = under_way.filter(|one| !one.lacks_copies) else {
-            return;
-        };
-        let upto = under_way.upto;
-        session.catch_up.has = Some(upto);
-        session.catch_up.under_way = None;
-        if let Some(device) = device {
-            let account = session.jid.bare();
-            self.peer.meetings.note_caught_up(account, device, upto);
+        if let Some(under_way) = under_way.filter(|one| !one.lacks_copies) {
+            let upto = under_way.upto;
+            session.catch_up.has = Some(upto);
+            session.catch_up.under_way = None;
+            if let Some(device) = device {
+                let account = session.jid.bare();
+                self.peer.meetings.note_caught_up(account, device, upto);
+            }
+            self.end_told(id, Some(upto));
         }
-        self.end_told(id, Some(upto));
+        if self.peer.is_there {
+            self.tell_told(&[id]);
+        }
     }
 
     /// It has what both had when they were one: what it was told before is not looked for any more.
@@ -424,12 +365,6 @@ impl Core {
             self.open(Asked::Own { ops }, None, None);
         }
     }
-}
-
-/// What stands there was numbered where the entry at `since` was delivered before.
-fn stands_on(since: Position, at: Position, epochs: &Epochs) -> bool {
-    let is_same = since.epoch() == at.epoch();
-    (is_same && at > since) || (!is_same && epochs.follows(since, at.epoch()))
 }
 
 /// The bounds of a page of it.

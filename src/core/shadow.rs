@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::device_limits::TOLD_LATE_MAX;
 use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::FullJid;
@@ -21,6 +22,7 @@ use crate::effect::sends::Item;
 use crate::model::message::How;
 use crate::model::peer::PeerCount;
 use crate::model::peer::Report;
+use crate::model::peer::Told;
 use crate::model::position::Position;
 use crate::stanza::IqType;
 use crate::stanza::Kind;
@@ -48,6 +50,7 @@ pub(crate) struct Shadow {
     slots: VecDeque<(u64, Item)>,
     volatile: usize,
     marks: VecDeque<Mark>,
+    pub(crate) told: Told,
     /// Something of it is not known here.
     is_partial: bool,
 }
@@ -69,6 +72,7 @@ impl Shadow {
             slots: VecDeque::new(),
             volatile: 0,
             marks: VecDeque::new(),
+            told: Told::default(),
             is_partial: false,
         }
     }
@@ -220,6 +224,18 @@ impl Shadows {
         for (position, how) in count.queue.iter().flatten() {
             let (position, how) = (*position, *how);
             shadow.push(0, Item::Kept { position, how });
+        }
+    }
+
+    /// What its node has told the session; that is also what is in its queue.
+    pub(crate) fn note_told(&mut self, sessions: &[Told]) {
+        for told in sessions {
+            if let Some(shadow) = self.all.get_mut(&told.session) {
+                shadow.told = told.clone();
+                let queued = shadow.positions();
+                shadow.told.late.extend(queued);
+                shadow.told.late.truncate(TOLD_LATE_MAX);
+            }
         }
     }
 

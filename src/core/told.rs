@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::base::ids::SessionId;
 use crate::base::ids::SmKey;
 use crate::base::jid::BareJid;
 use crate::base::mirror_limits::TOLD_ITEMS_MAX;
+use crate::base::mirror_limits::TOLD_SESSIONS_MAX;
 use crate::core::Core;
 use crate::core::peer::device_in;
 use crate::effect::sends::Item;
 use crate::model::account::Online;
+use crate::model::op::Soft;
 use crate::model::peer::PeerCount;
 use crate::model::peer::PeerOccupancy;
 use crate::model::peer::PeerSession;
+use crate::model::peer::Told;
 
 impl Core {
     /// Streams of the other node that were called lost here.
@@ -28,6 +32,25 @@ impl Core {
             .filter(|online| online.node == self.node)
             .map(|online| self.told(online, &mut room))
             .collect()
+    }
+
+    /// What these sessions were told, for a node that goes on with them.
+    pub(super) fn tell_told(&mut self, ids: &[SessionId]) {
+        let mut room = TOLD_ITEMS_MAX;
+        let sessions = ids.iter().filter_map(|id| self.sessions.get(id));
+        let resumable = sessions.filter(|session| session.management.is_some());
+        let all = resumable.filter_map(|session| {
+            let told = session
+                .catch_up
+                .to_tell(session.id, &session.queue.positions());
+            room = room.checked_sub(told.late.len())?;
+            told.bound.is_some().then_some(told)
+        });
+        let all: Vec<Told> = all.collect();
+        for sessions in all.chunks(TOLD_SESSIONS_MAX) {
+            let sessions = sessions.to_vec();
+            self.tell(Soft::Told { sessions });
+        }
     }
 
     /// `room`: so many kept messages may still be told.

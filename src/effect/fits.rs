@@ -99,6 +99,7 @@ fn soft_fits(view: &View<'_>, ops: &[Op], op: &Soft) -> bool {
         | Soft::Recalled { .. }
         | Soft::Handed { .. }
         | Soft::Managed { .. }
+        | Soft::Told { .. }
         | Soft::Reports { .. }
         | Soft::Reported { .. }
         | Soft::Route { .. }

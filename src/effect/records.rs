@@ -62,6 +62,7 @@ fn add_records_of(op: &Op, keys: &mut Vec<RecordKey>) {
             | Soft::Handed { .. }
             | Soft::Recalled { .. }
             | Soft::Managed { .. }
+            | Soft::Told { .. }
             | Soft::Reports { .. }
             | Soft::Reported { .. }
             | Soft::Caps { .. } => {}

@@ -413,6 +413,7 @@ impl State {
             | Soft::Recall { .. }
             | Soft::Recalled { .. }
             | Soft::Managed { .. }
+            | Soft::Told { .. }
             | Soft::Reports { .. }
             | Soft::Reported { .. }
             | Soft::Node { .. } => {}

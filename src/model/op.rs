@@ -18,6 +18,7 @@ use crate::model::message::Owner;
 use crate::model::message::Place;
 use crate::model::peer::PeerCount;
 use crate::model::peer::Report;
+use crate::model::peer::Told;
 use crate::model::position::Epoch;
 use crate::model::position::Position;
 use crate::model::position::subs;
@@ -169,6 +170,8 @@ pub(crate) enum Soft {
     Caps { interests: Interests },
     /// Something happened to a node of publish-subscribe.
     Node { leaf: LeafKey, event: NodeEvent },
+    /// What sessions of one node were told, for the other one.
+    Told { sessions: Vec<Told> },
     /// An administrator ends the server, both boards of a pair.
     Halt { halt: Halt },
     /// Who delivers the entry reads this record, although nothing in it changes.
@@ -195,6 +198,7 @@ coded!(enum Soft {
     30 => Interests { jid, interests },
     31 => Caps { interests },
     32 => Node { leaf, event },
+    33 => Told { sessions },
     150 => Halt { halt },
     240 => Reads { record },
 });

@@ -12,6 +12,7 @@ use crate::base::time::Timestamp;
 use crate::model::account::Present;
 use crate::model::codec::coded;
 use crate::model::message::How;
+use crate::model::position::Epoch;
 use crate::model::position::Position;
 use crate::model::room::Nicks;
 use crate::model::room::RoomRole;
@@ -84,6 +85,23 @@ pub(crate) struct PeerCount {
 }
 
 coded!(struct PeerCount { key, h, resume_ms, queue });
+
+/// Since when a session is told of what, and what it was told late: a node that goes on with it tells it none of that
+/// again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) session: SessionId,
+    /// From behind these entries on: what is for its own address, for its user, and copies.
+    pub(crate) bound: Option<Position>,
+    pub(crate) since: Option<Position>,
+    pub(crate) copies_since: Option<Position>,
+    /// It has what is in the past of this.
+    pub(crate) has: Option<Epoch>,
+    /// Of what came before, and is counted.
+    pub(crate) late: Vec<Position>,
+}
+
+coded!(struct Told { session, bound, since, copies_since, has, late });
 
 /// Where a session stands, as its node reports it again and again.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

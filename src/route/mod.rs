@@ -203,6 +203,7 @@ pub(crate) fn deliver(view: &View<'_>, at: At, op: &Op, sends: &mut Sends) {
             | Soft::Recall { .. }
             | Soft::Recalled { .. }
             | Soft::Managed { .. }
+            | Soft::Told { .. }
             | Soft::Reports { .. }
             | Soft::Reported { .. }
             | Soft::Caps { .. }

@@ -2,9 +2,11 @@
 
 use crate::base::device_limits::CAUGHT_UP_MAX;
 use crate::base::device_limits::PASSED_BY_MS;
+use crate::base::ids::SmKey;
 use crate::core::Input;
 use crate::core::Output;
 use crate::core::session::LinkId;
+use crate::core::tests::apart::numbered_twice;
 use crate::core::tests::duo::Duo;
 use crate::core::tests::harness::Bench;
 use crate::core::tests::harness::bare;
@@ -41,10 +43,10 @@ fn settle(duo: &mut Duo) {
 const COPIES: &str = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>";
 
 /// A device logs in, and is silent.
-fn log_in(duo: &mut Duo, node: usize, link: u64, resource: &str) {
+fn log_in(duo: &mut Duo, node: usize, link: u64, resource: &str) -> SmKey {
     duo.nodes[node].bind(link, "ann", resource);
     duo.settle();
-    duo.nodes[node].enable(link);
+    duo.nodes[node].enable(link)
 }
 
 /// A device comes, with copies, and reads what waits for it.
@@ -62,8 +64,7 @@ fn read(duo: &mut Duo, node: usize, link: u64) -> Vec<String> {
     let mut bodies = Vec::new();
     loop {
         let more = duo.nodes[node].bodies(link);
-        let id = duo.nodes[node].core.links[&LinkId(link)];
-        let sent = duo.nodes[node].core.sessions[&id].queue.sent();
+        let sent = sent(duo, node, link);
         duo.nodes[node].ack(link, sent);
         settle(duo);
         if more.is_empty() {
@@ -71,6 +72,12 @@ fn read(duo: &mut Duo, node: usize, link: u64) -> Vec<String> {
         }
         bodies.extend(more);
     }
+}
+
+/// How many stanzas it was sent.
+fn sent(duo: &Duo, node: usize, link: u64) -> u32 {
+    let id = duo.nodes[node].core.links[&LinkId(link)];
+    duo.nodes[node].core.sessions[&id].queue.sent()
 }
 
 fn go(duo: &mut Duo, node: usize, link: u64) {
@@ -298,4 +305,42 @@ fn what_a_device_was_told_while_the_nodes_met_is_not_sent_again() {
     duo.meet(0);
 
     assert_eq!(read(&mut duo, 0, 5), [""; 0]);
+}
+
+/// A device without copies goes on at node 0, because its node dies; the nodes meet again. Gives what it is sent then.
+fn move_over(duo: &mut Duo, key: SmKey) -> Vec<String> {
+    let h = sent(duo, 1, 5);
+    duo.die(1);
+    duo.nodes[0].resume(7, "ann", key, h);
+    settle(duo);
+    assert!(matches!(duo.nodes[0].resumption(7), Some(Ok(_))));
+    duo.reboot(1);
+    duo.part();
+    duo.go_solo(1);
+    heal(duo);
+    read(duo, 0, 7)
+}
+
+#[test]
+fn a_session_that_moved_is_not_sent_again_what_it_was_told_under_the_id_of_a_copy() {
+    // Given a device that came to node 1, apart, where it was told of a message that node 0 has as well
+    let mut duo = numbered_twice();
+    write(&mut duo, 0, 1, "bob@h", "as a copy");
+    let key = log_in(&mut duo, 1, 5, "phone");
+    duo.nodes[1].say(5, "<presence/>");
+    assert_eq!(read(&mut duo, 1, 5), ["numbered twice"]);
+    heal(&mut duo);
+    assert_eq!(read(&mut duo, 1, 5), [""; 0]);
+
+    assert_eq!(move_over(&mut duo, key), [""; 0]);
+}
+
+#[test]
+fn a_session_that_moved_is_not_sent_again_what_it_was_told_late() {
+    let mut duo = healed();
+    let key = log_in(&mut duo, 1, 5, "phone");
+    duo.nodes[1].say(5, "<presence/>");
+    assert_eq!(read(&mut duo, 1, 5), ["left"]);
+
+    assert_eq!(move_over(&mut duo, key), [""; 0]);
 }

@@ -65,6 +65,7 @@ impl World {
             down: VecDeque::new(),
             is_ready: false,
             is_cut: false,
+            lives_until: 0,
             taken: 0,
         };
         self.links.insert(id, link);

@@ -22,30 +22,21 @@ impl World {
             self.checker.may_lose_direct(&device.account);
         }
         self.devices[index].handle_cut();
+        let now = self.now_ms();
         if let Some(link) = self.links.get_mut(&id) {
             link.is_cut = true;
-            // A part of what was under way may still arrive.
+            // A part of what was under way may still arrive, before the server sees that nobody will read the answer.
             let left = self.rng.index(link.up.len() + 1);
             link.up.truncate(left);
-            let last: Vec<Up> = link.up.drain(..).collect();
-            let board = link.board;
-            if self.machines[board].wants_input(id) && !self.is_frozen(board) {
-                self.arrive_late(board, id, last);
-            }
+            let is_late = |up: &Up| matches!(up, Up::Stanza { .. } | Up::AskAck);
+            let late = link.up.iter().position(|up| !is_late(up));
+            link.up.truncate(late.unwrap_or(left));
+            link.lives_until = now + [0, 0, 1_000, 10_000][self.rng.index(4)];
         }
     }
 
-    /// Read by the server before it sees that nobody will read the answer.
-    fn arrive_late(&mut self, board: usize, id: u64, last: Vec<Up>) {
-        for up in last {
-            match up {
-                Up::Stanza { text } => {
-                    let taken = self.machines[board].stanza(id, &text);
-                    debug_assert!(taken.is_ok(), "{text}");
-                }
-                Up::AskAck => {}
-                Up::Bind | Up::Resume { .. } | Up::Enable | Up::Ack { .. } => return,
-            }
-        }
+    pub(super) fn now_ms(&self) -> u64 {
+        let alone = || self.machines[0].now_ms();
+        self.net.as_ref().map_or_else(alone, |net| net.now)
     }
 }

@@ -56,8 +56,9 @@ struct Link {
     up: VecDeque<Up>,
     down: VecDeque<Down>,
     is_ready: bool,
-    /// The client is gone; the server learns it later.
+    /// The client is gone; the server learns it later, and not before: the connection seems to live until then.
     is_cut: bool,
+    lives_until: u64,
     /// Stanzas that the server has taken since stream management began here.
     taken: u32,
 }
@@ -333,23 +334,30 @@ impl World {
             .iter()
             .filter(|(_, link)| !self.is_frozen(link.board))
             .filter(|(_, link)| link.is_cut || !link.up.is_empty())
+            .filter(|(_, link)| self.is_calm || link.lives_until <= self.now_ms())
             .map(|(id, _)| *id)
             .collect();
         if open.is_empty() {
             return Ok(());
         }
         let id = open[self.rng.index(open.len())];
+        self.read_from(id)
+    }
+
+    fn read_from(&mut self, id: u64) -> Result<(), String> {
         let Some(link) = self.links.get_mut(&id) else {
             return Ok(());
         };
         let machine = &mut self.machines[link.board];
-        if link.is_cut {
+        if link.is_cut && link.up.is_empty() {
             machine.closed(id, false);
             self.links.remove(&id);
             self.note(|| format!("link {id}: the server sees it closed"));
             return Ok(());
         }
         if !machine.wants_input(id) {
+            // What is not read is not looked at.
+            link.is_cut.then(|| link.up.clear());
             return Ok(());
         }
         let Some(up) = link.up.pop_front() else {

@@ -2,6 +2,7 @@
 
 use meerkat::testing::sim::Machine;
 
+use crate::world::Link;
 use crate::world::World;
 use crate::world::duo::Net;
 
@@ -37,9 +38,34 @@ impl World {
                     do_work(machine);
                 }
             }
+            if ms > LONG_MS {
+                self.read_late();
+            }
             self.go_between();
             self.take_events();
         }
+    }
+
+    /// What a client that is gone has sent last does not lie for long where there is time, and then the board sees that
+    /// it is gone.
+    fn read_late(&mut self) {
+        let now = self.now_ms();
+        let due = self.seems_to_live().filter(|(_, until)| *until <= now);
+        let due: Vec<u64> = due.map(|(id, _)| id).collect();
+        for id in due {
+            while self.broken.is_none() && self.links.contains_key(&id) {
+                self.broken = self.read_from(id).err();
+            }
+        }
+    }
+
+    /// Connections without clients, at boards that could know, and until when they seem to live.
+    pub(super) fn seems_to_live(&self) -> impl Iterator<Item = (u64, u64)> {
+        let is_here =
+            |link: &Link| self.machines[link.board].is_up() && !self.is_frozen(link.board);
+        let cut = self.links.iter().filter(|(_, link)| link.is_cut);
+        let cut = cut.filter(move |(_, link)| is_here(link));
+        cut.map(|(id, link)| (*id, link.lives_until))
     }
 
     /// How much of this time no slice would change anything but the clocks: up to the slice of the next event.
@@ -59,6 +85,9 @@ impl World {
                 return 0;
             }
             next = next.min(machine.wake_at().unwrap_or(u64::MAX));
+        }
+        if does_work && let Some(at) = self.seems_to_live().map(|(_, at)| at).min() {
+            next = next.min(at.max(net.now));
         }
         let until = next.saturating_sub(net.now);
         if until > left {

@@ -205,7 +205,8 @@ impl World {
         let is_still = net.queues.iter().all(VecDeque::is_empty) && net.dial_at.is_none();
         let is_open = net.cut_until.iter().all(|until| *until <= net.now);
         let rests = |one: &Machine| one.is_resting() && one.now_ms() == net.now;
-        if !is_still || !is_open || !self.machines.iter().all(rests) {
+        let is_read = self.seems_to_live().next().is_none();
+        if !is_still || !is_open || !is_read || !self.machines.iter().all(rests) {
             return None;
         }
         let due = self.machines.iter().filter_map(Machine::due_at).min();

@@ -212,9 +212,17 @@ impl World {
         let nicks: BTreeSet<String> = inside().map(|(_, device)| device.nick()).collect();
         let sure = inside().filter(|one| !has_moved(one));
         let sure: Vec<String> = sure.map(|(_, device)| device.nick()).collect();
+        // Who is inside, but for all that it has heard.
+        let unheard = all().filter(|one| one.1.inside_from.is_none() && has_moved(one));
+        let unheard: BTreeSet<String> = unheard.map(|(_, device)| device.nick()).collect();
         for one in inside() {
             let (_, device) = one;
-            let ghost = device.occupants.difference(&nicks).next();
+            let is_unheard = |nick: &&String| {
+                let excuses = &self.checker.excuses;
+                excuses.admit(Excuse::PresenceGone, unheard.contains(*nick))
+            };
+            let mut ghosts = device.occupants.difference(&nicks);
+            let ghost = ghosts.find(|nick| !is_unheard(nick));
             let missing = sure.iter().find(|nick| !device.occupants.contains(*nick));
             let is_wrong = ghost.is_some() || missing.is_some();
             let excuses = &self.checker.excuses;

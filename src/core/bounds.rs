@@ -101,10 +101,9 @@ impl Core {
         proposal
     }
 
-    /// Space is a credit known ahead: without it a durable change is refused here, so that an
-    /// append never fails for want of space.
-    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
-        let own = self.order.open.get(&ticket).is_none_or(|open| {
+    /// Nobody asked for it who could be refused.
+    pub(super) fn is_own(&self, ticket: Ticket) -> bool {
+        self.order.open.get(&ticket).is_none_or(|open| {
             matches!(
                 open.asked,
                 Asked::End { .. }
@@ -113,7 +112,13 @@ impl Core {
                     | Asked::Rescue { .. }
                     | Asked::Own { .. }
             )
-        });
+        })
+    }
+
+    /// Space is a credit known ahead: without it a durable change is refused here, so that an
+    /// append never fails for want of space.
+    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
+        let own = self.is_own(ticket);
         if !proposal.ops.iter().any(Op::is_durable) {
             return proposal;
         }
@@ -121,7 +126,7 @@ impl Core {
         if cost > u64::try_from(LOG_RECORD_BYTES_MAX).unwrap_or(u64::MAX) && !own {
             return self.refusal(ticket, &StanzaError::new(Condition::PolicyViolation));
         }
-        if self.credit < cost {
+        if self.space.credit < cost {
             if own {
                 self.put_off(&proposal.ops);
                 return proposal.without_durable();

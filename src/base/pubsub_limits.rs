@@ -35,6 +35,9 @@ pub(crate) const PENDING_ASKED_MAX: usize = 100;
 /// Subscriptions of one user to nodes of the service and of others.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 200;
 
+/// Subscriptions of one address to one node, where it may have several: one for each way to be told.
+pub(crate) const SUBSCRIPTIONS_PER_ADDRESS_MAX: usize = 8;
+
 /// Longest name of a node and id of an item, in bytes. A longer one is refused with `not-acceptable`.
 pub(crate) const NODE_NAME_BYTES_MAX: usize = 1_023;
 pub(crate) const ITEM_ID_BYTES_MAX: usize = 1_023;

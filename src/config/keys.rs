@@ -223,6 +223,12 @@ pub(crate) const KEYS: &[Key] = &[
         false,
         "The host of publish-subscribe nodes that are nobody's. It is part of their address, so changing it later hides the nodes there are.",
     ),
+    limit(
+        "pubsub.multi_subscribe",
+        Kind::Flag,
+        "false",
+        "Whether one address may subscribe to a node of this host several times, up to eight, each with options and an id of its own (XEP-0060). A client that subscribes at each login then gathers subscriptions.",
+    ),
     contact(
         "contact.abuse",
         "Addresses for complaints, as URIs (\"mailto:..\", \"xmpp:..\"), shown to everybody (XEP-0157).",

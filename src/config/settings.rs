@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) web_root: Option<PathBuf>,
     pub(crate) muc_host: String,
     pub(crate) pubsub_host: String,
+    pub(crate) multi_subscribe: bool,
     pub(crate) muc_create: RoomMakers,
     pub(crate) upload: Upload,
     pub(crate) contacts: Vec<Contact>,

@@ -32,6 +32,8 @@ pub(crate) enum On {
     ///
     /// COMPAT(Smack 4.4): asks the server whether its accounts have, as before XEP-0163 version 1.2.
     Nodes,
+    /// The service, where an address may subscribe several times.
+    ManySubscriptions,
 }
 
 const fn feature(namespace: &'static str, on: On) -> Feature {
@@ -79,6 +81,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     feature(nodes!("meta-data"), On::Nodes),
     feature(nodes!("modify-affiliations"), On::Nodes),
     feature(nodes!("multi-items"), On::Nodes),
+    feature(nodes!("multi-subscribe"), On::ManySubscriptions),
     feature(nodes!("outcast-affiliation"), On::Nodes),
     feature(nodes!("persistent-items"), On::Nodes),
     feature(nodes!("presence-notifications"), On::Account),
@@ -142,6 +145,7 @@ pub(crate) fn of(place: On, settings: &Settings) -> impl Iterator<Item = &'stati
             On::Registration => settings.registration && place == On::Server,
             On::Caps => settings.caps_optimization && place == On::Server,
             On::Search => settings.finds_people && place == On::Server,
+            On::ManySubscriptions => settings.multi_subscribe && place == On::Nodes,
             On::Services => !settings.services.list.is_empty() && place == On::Server,
             on => on == place,
         })

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) rooms_host: Option<Arc<str>>,
     /// Where nodes of publish-subscribe live that are nobody's; `None`: there are none.
     pub(crate) pubsub_host: Option<Arc<str>>,
+    /// Whether an address may subscribe to a node there several times (XEP-0060 section 6.1.6).
+    pub(crate) multi_subscribe: bool,
     pub(crate) admins: BTreeSet<BareJid>,
     /// Whether anybody may make an account (XEP-0077).
     pub(crate) registration: bool,

@@ -182,6 +182,26 @@ pub(crate) struct SubscriptionRow {
 
 coded!(struct SubscriptionRow { account, is_pending, delivers, shows, expires });
 
+/// One of the subscriptions of an address to a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscription<'a> {
+    pub(crate) jid: &'a Jid,
+    /// Of those beside the first (section 6.1.6); the first has none.
+    pub(crate) id: &'a str,
+    pub(crate) row: &'a SubscriptionRow,
+}
+
+/// The row of a subscription.
+pub(crate) fn subscription_name(jid: &Jid, id: &str) -> RowName {
+    let jid = jid.clone();
+    if id.is_empty() {
+        RowName::Subscription { jid }
+    } else {
+        let id = id.into();
+        RowName::FurtherSubscription { jid, id }
+    }
+}
+
 /// What happens to a node apart from publications, for who wants to hear of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum NodeEvent {
@@ -204,6 +224,12 @@ pub(crate) enum NodeEvent {
         jid: Jid,
         state: SubscriptionState,
     },
+    /// The same for one of several.
+    FurtherSubscribed {
+        jid: Jid,
+        id: Box<str>,
+        state: SubscriptionState,
+    },
 }
 
 coded!(enum NodeEvent {
@@ -213,6 +239,7 @@ coded!(enum NodeEvent {
     3 => Deleted { redirect },
     4 => Configured,
     5 => Subscribed { jid, state },
+    240 => FurtherSubscribed { jid, id, state },
 });
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -316,13 +343,19 @@ pub(crate) fn item<'a>(rows: &'a Rows, id: &str) -> Option<&'a Arc<ItemRow>> {
     }
 }
 
-/// All subscriptions to a node, in order of address.
-pub(crate) fn subscriptions(rows: &Rows) -> impl Iterator<Item = (&Jid, &Arc<SubscriptionRow>)> {
-    rows.iter()
-        .filter_map(|(name, cell)| match (name, &cell.row) {
-            (RowName::Subscription { jid }, Some(Row::Subscription { row })) => Some((jid, row)),
-            _ => None,
-        })
+/// All subscriptions to a node: the first of each address, then the further ones.
+pub(crate) fn subscriptions(rows: &Rows) -> impl Iterator<Item = Subscription<'_>> {
+    rows.iter().filter_map(|(name, cell)| {
+        let Some(Row::Subscription { row }) = &cell.row else {
+            return None;
+        };
+        let (jid, id) = match name {
+            RowName::Subscription { jid } => (jid, ""),
+            RowName::FurtherSubscription { jid, id } => (jid, &**id),
+            _ => return None,
+        };
+        Some(Subscription { jid, id, row })
+    })
 }
 
 /// Everybody with a lasting relation to a node.

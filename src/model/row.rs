@@ -139,6 +139,8 @@ pub(crate) enum RowName {
     AbuseReport { id: Box<str> },
     /// Up to where a device of the user has what was written beside what it has read.
     CaughtUp { device: Box<str> },
+    /// A subscription of an address that has another one to the node (XEP-0060 section 6.1.6).
+    FurtherSubscription { jid: Jid, id: Box<str> },
 }
 
 coded!(enum RowName {
@@ -175,6 +177,7 @@ coded!(enum RowName {
     41 => Hat { uri },
     42 => Worn { jid, uri },
     90 => CaughtUp { device },
+    240 => FurtherSubscription { jid, id },
 });
 
 /// What holds when two branches of the log changed one row (both were served alone).
@@ -223,6 +226,7 @@ impl RowName {
             | Self::Leaf { .. }
             | Self::Item { .. }
             | Self::Subscription { .. }
+            | Self::FurtherSubscription { .. }
             | Self::File { .. }
             | Self::Applicant { .. }
             | Self::Hat { .. }

@@ -12,6 +12,7 @@ use crate::model::op::Soft;
 use crate::model::pubsub;
 use crate::model::pubsub::SendLast;
 use crate::model::pubsub::Standing;
+use crate::model::pubsub::Subscription;
 use crate::model::pubsub::SubscriptionRow;
 use crate::model::pubsub::SubscriptionState;
 use crate::pubsub::deliver;
@@ -90,20 +91,16 @@ fn decide(host: &Host<'_>, request: &Request, form: &Form) -> Result<Proposal, S
     if place.standing(&request.from.bare()) != Standing::Owner {
         return Err(forbidden().into());
     }
-    let Some(row) = place.subscription(&jid).filter(|row| row.is_pending) else {
+    let own = place.subscriptions_of(&jid);
+    let Some(pending) = own.iter().find(|one| one.row.is_pending) else {
         // Another owner was faster.
         return Err(Stop::Ignore);
     };
-    Ok(place.propose().and(decided(&place, &jid, row, is_let)))
+    Ok(place.propose().and(decided(&place, pending, is_let)))
 }
 
 /// What a yes or a no changes, and who hears of it.
-pub(super) fn decided(
-    place: &Place<'_>,
-    jid: &Jid,
-    row: &SubscriptionRow,
-    is_let: bool,
-) -> Proposal {
+pub(super) fn decided(place: &Place<'_>, one: &Subscription<'_>, is_let: bool) -> Proposal {
     let state = if is_let {
         SubscriptionState::Subscribed
     } else {
@@ -111,15 +108,16 @@ pub(super) fn decided(
     };
     let row = is_let.then(|| SubscriptionRow {
         is_pending: false,
-        ..row.clone()
+        ..one.row.clone()
     });
-    let mut proposal = subscribe::ops(place, jid, row).soft(told(place, jid, state));
+    let which = (one.jid, one.id);
+    let mut proposal = subscribe::ops(place, which, row).soft(told(place, which, state));
     if is_let
         && place.row.config.last != SendLast::Never
         && let Some(last) = place.last()
     {
         let stanza = Arc::new(deliver::item(place, last, true));
-        let to = jid.clone();
+        let to = one.jid.clone();
         proposal = proposal.soft(Soft::Route { stanza, to });
     }
     proposal

@@ -3,7 +3,7 @@
 //! Subscribers of the node; of an account's also its own devices and its contacts, as far as they said that they want to hear
 //! of such nodes. What is told is a headline: nobody keeps it, and who is not there reads the node later.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::ids::SessionId;
@@ -19,7 +19,9 @@ use crate::model::op::Soft;
 use crate::model::pubsub::ItemRow;
 use crate::model::pubsub::LeafKey;
 use crate::model::pubsub::NodeEvent;
+use crate::model::pubsub::Subscription;
 use crate::model::pubsub::SubscriptionRow;
+use crate::model::pubsub::SubscriptionState;
 use crate::model::row::RecordKey;
 use crate::model::row::Row;
 use crate::model::row::RowName;
@@ -28,6 +30,7 @@ use crate::pubsub::config;
 use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
 use crate::pubsub::last;
+use crate::pubsub::many;
 use crate::pubsub::publish;
 use crate::pubsub::subscribe;
 use crate::stanza::Kind;
@@ -46,7 +49,7 @@ pub(crate) fn deliver_row(
 ) {
     match (record, name, row) {
         (RecordKey::Leaf { leaf }, RowName::Item { id }, Some(Row::Item { item })) => {
-            tell(view, leaf, sends, |place| {
+            tell(view, (leaf, Of::Items), sends, |place| {
                 self::item(place, (id, item), false)
             });
         }
@@ -94,11 +97,11 @@ pub(crate) fn retraction(view: &View<'_>, leaf: &LeafKey, id: &str) -> Option<Op
 fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut Sends) {
     match event {
         NodeEvent::Published { id, item } => {
-            tell(view, leaf, sends, |place| {
+            tell(view, (leaf, Of::Items), sends, |place| {
                 self::item(place, (id, item), false)
             });
         }
-        NodeEvent::Retracted { ids } => tell(view, leaf, sends, |place| {
+        NodeEvent::Retracted { ids } => tell(view, (leaf, Of::Items), sends, |place| {
             stanza(place, |writer| {
                 writer.start("items").attr("node", place.name());
                 for id in ids {
@@ -107,12 +110,12 @@ fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut
                 writer.end();
             })
         }),
-        NodeEvent::Purged => tell(view, leaf, sends, |place| {
+        NodeEvent::Purged => tell(view, (leaf, Of::Node), sends, |place| {
             stanza(place, |writer| {
                 writer.start("purge").attr("node", place.name()).end();
             })
         }),
-        NodeEvent::Deleted { redirect } => tell(view, leaf, sends, |place| {
+        NodeEvent::Deleted { redirect } => tell(view, (leaf, Of::Node), sends, |place| {
             stanza(place, |writer| {
                 writer.start("delete").attr("node", place.name());
                 if let Some(uri) = redirect {
@@ -121,7 +124,7 @@ fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut
                 writer.end();
             })
         }),
-        NodeEvent::Configured => tell(view, leaf, sends, |place| {
+        NodeEvent::Configured => tell(view, (leaf, Of::Node), sends, |place| {
             stanza(place, |writer| {
                 writer.start("configuration").attr("node", place.name());
                 if place.row.config.delivers_payloads {
@@ -133,34 +136,55 @@ fn deliver_event(view: &View<'_>, leaf: &LeafKey, event: &NodeEvent, sends: &mut
             })
         }),
         NodeEvent::Subscribed { jid, state } => {
-            let Some(host) = Host::of(view, leaf) else {
-                return;
-            };
-            let Some(place) = host.resident(&leaf.node) else {
-                return;
-            };
-            let stanza = stanza(&place, |writer| {
-                subscribe::write(writer, Some(place.name()), jid, *state);
-            });
-            let stanza = Arc::new(stanza);
-            let mut to = vec![jid.clone()];
-            if place.row.config.notifies_subscribers {
-                to.extend(approve::owners(&place).iter().map(BareJid::to_jid));
-            }
-            to.dedup();
-            for jid in &to {
-                for session in sessions(view, jid, false) {
-                    sends.stanza(session.session, &stanza);
-                }
-            }
+            tell_state(view, leaf, sends, ((jid, ""), *state));
+        }
+        NodeEvent::FurtherSubscribed { jid, id, state } => {
+            tell_state(view, leaf, sends, ((jid, id), *state));
         }
     }
+}
+
+/// What became of a subscription.
+fn tell_state(
+    view: &View<'_>,
+    leaf: &LeafKey,
+    sends: &mut Sends,
+    ((jid, id), state): ((&Jid, &str), SubscriptionState),
+) {
+    let Some(host) = Host::of(view, leaf) else {
+        return;
+    };
+    let Some(place) = host.resident(&leaf.node) else {
+        return;
+    };
+    let stanza = stanza(&place, |writer| {
+        let which = (jid, many::shown(&host, id));
+        subscribe::write(writer, Some(place.name()), which, state);
+    });
+    let stanza = Arc::new(stanza);
+    let mut to = vec![jid.clone()];
+    if place.row.config.notifies_subscribers {
+        to.extend(approve::owners(&place).iter().map(BareJid::to_jid));
+    }
+    to.dedup();
+    for jid in &to {
+        for session in sessions(view, jid, false) {
+            sends.stanza(session.session, &stanza);
+        }
+    }
+}
+
+/// What an event is of: of items it is told which of several subscriptions bring it (section 13.16).
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Items,
+    Node,
 }
 
 /// To everybody who wants to hear of the node and may.
 fn tell(
     view: &View<'_>,
-    leaf: &LeafKey,
+    (leaf, of): (&LeafKey, Of),
     sends: &mut Sends,
     write: impl Fn(&Place<'_>) -> Outgoing,
 ) {
@@ -175,23 +199,33 @@ fn tell(
         return;
     }
     let stanza = Arc::new(write(&place));
-    for session in hearers {
-        sends.stanza(session, &stanza);
+    for (session, ids) in hearers {
+        if ids.is_empty() || of == Of::Node {
+            sends.stanza(session, &stanza);
+        } else {
+            let stanza = many::with_ids((*stanza).clone(), &ids);
+            sends.stanza(session, &Arc::new(stanza));
+        }
     }
 }
 
-fn hearers(place: &Place<'_>) -> BTreeSet<SessionId> {
+/// Each session once, with the ids of the subscriptions that bring the event, where an address has several.
+fn hearers<'a>(place: &Place<'a>) -> BTreeMap<SessionId, Vec<&'a str>> {
     let view = place.host.view;
-    let mut found = BTreeSet::new();
-    for (jid, row) in place.subscriptions() {
+    let mut found: BTreeMap<SessionId, Vec<&str>> = BTreeMap::new();
+    let all: Vec<_> = place.subscriptions().collect();
+    let several = many::addresses(&all);
+    for Subscription { jid, id, row } in all {
         let user = jid.to_bare();
         let is_told = row.delivers && !row.is_pending;
         if !is_told || place.host.is_silent(&user) || place.check_access(&user).is_err() {
             continue;
         }
         let sessions = sessions(view, jid, place.row.config.to_present_only);
-        let sessions = sessions.into_iter().filter(|one| is_shown(one, row));
-        found.extend(sessions.map(|online| online.session));
+        for online in sessions.into_iter().filter(|one| is_shown(one, row)) {
+            let ids = found.entry(online.session).or_default();
+            ids.extend(several.contains(jid).then(|| many::id_of(id)));
+        }
     }
     let Some(account) = place.host.account else {
         return found;
@@ -201,7 +235,9 @@ fn hearers(place: &Place<'_>) -> BTreeSet<SessionId> {
             let interests = online.interests.as_ref();
             interests.is_some_and(|interests| interests.nodes.contains(place.name()))
         });
-        found.extend(listening.map(|(online, _)| online.session));
+        for (online, _) in listening {
+            found.entry(online.session).or_default();
+        }
     };
     add(account);
     for (jid, contact, _) in account.contacts() {

@@ -1,5 +1,7 @@
 //! What there is to know of the service, of a node and of its items (XEP-0060 section 5).
 
+use std::collections::BTreeSet;
+
 use crate::disco::features;
 use crate::disco::features::On;
 use crate::effect::proposal::Proposal;
@@ -66,7 +68,8 @@ fn write_identity(writer: &mut Writer, kind: &str, name: Option<&str>) {
 /// Section 5.4.
 fn metadata(place: &Place<'_>) -> Form {
     let config = &place.row.config;
-    let subscribers = place.subscriptions().filter(|(_, row)| !row.is_pending);
+    let subscribers = place.subscriptions().filter(|one| !one.row.is_pending);
+    let subscribers: BTreeSet<_> = subscribers.map(|one| one.jid).collect();
     let fields = [
         ("pubsub#title", config.title.to_string()),
         ("pubsub#description", config.description.to_string()),
@@ -82,7 +85,7 @@ fn metadata(place: &Place<'_>) -> Form {
             config::publishers_name(config.publishers).to_owned(),
         ),
         ("pubsub#max_items", config::max_of(config)),
-        ("pubsub#num_subscribers", subscribers.count().to_string()),
+        ("pubsub#num_subscribers", subscribers.len().to_string()),
     ];
     let form = Form::with_type(FormKind::Result, ns::NODE_META);
     let told = fields.iter().filter(|(_, value)| !value.is_empty());

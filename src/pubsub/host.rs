@@ -19,7 +19,7 @@ use crate::model::pubsub::LeafKey;
 use crate::model::pubsub::NodeRow;
 use crate::model::pubsub::Publishers;
 use crate::model::pubsub::Standing;
-use crate::model::pubsub::SubscriptionRow;
+use crate::model::pubsub::Subscription;
 use crate::model::row::RecordKey;
 use crate::model::row::RowName;
 use crate::model::row::Rows;
@@ -271,25 +271,25 @@ impl<'a> Place<'a> {
     }
 
     /// Subscriptions that hold.
-    pub(super) fn subscriptions(&self) -> impl Iterator<Item = (&'a Jid, &'a SubscriptionRow)> {
-        let now = self.now();
-        let all = pubsub::subscriptions(self.leaf).map(|(jid, row)| (jid, &**row));
-        all.filter(move |(jid, row)| {
-            row.expires.is_none_or(|expires| now < expires)
-                && self.host.is_current(&jid.to_bare(), row.account)
-        })
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = Subscription<'a>> {
+        pubsub::subscriptions(self.leaf).filter(|one| self.holds(one))
     }
 
-    pub(super) fn subscription(&self, jid: &Jid) -> Option<&'a SubscriptionRow> {
-        self.subscriptions()
-            .find(|(one, _)| *one == jid)
-            .map(|(_, row)| row)
+    pub(super) fn holds(&self, one: &Subscription<'_>) -> bool {
+        let now = self.now();
+        one.row.expires.is_none_or(|expires| now < expires)
+            && self.host.is_current(&one.jid.to_bare(), one.row.account)
+    }
+
+    /// Those of one address, the first of them first.
+    pub(super) fn subscriptions_of(&self, jid: &Jid) -> Vec<Subscription<'a>> {
+        self.subscriptions().filter(|one| one.jid == jid).collect()
     }
 
     /// Whether some address of the user is subscribed.
     pub(super) fn is_subscribed(&self, user: &BareJid) -> bool {
         let mut all = self.subscriptions();
-        all.any(|(jid, row)| !row.is_pending && jid.bare_str() == user.as_str())
+        all.any(|one| !one.row.is_pending && one.jid.bare_str() == user.as_str())
     }
 
     /// Whether the access model lets the user in (XEP-0060 sections 4.5, 6.1.3 and 6.5.9).

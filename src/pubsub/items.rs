@@ -7,6 +7,7 @@ use crate::model::pubsub::ItemRow;
 use crate::pubsub::error::bad_request;
 use crate::pubsub::error::not_found;
 use crate::pubsub::host::Place;
+use crate::pubsub::many;
 use crate::pubsub::publish;
 use crate::pubsub::visit::Visit;
 use crate::pubsub::visit::node_of;
@@ -28,6 +29,7 @@ pub(super) fn evaluate(visit: &Visit<'_>, items: Node<'_>) -> Result<Proposal, S
     let place = visit.host.place(&node)?;
     place.check_access(&visit.user)?;
     place.check_persists()?;
+    many::check_reader(visit, &place, items)?;
     let ids: Vec<_> = items
         .children()
         .filter(|child| child.is("item", ns::PUBSUB))

@@ -10,6 +10,7 @@ use crate::effect::proposal::Stop;
 use crate::model::pubsub;
 use crate::model::pubsub::Standing;
 use crate::model::pubsub::StandingRow;
+use crate::model::pubsub::Subscription;
 use crate::model::pubsub::SubscriptionRow;
 use crate::model::pubsub::SubscriptionState;
 use crate::model::row::Row;
@@ -18,6 +19,7 @@ use crate::pubsub::approve;
 use crate::pubsub::error::bad_request;
 use crate::pubsub::error::full;
 use crate::pubsub::host::Place;
+use crate::pubsub::many;
 use crate::pubsub::retract::told;
 use crate::pubsub::subscribe;
 use crate::pubsub::visit::Visit;
@@ -144,21 +146,21 @@ fn set_affiliation(
             .push(subscribe::note(jid, place, is_related || is_subscribed));
     }
     // Section 8.7.4: a word of the owner's on who waits.
-    let waits = |(address, row): &(&Jid, &SubscriptionRow)| {
-        row.is_pending && address.bare_str() == jid.as_str()
-    };
+    let is_theirs = |one: &Subscription<'_>| one.jid.bare_str() == jid.as_str();
     if matches!(standing, Standing::Owner | Standing::Publisher) {
-        for (address, row) in place.subscriptions().filter(waits) {
-            proposal = proposal.and(approve::decided(place, address, row, true));
+        let waits = |one: &Subscription<'_>| one.row.is_pending && is_theirs(one);
+        for one in place.subscriptions().filter(waits) {
+            proposal = proposal.and(approve::decided(place, &one, true));
         }
     }
     if standing == Standing::Outcast {
-        for (address, _) in pubsub::subscriptions(place.leaf) {
-            if address.bare_str() == jid.as_str() {
-                proposal = proposal
-                    .and(subscribe::ops(place, address, None))
-                    .soft(told(place, address, SubscriptionState::None));
-            }
+        for one in pubsub::subscriptions(place.leaf).filter(is_theirs) {
+            let which = (one.jid, one.id);
+            proposal = proposal.and(subscribe::ops(place, which, None)).soft(told(
+                place,
+                which,
+                SubscriptionState::None,
+            ));
         }
     }
     Ok(proposal)
@@ -175,8 +177,9 @@ pub(super) fn subscriptions(visit: &Visit<'_>, asked: Node<'_>) -> Result<Propos
     Ok(Proposal::answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB_OWNER);
         writer.start("subscriptions").attr("node", &node);
-        for (jid, row) in &found {
-            subscribe::write(writer, None, jid, subscribe::state(row.is_pending));
+        for one in &found {
+            let which = (one.jid, many::shown(place.host, one.id));
+            subscribe::write(writer, None, which, subscribe::state(one.row.is_pending));
         }
         writer.end().end();
     })))
@@ -192,13 +195,20 @@ fn set_subscriptions(
     for one in asked.children().filter(|one| one.name() == "subscription") {
         let jid = one.attr("jid").ok_or_else(bad_request)?;
         let jid = Jid::parse(&jid).map_err(|_| bad_request())?;
-        let old = place.subscription(&jid);
-        match (one.attr("subscription").as_deref(), old) {
-            (Some("none"), Some(old)) => {
-                proposal = proposal.and(approve::decided(place, &jid, old, false));
+        let own = place.subscriptions_of(&jid);
+        match (one.attr("subscription").as_deref(), own.first()) {
+            (Some("none"), Some(_)) => {
+                // Section 8.8.3: the address, unless it is about one of several.
+                let ended = match one.attr("subid") {
+                    Some(id) => many::find(place, &jid, Some(&id))?.into_iter().collect(),
+                    None => own,
+                };
+                for one in &ended {
+                    proposal = proposal.and(approve::decided(place, one, false));
+                }
             }
-            (Some("subscribed"), Some(old)) if old.is_pending => {
-                proposal = proposal.and(approve::decided(place, &jid, old, true));
+            (Some("subscribed"), Some(first)) if first.row.is_pending => {
+                proposal = proposal.and(approve::decided(place, first, true));
             }
             (Some("subscribed"), None) => {
                 fresh += 1;
@@ -209,11 +219,14 @@ fn set_subscriptions(
                 let row = SubscriptionRow {
                     account: view.account(&jid.to_bare())?.live(),
                     is_pending: true,
-                    delivers: true,
-                    shows: Vec::new(),
-                    expires: None,
+                    ..subscribe::blank()
                 };
-                proposal = proposal.and(approve::decided(place, &jid, &row, true));
+                let one = Subscription {
+                    jid: &jid,
+                    id: "",
+                    row: &row,
+                };
+                proposal = proposal.and(approve::decided(place, &one, true));
                 let user = jid.to_bare();
                 proposal.ops.push(subscribe::note(&user, place, true));
             }

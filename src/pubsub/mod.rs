@@ -18,6 +18,7 @@ mod items;
 mod last;
 mod legacy;
 mod manage;
+mod many;
 mod nodes;
 mod pending;
 mod publish;

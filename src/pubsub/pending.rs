@@ -83,8 +83,8 @@ fn offer(visit: &Visit<'_>) -> Result<Vec<u8>, Stop> {
 fn ask_again(visit: &Visit<'_>, node: &str) -> Result<Vec<Outgoing>, Stop> {
     let place = visit.host.place(node)?;
     place.check_owner(&visit.user)?;
-    let pending = place.subscriptions().filter(|(_, row)| row.is_pending);
+    let pending = place.subscriptions().filter(|one| one.row.is_pending);
     let to = visit.request.from.to_jid();
-    let asked = pending.map(|(jid, _)| approve::question(&place, jid, to.clone()));
+    let asked = pending.map(|one| approve::question(&place, one.jid, to.clone()));
     Ok(asked.take(PENDING_ASKED_MAX).collect())
 }

@@ -97,7 +97,17 @@ pub(super) fn event(place: &Place<'_>, event: NodeEvent) -> Soft {
 }
 
 /// To the address of a subscription, whether the node's events are told or not.
-pub(super) fn told(place: &Place<'_>, jid: &Jid, state: pubsub::SubscriptionState) -> Soft {
+pub(super) fn told(
+    place: &Place<'_>,
+    (jid, id): (&Jid, &str),
+    state: pubsub::SubscriptionState,
+) -> Soft {
     let jid = jid.clone();
-    event(place, NodeEvent::Subscribed { jid, state })
+    let told = if id.is_empty() {
+        NodeEvent::Subscribed { jid, state }
+    } else {
+        let id = id.into();
+        NodeEvent::FurtherSubscribed { jid, id, state }
+    };
+    event(place, told)
 }

@@ -1,6 +1,6 @@
 //! Subscribing and its end, options, and lists of one's own (XEP-0060 sections 5.6, 5.7 and 6.1 to 6.4).
 //!
-//! An address has one subscription to a node, so that subscription ids are not needed.
+//! An address has one subscription to a node, or [`many`] where the operator lets it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ use crate::pubsub::error::refused;
 use crate::pubsub::host::Host;
 use crate::pubsub::host::Place;
 use crate::pubsub::manage;
+use crate::pubsub::many;
 use crate::pubsub::retract::told;
 use crate::pubsub::visit::Visit;
 use crate::pubsub::visit::jid_of;
@@ -55,12 +56,12 @@ pub(super) fn subscribe(visit: &Visit<'_>, subscribe: Node<'_>) -> Result<Propos
     let node = node_of(subscribe)?;
     let place = visit.host.place(&node)?;
     let options = visit.child("options").map(Form::parse_in).transpose()?;
-    let old = place.subscription(&jid);
-    if old.is_some_and(|old| old.is_pending) {
+    let own = place.subscriptions_of(&jid);
+    if own.iter().any(|one| one.row.is_pending) {
         // Section 6.1.3.7.
         return Err(refused(Condition::NotAuthorized, "pending-subscription").into());
     }
-    let is_known = old.is_some() || place.standing(&visit.user) >= Standing::Member;
+    let is_known = !own.is_empty() || place.standing(&visit.user) >= Standing::Member;
     let is_pending = place.row.config.access == Access::Authorize && !is_known;
     if is_pending {
         if place.standing(&visit.user) == Standing::Outcast {
@@ -69,6 +70,8 @@ pub(super) fn subscribe(visit: &Visit<'_>, subscribe: Node<'_>) -> Result<Propos
     } else {
         place.check_access(&visit.user)?;
     }
+    let id = many::choose(visit, &own)?;
+    let old = own.iter().find(|one| *one.id == *id).map(|one| one.row);
     let mut row = SubscriptionRow {
         account: visit.host.view.account(&visit.user)?.live(),
         is_pending,
@@ -80,24 +83,29 @@ pub(super) fn subscribe(visit: &Visit<'_>, subscribe: Node<'_>) -> Result<Propos
     if old.is_none() {
         check_room(visit, &place)?;
     }
-    let mut proposal = place.propose().and(ops(&place, &jid, Some(row)));
+    let which = (&jid, &*id);
+    let mut proposal = place.propose().and(ops(&place, which, Some(row)));
+    proposal = proposal.and(many::beside(&place, which));
     proposal.ops.push(note(&visit.user, &place, true));
     let state = state(is_pending);
     if is_pending {
         proposal.ops.extend(approve::ask(&place, &jid));
     } else if place.row.config.notifies_subscribers {
-        proposal = proposal.soft(told(&place, &jid, state));
+        proposal = proposal.soft(told(&place, which, state));
     }
+    let shown = many::shown(&visit.host, &id);
     proposal = proposal.and_answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB);
-        write(writer, Some(&node), &jid, state);
+        write(writer, Some(&node), (&jid, shown), state);
         writer.end();
     }));
     // Section 6.1.7.
     let is_wanted = !is_pending && place.row.config.last != SendLast::Never;
     let is_here = jid.is_bare() || jid == *visit.request.from.as_jid();
     if let Some(last) = place.last().filter(|_| is_wanted && is_here) {
-        proposal = proposal.and_answer(deliver::item(&place, last, true));
+        let last = deliver::item(&place, last, true);
+        let of: &[&str] = if id.is_empty() { &[] } else { &[&id] };
+        proposal = proposal.and_answer(many::with_ids(last, of));
     }
     Ok(proposal)
 }
@@ -133,9 +141,13 @@ fn check_room(visit: &Visit<'_>, place: &Place<'_>) -> Result<(), Stop> {
 }
 
 /// The row of a subscription.
-pub(super) fn ops(place: &Place<'_>, jid: &Jid, row: Option<SubscriptionRow>) -> Proposal {
+pub(super) fn ops(
+    place: &Place<'_>,
+    (jid, id): (&Jid, &str),
+    row: Option<SubscriptionRow>,
+) -> Proposal {
     let row = row.map(|row| Row::Subscription { row: Arc::new(row) });
-    let name = RowName::Subscription { jid: jid.clone() };
+    let name = pubsub::subscription_name(jid, id);
     Proposal::nothing().row(place.record(), name, row)
 }
 
@@ -158,36 +170,44 @@ pub(super) fn unsubscribe(visit: &Visit<'_>, unsubscribe: Node<'_>) -> Result<Pr
     let place = visit.host.place(&node)?;
     let jid = jid_of(unsubscribe)?;
     let is_own = jid.bare_str() == visit.user.as_str();
-    if place.subscription(&jid).is_none() && is_own {
-        return Err(refused(Condition::UnexpectedRequest, "not-subscribed").into());
-    }
     if !is_own {
         // Section 6.2.3.3.
         return Err(forbidden().into());
     }
-    let mut proposal = place.propose().and(ops(&place, &jid, None));
+    let missing = || refused(Condition::UnexpectedRequest, "not-subscribed");
+    let one = many::find(&place, &jid, unsubscribe.attr("subid").as_deref())?;
+    let one = one.ok_or_else(missing)?;
+    let which = (one.jid, one.id);
+    let mut proposal = place.propose().and(ops(&place, which, None));
     let others = place
         .subscriptions()
-        .any(|(one, _)| *one != jid && one.bare_str() == visit.user.as_str());
+        .any(|one| (one.jid, one.id) != which && one.jid.bare_str() == visit.user.as_str());
     if !others && place.standing(&visit.user) == Standing::None {
         proposal.ops.push(note(&visit.user, &place, false));
     }
     if place.row.config.notifies_subscribers {
-        proposal = proposal.soft(told(&place, &jid, SubscriptionState::None));
+        proposal = proposal.soft(told(&place, which, SubscriptionState::None));
     }
+    let shown = many::shown(&visit.host, one.id);
     Ok(proposal.and_answer(visit.result(|writer| {
         writer.start_ns("pubsub", ns::PUBSUB);
-        write(writer, Some(&node), &jid, SubscriptionState::None);
+        write(writer, Some(&node), (&jid, shown), SubscriptionState::None);
         writer.end();
     })))
 }
 
-pub(super) fn write(writer: &mut Writer, node: Option<&str>, jid: &Jid, state: SubscriptionState) {
+pub(super) fn write(
+    writer: &mut Writer,
+    node: Option<&str>,
+    (jid, id): (&Jid, Option<&str>),
+    state: SubscriptionState,
+) {
     writer
         .start("subscription")
         .attr_opt("node", node)
         .attr("jid", jid.as_str())
         .attr("subscription", state.name())
+        .attr_opt("subid", id)
         .end();
 }
 
@@ -200,15 +220,17 @@ pub(super) fn options(visit: &Visit<'_>, options: Node<'_>) -> Result<Proposal, 
         return Err(forbidden().into());
     }
     let missing = || refused(Condition::UnexpectedRequest, "not-subscribed");
-    let row = place.subscription(&jid).ok_or_else(missing)?;
+    let one = many::find(&place, &jid, options.attr("subid").as_deref())?;
+    let one = one.ok_or_else(missing)?;
     if visit.request.stanza.kind == Kind::Iq(IqType::Get) {
         return Ok(Proposal::answer(visit.result(|writer| {
             writer.start_ns("pubsub", ns::PUBSUB);
             writer
                 .start("options")
                 .attr("node", &node)
-                .attr("jid", jid.as_str());
-            form(row).write(writer);
+                .attr("jid", jid.as_str())
+                .attr_opt("subid", many::shown(&visit.host, one.id));
+            form(one.row).write(writer);
             writer.end().end();
         })));
     }
@@ -216,8 +238,8 @@ pub(super) fn options(visit: &Visit<'_>, options: Node<'_>) -> Result<Proposal, 
     if form.kind == FormKind::Cancel {
         return Ok(Proposal::answer(visit.done()));
     }
-    let row = with_options(row.clone(), &form)?;
-    let proposal = place.propose().and(ops(&place, &jid, Some(row)));
+    let row = with_options(one.row.clone(), &form)?;
+    let proposal = place.propose().and(ops(&place, (&jid, one.id), Some(row)));
     Ok(proposal.and_answer(visit.done()))
 }
 
@@ -279,8 +301,8 @@ pub(super) fn own(visit: &Visit<'_>, asked: Node<'_>) -> Result<Proposal, Stop> 
         }
         let place = visit.host.place(name)?;
         let mine = place.subscriptions();
-        let mine = mine.filter(|(jid, _)| jid.bare_str() == visit.user.as_str());
-        found.extend(mine.map(|(jid, row)| (name, jid.clone(), state(row.is_pending))));
+        let mine = mine.filter(|one| one.jid.bare_str() == visit.user.as_str());
+        found.extend(mine.map(|one| (name, one)));
     }
     if let Some(node) = &node
         && !visit.host.has(node)
@@ -292,8 +314,9 @@ pub(super) fn own(visit: &Visit<'_>, asked: Node<'_>) -> Result<Proposal, Stop> 
         writer
             .start("subscriptions")
             .attr_opt("node", node.as_deref());
-        for (node, jid, state) in &found {
-            write(writer, Some(node), jid, *state);
+        for (node, one) in &found {
+            let which = (one.jid, many::shown(&visit.host, one.id));
+            write(writer, Some(node), which, state(one.row.is_pending));
         }
         writer.end().end();
     })))

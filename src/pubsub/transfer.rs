@@ -61,8 +61,9 @@ pub(crate) fn write_setting(node: &str, row: &NodeRow, leaf: &Rows) -> Vec<u8> {
     let mut subscriptions = pubsub::subscriptions(leaf).peekable();
     if subscriptions.peek().is_some() {
         writer.start("subscriptions").attr("node", node);
-        for (jid, row) in subscriptions {
-            subscribe::write(&mut writer, None, jid, subscribe::state(row.is_pending));
+        for one in subscriptions {
+            let state = subscribe::state(one.row.is_pending);
+            subscribe::write(&mut writer, None, (one.jid, None), state);
         }
         writer.end();
     }

@@ -131,6 +131,7 @@ pub(super) fn policies(settings: &Settings) -> Policies {
         domain: settings.domain.as_str().into(),
         rooms_host: Some(settings.muc_host.as_str().into()),
         pubsub_host: Some(settings.pubsub_host.as_str().into()),
+        multi_subscribe: settings.multi_subscribe,
         admins,
         registration: settings.registration == Registration::Open,
         finds_people: settings.finds_people,

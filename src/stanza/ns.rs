@@ -190,6 +190,8 @@ names! {
     HATS_COMMANDS = "urn:xmpp:hats:commands";
     /// XEP-0410: self-ping, which a server may answer for a room.
     MUC_SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization";
+    /// XEP-0131: headers of a stanza.
+    SHIM = "http://jabber.org/protocol/shim";
     /// XEP-0060: publish-subscribe.
     PUBSUB = "http://jabber.org/protocol/pubsub";
     /// XEP-0060: notifications.

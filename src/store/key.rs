@@ -31,6 +31,7 @@ const ALIAS: u8 = 21;
 const PUSH: u8 = 50;
 const SUBSCRIBED: u8 = 34;
 const WORN: u8 = 42;
+const FURTHER: u8 = 240;
 /// The tag of [`RowName::File`].
 const FILE: u8 = 60;
 
@@ -141,6 +142,9 @@ fn push_name(key: &mut Vec<u8>, name: &RowName) {
         RowName::Subscribed { owner, node } => {
             return push_pair(key, SUBSCRIBED, (owner.as_str(), '\n', node));
         }
+        RowName::FurtherSubscription { jid, id } => {
+            return push_pair(key, FURTHER, (jid.as_str(), '\n', id));
+        }
     };
     key.push(tag);
     key.extend_from_slice(rest.as_bytes());
@@ -232,7 +236,7 @@ pub(super) fn read_name(bytes: &[u8]) -> Result<RowName, StoreError> {
         90 => RowName::CaughtUp {
             device: rest.into(),
         },
-        &PUSH | &SUBSCRIBED | &WORN => return read_pair(*tag, rest),
+        &PUSH | &SUBSCRIBED | &WORN | &FURTHER => return read_pair(*tag, rest),
         30 => RowName::Leaf { node: rest.into() },
         31 => RowName::Item { id: rest.into() },
         32 => RowName::Subscription {
@@ -257,6 +261,10 @@ fn read_pair(tag: u8, rest: &str) -> Result<RowName, StoreError> {
         WORN => RowName::Worn {
             jid: bare(first)?,
             uri: second.into(),
+        },
+        FURTHER => RowName::FurtherSubscription {
+            jid: Jid::parse(first).map_err(|_| UNREADABLE)?,
+            id: second.into(),
         },
         _ => RowName::Subscribed {
             owner: bare(first)?,
@@ -357,6 +365,10 @@ mod tests {
             },
             RowName::CaughtUp {
                 device: "a/b\nc".into(),
+            },
+            RowName::FurtherSubscription {
+                jid: Jid::parse("bob@b/x").unwrap(),
+                id: "a\nb".into(),
             },
         ];
         let record = account("a@b");

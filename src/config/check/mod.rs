@@ -129,6 +129,7 @@ impl Check<'_> {
             web_root: self.path("web.root"),
             muc_host,
             pubsub_host,
+            multi_subscribe: self.flag("pubsub.multi_subscribe"),
             muc_create: match self.choice("muc.create").as_str() {
                 "admins" => RoomMakers::Admins,
                 _ => RoomMakers::Anyone,

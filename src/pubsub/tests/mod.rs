@@ -2,6 +2,7 @@
 
 mod errors;
 mod known;
+mod many;
 mod pending;
 mod pep;
 mod quota;

@@ -183,7 +183,9 @@ fn what(name: &RowName) -> String {
         RowName::Affiliation { jid } => format!("affiliation of {jid}"),
         RowName::Leaf { node } => format!("configuration of the node {node}"),
         RowName::Item { id } => format!("item {id} of a node"),
-        RowName::Subscription { jid } => format!("subscription of {jid} to a node"),
+        RowName::Subscription { jid } | RowName::FurtherSubscription { jid, .. } => {
+            format!("subscription of {jid} to a node")
+        }
         RowName::Hat { uri } => format!("hat {uri}"),
         RowName::Worn { jid, uri } => format!("hat {uri} of {jid}"),
         RowName::Applicant { jid } => format!("{jid} asks for membership"),

@@ -1,7 +1,8 @@
-//! What is in memory beside the bounds that hold for it: tests look at it at every step.
+//! What is in memory, for tests: beside the bounds that hold for it, and who is in a room.
 
 use std::fmt;
 
+use crate::base::jid::BareJid;
 use crate::base::mirror_limits::COPIES_MAX;
 use crate::base::mirror_limits::SHADOW_MARKS_MAX;
 use crate::base::mirror_limits::SHADOW_VOLATILE_MAX;
@@ -69,5 +70,21 @@ impl Core {
             ),
             Measured::new("messages that may be copies", self.copies.len(), COPIES_MAX),
         ]
+    }
+
+    /// Who is in a room by nickname, and whether each device still has the session that it came with.
+    pub(crate) fn occupants(&self, room: &BareJid) -> Vec<(&str, bool)> {
+        let state = &self.states.delivered;
+        let room = state.rooms.get(room).into_iter();
+        let occupants = room.flat_map(|room| &room.occupants);
+        let occupants = occupants.map(|(nick, occupant)| {
+            let account = state.accounts.get(&occupant.user);
+            let is_there = occupant.devices.iter().all(|(jid, device)| {
+                let online = account.and_then(|account| account.online.get(jid.resource()));
+                online.is_some_and(|online| online.session == device.session)
+            });
+            (&**nick, is_there)
+        });
+        occupants.collect()
     }
 }

@@ -1,9 +1,14 @@
-//! What a board has in memory, against the bounds it was made with.
+//! What a board has in memory, against the bounds it was made with; and whom it has in the room.
 
+use std::collections::BTreeMap;
+
+use crate::base::jid::BareJid;
 use crate::base::mirror_limits::MIRROR_WINDOW_BYTES;
 use crate::core::CoreLimits;
 use crate::mirror::Mirror;
 use crate::testing::sim::machine::Machine;
+use crate::testing::sim::machine::ROOM;
+use crate::testing::sim::machine::ROOMS_HOST;
 
 /// What may come into memory while clients are not read any more: answers, presence, what the other board sends.
 const BESIDE_BYTES: usize = 64 << 10;
@@ -32,5 +37,16 @@ impl Machine {
             Some(one) => Err(format!("in memory beyond its bound: {one}")),
             None => Ok(()),
         }
+    }
+
+    /// Who is in the room, and whether the sessions behind each are there.
+    pub fn occupants(&self) -> BTreeMap<String, bool> {
+        let Ok(room) = BareJid::from_parts(Some(ROOM), ROOMS_HOST) else {
+            return BTreeMap::new();
+        };
+        let running = self.running.iter();
+        let occupants = running.flat_map(|running| running.member.engine.core.occupants(&room));
+        let occupants = occupants.map(|(nick, is_there)| (format!("{room}/{nick}"), is_there));
+        occupants.collect()
     }
 }

@@ -17,8 +17,8 @@ pub(crate) enum Excuse {
     NumberedAlone,
     /// U6: a session that moves gets everything that its client has not counted, with the same id.
     ShownAgain,
-    /// U6: of what is not kept a session that moves may lose some, so that of the room nothing but the
-    /// talk is seen; the answer to its own entry is of that kind.
+    /// U6: of what its client had not counted when both last met a session that moves gets kept messages only, so
+    /// that of the room nothing but the talk is seen; the answer to its own entry is of that kind.
     PresenceGone,
     /// XEP-0280 section 4: who does not ask for copies gets none. What another device of its user wrote, or was
     /// sent alone, while the boards were apart, it finds in the archive from further back.

@@ -85,11 +85,9 @@ pub(crate) struct Checker {
     pub(crate) gone: BTreeSet<(String, String)>,
     /// The same, as far as it was asked for.
     pub(crate) swept: BTreeSet<(String, String)>,
-    /// Sessions that went on at the other board: what they were shown may be shown again, with the same id
-    /// (rule U6).
+    /// Sessions that went on at the other board, or at one that died and came back: what they were shown may be
+    /// shown again, with the same id (rule U6).
     pub(crate) moved: BTreeSet<(usize, u64)>,
-    /// Sessions of two boards that went on, at the other or at one that died and came back.
-    pub(crate) resumed: BTreeSet<(usize, u64)>,
     /// The ids under which a line of the room was shown.
     room_ids: BTreeMap<String, BTreeSet<String>>,
     /// Counts what is sent and answered.

@@ -199,6 +199,7 @@ impl World {
                 inside.insert((index, device.session), from);
             }
         }
+        let held = self.check_held()?;
         let mut archives = Vec::new();
         for machine in &mut self.machines {
             machine.kill();
@@ -235,7 +236,7 @@ impl World {
                 .check_pages(&device.account, &device.archive, &archive)?;
         }
         self.check_items()?;
-        self.check_occupants()?;
+        self.check_occupants(&held)?;
         for machine in &self.machines {
             self.checker
                 .check_ids(|account, id| machine.resolve(account, id))?;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use meerkat::testing::sim::Change;
+use meerkat::testing::sim::Machine;
 
 use crate::checker::excuse::Excuse;
 use crate::checker::items::Key;
 use crate::client::Device;
 use crate::client::LISTS;
 use crate::client::Outgoing;
+use crate::client::State;
 use crate::client::Up;
 use crate::world::Reading;
 use crate::world::World;
@@ -171,7 +173,7 @@ impl World {
                 (key, body)
             }));
             self.checker.check_items(&device.account, &found)?;
-            let has_moved = self.checker.resumed.contains(&(index, device.session));
+            let has_moved = self.checker.moved.contains(&(index, device.session));
             if device.stream.is_none() {
                 continue;
             }
@@ -202,11 +204,31 @@ impl World {
 }
 
 impl World {
-    /// Whoever is inside sees those who are, and nobody who is gone.
-    pub(super) fn check_occupants(&self) -> Result<(), String> {
+    /// Both boards have the same occupants in the room, each with a session that its client goes on with.
+    pub(super) fn check_held(&self) -> Result<BTreeSet<String>, String> {
+        let online = self.devices.iter().filter(|one| one.state == State::Online);
+        let nicks: BTreeSet<String> = online.map(Device::nick).collect();
+        let held: Vec<_> = self.machines.iter().map(Machine::occupants).collect();
+        for (board, held) in held.iter().enumerate() {
+            let mut ghosts = held.iter();
+            let ghost = ghosts.find(|(nick, is_there)| !**is_there || !nicks.contains(*nick));
+            if let Some((nick, _)) = ghost {
+                return Err(format!("board {board} has {nick} in the room, who is gone"));
+            }
+        }
+        let mut held = held.into_iter().map(|one| one.into_keys().collect());
+        let first: BTreeSet<String> = held.next().unwrap_or_default();
+        match held.find(|one| *one != first) {
+            Some(other) => Err(format!("in the room are {first:?} and {other:?}")),
+            None => Ok(first),
+        }
+    }
+
+    /// Whoever is inside sees those who are, and nobody who is gone. `held`: who is, for the boards.
+    pub(super) fn check_occupants(&self, held: &BTreeSet<String>) -> Result<(), String> {
         let all = || self.devices.iter().enumerate();
         let has_moved = |(index, device): &(usize, &Device)| {
-            self.checker.resumed.contains(&(*index, device.session))
+            self.checker.moved.contains(&(*index, device.session))
         };
         let inside = || all().filter(|(_, device)| device.inside_from.is_some());
         let nicks: BTreeSet<String> = inside().map(|(_, device)| device.nick()).collect();
@@ -214,7 +236,8 @@ impl World {
         let sure: Vec<String> = sure.map(|(_, device)| device.nick()).collect();
         // Who is inside, but for all that it has heard.
         let unheard = all().filter(|one| one.1.inside_from.is_none() && has_moved(one));
-        let unheard: BTreeSet<String> = unheard.map(|(_, device)| device.nick()).collect();
+        let unheard = unheard.map(|(_, device)| device.nick());
+        let unheard: BTreeSet<String> = unheard.filter(|nick| held.contains(nick)).collect();
         for one in inside() {
             let (_, device) = one;
             let is_unheard = |nick: &&String| {

@@ -58,9 +58,6 @@ impl World {
                     self.begin_anew(index, id);
                     return Ok(());
                 }
-                if self.net.is_some() {
-                    self.checker.resumed.insert((index, device.session));
-                }
                 if has_moved {
                     self.checker.moved.insert((index, device.session));
                     // A page that is answered by neither is asked for again, after a while.
@@ -307,7 +304,7 @@ impl World {
             }
             let is_durable = self.is_safe(&text.body);
             let is_inside = self.devices[index].inside_from.is_some();
-            let may_have_moved = self.checker.resumed.contains(&who);
+            let may_have_moved = self.checker.moved.contains(&who);
             let excuses = &self.checker.excuses;
             if !is_inside && !excuses.admit(Excuse::PresenceGone, may_have_moved) {
                 return Err(format!(

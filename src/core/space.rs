@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::base::ids::Ticket;
+use crate::base::limits::LOG_RECORD_BYTES_MAX;
 use crate::core::Core;
 use crate::core::bounds::cost_bytes;
 use crate::effect::proposal::Proposal;
@@ -60,7 +61,10 @@ impl Core {
 
     /// Whether what was evaluated waits for room; then it is evaluated again.
     pub(super) fn waits_for_space(&mut self, ticket: Ticket, proposal: &Proposal) -> bool {
-        if !proposal.ops.iter().any(Op::is_durable) || self.is_own(ticket) {
+        // Most often there is room for anything.
+        let is_short =
+            usize::try_from(self.space.credit).is_ok_and(|credit| credit < LOG_RECORD_BYTES_MAX);
+        if !is_short || !proposal.ops.iter().any(Op::is_durable) || self.is_own(ticket) {
             return false;
         }
         let cost = cost_bytes(proposal);

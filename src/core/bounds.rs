@@ -101,9 +101,10 @@ impl Core {
         proposal
     }
 
-    /// Nobody asked for it who could be refused.
-    pub(super) fn is_own(&self, ticket: Ticket) -> bool {
-        self.order.open.get(&ticket).is_none_or(|open| {
+    /// Space is a credit known ahead: without it a durable change is refused here, so that an
+    /// append never fails for want of space.
+    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
+        let own = self.order.open.get(&ticket).is_none_or(|open| {
             matches!(
                 open.asked,
                 Asked::End { .. }
@@ -112,13 +113,7 @@ impl Core {
                     | Asked::Rescue { .. }
                     | Asked::Own { .. }
             )
-        })
-    }
-
-    /// Space is a credit known ahead: without it a durable change is refused here, so that an
-    /// append never fails for want of space.
-    fn within_credit(&mut self, ticket: Ticket, proposal: Proposal) -> Proposal {
-        let own = self.is_own(ticket);
+        });
         if !proposal.ops.iter().any(Op::is_durable) {
             return proposal;
         }
@@ -126,7 +121,7 @@ impl Core {
         if cost > u64::try_from(LOG_RECORD_BYTES_MAX).unwrap_or(u64::MAX) && !own {
             return self.refusal(ticket, &StanzaError::new(Condition::PolicyViolation));
         }
-        if self.space.credit < cost {
+        if self.credit < cost {
             if own {
                 self.put_off(&proposal.ops);
                 return proposal.without_durable();

@@ -239,7 +239,7 @@ impl Core {
             ops,
             ..Proposal::default()
         };
-        (self.space.credit >= cost_bytes(&next)).then_some(self.now.monotonic)
+        (self.credit >= cost_bytes(&next)).then_some(self.now.monotonic)
     }
 
     /// The log says of two messages that they are one: who has taken either has both.

@@ -166,7 +166,6 @@ impl Engine {
         if let Input::Checkpointed { upto } = &input {
             self.applied = self.applied.max(*upto);
             self.release();
-            self.tell_credit();
         }
         // Whoever asks for something durable on a full disk makes the log look again.
         if now.monotonic.since_ms(self.retried_at) >= LOG_RETRY_MS && self.log.is_out_of_space() {
@@ -274,7 +273,6 @@ impl Engine {
         self.core.set_credit(
             credit.saturating_sub(EPOCH_CREDIT),
             self.log.record_cost_max(),
-            self.log.is_growing(),
         );
     }
 
@@ -345,9 +343,6 @@ impl Engine {
         }
         self.note_trimmed();
         self.tell_credit();
-        if self.core.wants_space() {
-            self.core.step(now, Input::Space);
-        }
         let upto = self.durable_upto();
         while let Some(front) = self.waiting.front().filter(|front| front.index <= upto) {
             self.durable.add(front.position);

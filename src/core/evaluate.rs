@@ -280,8 +280,6 @@ impl Core {
         let is_late = matches!(open.asked, Asked::Resume { .. }) && !self.order.is_clear();
         let proposal = if open.is_numbered {
             proposal.without_durable()
-        } else if self.waits_for_space(ticket, &proposal) {
-            return;
         } else {
             self.within_bounds(ticket, proposal)
         };
@@ -408,9 +406,9 @@ impl Core {
         let mut bytes = Vec::new();
         entry.encode(&mut bytes);
         let cost = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if self.space.credit != u64::MAX {
+        if self.credit != u64::MAX {
             let cost = cost.saturating_add(ENTRY_OVERHEAD_BYTES);
-            self.space.credit = self.space.credit.saturating_sub(cost);
+            self.credit = self.credit.saturating_sub(cost);
         }
         let index = self.tail.number(Some(entry.position));
         self.outputs.push_back(Output::Append {

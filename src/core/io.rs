@@ -149,8 +149,6 @@ pub(crate) enum Input {
         session: SessionId,
         rows: Vec<Kept>,
     },
-    /// The log has more room, or no more comes.
-    Space,
     /// The tables had no room; what they were given stays in the tail.
     NotCheckpointed,
     /// The tables hold everything at or below.

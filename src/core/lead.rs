@@ -115,11 +115,6 @@ impl Peer {
         self.ops.contains(&op)
     }
 
-    /// Something that the other node proposes waits to be numbered.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// Records that the next proposal is judged by.
     pub(super) fn records(&self) -> Vec<RecordKey> {
         let next = self.waiting.front();
@@ -166,7 +161,7 @@ impl Core {
     pub(super) fn number_proposed(&mut self) {
         while let Some(next) = self.peer.waiting.front() {
             let is_current = next.generation == self.peer.generation;
-            if is_current && !(self.is_judgeable() && self.has_space()) {
+            if is_current && !self.is_judgeable() {
                 return;
             }
             let Some(next) = self.peer.waiting.pop_front() else {
@@ -199,12 +194,6 @@ impl Core {
         is_judgeable
     }
 
-    /// Whether the next proposal finds room in the log, or none comes.
-    fn has_space(&self) -> bool {
-        let next = self.peer.waiting.front();
-        next.is_none_or(|next| !self.space.is_awaited(cost_bytes(&next.proposal)))
-    }
-
     fn goes_with_all(&self, proposal: &Proposal) -> bool {
         if self.is_mistaken(Mistake::GuardsIgnored) {
             return true;
@@ -223,7 +212,7 @@ impl Core {
         if !held.all(|holds| holds) {
             return false;
         }
-        if proposal.ops.iter().any(Op::is_durable) && self.space.credit < cost_bytes(proposal) {
+        if proposal.ops.iter().any(Op::is_durable) && self.credit < cost_bytes(proposal) {
             return false;
         }
         let facts = Facts::default();

@@ -55,7 +55,6 @@ pub(crate) mod restart;
 mod retracted;
 pub(crate) mod session;
 mod shadow;
-mod space;
 pub(crate) mod states;
 pub(crate) mod tail;
 pub(crate) mod taken;
@@ -99,7 +98,6 @@ use crate::core::recall::Recall;
 use crate::core::residence::Residence;
 use crate::core::session::LinkId;
 use crate::core::session::Session;
-use crate::core::space::Space;
 use crate::core::states::States;
 use crate::core::tail::Tail;
 use crate::core::taken::Taken;
@@ -173,7 +171,8 @@ pub(crate) struct Core {
     keys: BTreeMap<SmKey, SessionId>,
     queries: BTreeMap<u64, Asking>,
     next_query: u64,
-    space: Space,
+    credit: u64,
+    is_log_full: bool,
     /// Epochs that the tables do not know, and how many of them are on the way there.
     fresh_epochs: Vec<(Index, EpochRecord)>,
     epochs_written: usize,
@@ -257,7 +256,8 @@ impl Core {
             keys: BTreeMap::new(),
             queries: BTreeMap::new(),
             next_query: 1,
-            space: Space::default(),
+            credit: u64::MAX,
+            is_log_full: false,
             fresh_epochs: start.fresh_epochs,
             epochs_written: 0,
             outputs: VecDeque::new(),
@@ -325,9 +325,13 @@ impl Core {
             Input::Derived { ticket, keys } => self.handle_derived(ticket, keys),
             Input::Answered { query, found, upto } => self.handle_answered(query, found, upto),
             Input::Fetched { session, rows } => self.handle_fetched(session, rows),
-            Input::Space => self.handle_space(),
             Input::NotCheckpointed => self.tail.not_checkpointed(),
-            Input::Checkpointed { upto } => self.handle_checkpointed(upto),
+            Input::Checkpointed { upto } => {
+                let written = std::mem::take(&mut self.epochs_written);
+                self.fresh_epochs
+                    .drain(..written.min(self.fresh_epochs.len()));
+                self.tail.checkpointed(upto);
+            }
             Input::Numbered { entry, ticket } => self.handle_numbered(entry, ticket),
             Input::Rejected { ticket, generation } => self.handle_rejected(ticket, generation),
             Input::Follow => self.handle_follow(),
@@ -392,6 +396,12 @@ impl Core {
         &self.states.epochs
     }
 
+    /// Bytes that the log takes for sure, and what its longest record takes of them.
+    pub(crate) fn set_credit(&mut self, bytes: u64, record_bytes_max: u64) {
+        self.credit = bytes;
+        self.is_log_full = bytes < record_bytes_max;
+    }
+
     /// Whether the driver should read on from this link: what is bounded stays bounded.
     pub(crate) fn wants_input(&self, link: LinkId) -> bool {
         let session = self.links.get(&link).and_then(|id| self.sessions.get(id));
@@ -419,7 +429,7 @@ impl Core {
         self.report();
         self.announce_touched();
         let due = (self.limits.tail_bytes, self.limits.checkpoint_ms);
-        let (copies, order, is_full) = (&self.copies, &self.order, self.space.is_tight);
+        let (copies, order, is_full) = (&self.copies, &self.order, self.is_log_full);
         let before = |tail: &Tail| copies::first_nameless(tail, copies, order, is_full);
         if let Some((entries, upto)) = self.tail.begin_checkpoint(self.now.monotonic, due, before) {
             let epochs = self.fresh_epochs.iter();

@@ -467,11 +467,6 @@ impl Log {
         self.segments.full_bytes()
     }
 
-    /// The credit grows as the disk goes on, without anybody's doing.
-    pub(crate) fn is_growing(&self) -> bool {
-        !self.is_out_of_space() && (self.is_busy() || self.segments.wants_fill())
-    }
-
     /// The disk has something to do, or will be given it.
     pub(crate) fn is_busy(&self) -> bool {
         self.in_flight.is_some() || !self.pending.is_empty()

@@ -215,26 +215,17 @@ impl Segments {
         self.current.as_mut()
     }
 
-    /// Nothing can be written before a file is ready.
-    fn is_awaited(&self) -> bool {
-        self.current.is_none() && self.spares.is_empty()
-    }
-
-    /// Another segment is made ready, or will be.
-    pub(crate) fn wants_fill(&self) -> bool {
-        let is_wanted = self.spares.len() < LOG_SPARES_WANTED;
-        // A server that crashes before every checkpoint must still be able to start.
-        let is_allowed = self.is_awaited() || self.files().count() < self.files_max;
-        self.filling.is_some() || (is_wanted && is_allowed && !self.is_out_of_space)
-    }
-
     /// The next zeros to write, if another segment is wanted and allowed.
     pub(crate) fn poll_fill(&mut self) -> Option<Fill> {
         if self.filling.is_none() {
-            if !self.wants_fill() {
+            let is_awaited = self.current.is_none() && self.spares.is_empty();
+            let is_wanted = self.spares.len() < LOG_SPARES_WANTED;
+            // A server that crashes before every checkpoint must still be able to start.
+            let is_allowed = is_awaited || self.files().count() < self.files_max;
+            if !is_wanted || !is_allowed || self.is_out_of_space {
                 return None;
             }
-            let bytes = if self.is_awaited() {
+            let bytes = if is_awaited {
                 self.sizes.starter_bytes
             } else {
                 self.sizes.segment_bytes
@@ -244,7 +235,8 @@ impl Segments {
         }
         let (file, filled) = self.filling?;
         // A start waits for the first one, so that is filled in one go.
-        let at_once = if self.is_awaited() {
+        let is_awaited = self.current.is_none() && self.spares.is_empty();
+        let at_once = if is_awaited {
             file.bytes
         } else {
             wide(LOG_FILL_BYTES)

@@ -299,13 +299,13 @@ fn what_a_client_sent_to_both_sides_is_one_message() {
 fn a_copy_is_named_when_the_log_has_room_again() {
     let mut duo = numbered_twice();
     for node in &mut duo.nodes {
-        node.core.set_credit(0, 0, false);
+        node.core.set_credit(0, 0);
     }
 
     duo.meet(0);
     duo.settle();
     assert_eq!(aliases(&duo), []);
-    duo.nodes[0].core.set_credit(u64::MAX, 0, false);
+    duo.nodes[0].core.set_credit(u64::MAX, 0);
     duo.pass_ms(1);
     duo.settle();
 

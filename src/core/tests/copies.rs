@@ -85,7 +85,7 @@ fn sent_again() -> (Duo, Vec<Position>) {
 fn the_tables_are_given_a_copy_when_the_log_names_it() {
     let (mut duo, copies) = sent_again();
     // A small log, which has room for the longest record still.
-    duo.nodes[1].core.set_credit(36 << 10, 32 << 10, false);
+    duo.nodes[1].core.set_credit(36 << 10, 32 << 10);
 
     assert_eq!(checkpointed(&mut duo.nodes[1]), copies[..1]);
     duo.sync(1);
@@ -95,7 +95,7 @@ fn the_tables_are_given_a_copy_when_the_log_names_it() {
 #[test]
 fn where_the_log_has_no_room_for_the_next_record_the_tables_are_given_all() {
     let (mut duo, copies) = sent_again();
-    duo.nodes[1].core.set_credit(31 << 10, 32 << 10, false);
+    duo.nodes[1].core.set_credit(31 << 10, 32 << 10);
 
     assert_eq!(checkpointed(&mut duo.nodes[1]), copies);
 }

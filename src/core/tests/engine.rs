@@ -2,24 +2,17 @@
 
 use crate::base::jid::BareJid;
 use crate::core::Input;
-use crate::core::Output;
-use crate::core::Record;
 use crate::core::empty::Rooms;
 use crate::core::engine::Engine;
 use crate::core::order::Sequencer;
 use crate::core::tests::harness::EPOCH;
 use crate::core::tests::harness::now;
 use crate::core::tests::harness::start;
-use crate::effect::request::Command;
-use crate::effect::request::Outcome;
-use crate::log::Failure;
 use crate::log::Kind;
 use crate::log::Log;
-use crate::log::Request;
 use crate::log::Settings;
 use crate::log::read::ReadStep;
 use crate::log::read::Reader;
-use crate::model::account::Account;
 use crate::model::codec::to_bytes;
 use crate::model::entry::Entry;
 use crate::model::entry::EpochRecord;
@@ -83,41 +76,6 @@ impl Node {
             self.files.perform(&request).unwrap();
             self.engine.handle_disk(now(1_000), Ok(()));
         }
-    }
-
-    /// Values that an administrator puts back, half a kilobyte each.
-    fn ask(&mut self, ids: impl Iterator<Item = u64>) -> Vec<Outcome> {
-        let jid = BareJid::parse("ann@h").unwrap();
-        let record = RecordKey::Account { jid: jid.clone() };
-        let row = Row::Bytes {
-            bytes: vec![1; 500].into(),
-        };
-        let mut outcomes = Vec::new();
-        for id in ids {
-            let ops = vec![Op::row(record.clone(), RowName::VCard, Some(row.clone()))];
-            let jid = jid.clone();
-            let command = Command::Restore { jid, ops };
-            self.engine.step(now(1_000), Input::Command { id, command });
-            outcomes.extend(self.drain());
-        }
-        outcomes
-    }
-
-    /// What was answered; what the core has to read is an account without anything.
-    fn drain(&mut self) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Answer { outcome, .. } => outcomes.push(outcome),
-                Output::Load { key } => {
-                    let account = Account::default();
-                    let record = Record::Account { account };
-                    self.engine.step(now(1_000), Input::Loaded { key, record });
-                }
-                _ => {}
-            }
-        }
-        outcomes
     }
 
     /// The next entry of the other branch, with so many bytes.
@@ -248,7 +206,7 @@ fn a_log_that_clients_have_filled_takes_the_record_of_an_epoch() {
     let mut node = Node::new();
     let credit = |node: &mut Node| {
         while node.engine.poll_output().is_some() {}
-        (node.engine.core.space.credit, node.engine.log.credit())
+        (node.engine.core.credit, node.engine.log.credit())
     };
     let mut index = 1;
     while credit(&mut node).0 >= 1 << 10 {
@@ -257,45 +215,4 @@ fn a_log_that_clients_have_filled_takes_the_record_of_an_epoch() {
         node.engine.append_own(index, position, &[0; 600]).unwrap();
     }
     assert!(credit(&mut node).1 >= 4 << 10);
-}
-
-/// The next segment is being made: to be faster than that is no reason to be refused.
-#[test]
-fn who_finds_no_room_in_the_log_waits_for_the_next_segment() {
-    let mut node = Node::new();
-
-    let mut outcomes = node.ask(1..100);
-    assert!(
-        node.engine.core.wants_space() && outcomes.is_empty(),
-        "{outcomes:?}"
-    );
-    while let Some(request) = node.engine.poll_disk() {
-        node.files.perform(&request).unwrap();
-        node.engine.handle_disk(now(1_000), Ok(()));
-        outcomes.extend(node.drain());
-    }
-
-    assert_eq!(outcomes, vec![Outcome::Done; 99]);
-}
-
-#[test]
-fn who_waits_for_a_segment_that_the_disk_has_no_room_for_is_refused() {
-    let mut node = Node::new();
-
-    let mut outcomes = node.ask(1..100);
-    while let Some(request) = node.engine.poll_disk() {
-        let is_new = matches!(request, Request::Create { .. });
-        let result = if is_new {
-            Err(Failure::NoSpace)
-        } else {
-            node.files.perform(&request).map_err(|_| Failure::Broken)
-        };
-        node.engine.handle_disk(now(1_000), result);
-        outcomes.extend(node.drain());
-    }
-
-    let refused = outcomes.iter().filter(|one| **one == Outcome::Full);
-    let refused = refused.count();
-    assert!(refused > 0 && refused < 99, "{outcomes:?}");
-    assert_eq!(outcomes.len(), 99);
 }

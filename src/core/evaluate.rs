@@ -223,6 +223,10 @@ impl Core {
         let is_same = |one: &Online| bind.device.is_some() && one.device == bind.device;
         for one in account.online.values() {
             if one.jid == jid || is_same(one) {
+                // What the other board told of it may wait for a room: it is to leave that, too.
+                for room in &one.rooms {
+                    view.room(room)?;
+                }
                 proposal = proposal.and(route::evaluate_end(view, &one.jid, one.session)?);
             }
         }

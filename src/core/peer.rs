@@ -32,7 +32,6 @@ use crate::model::room::Room;
 use crate::model::room::RoomChange;
 use crate::model::room::RoomRole;
 use crate::model::room::Why;
-use crate::presence;
 use crate::route;
 use crate::stanza::Kind;
 use crate::stanza::PresenceType;
@@ -144,11 +143,7 @@ impl Core {
 
     /// What is said when a session ends, without what only its own node may write.
     fn end_ops(&self, jid: &FullJid, session: SessionId) -> Vec<Op> {
-        let proposal = self.seen(|view| {
-            let whole = route::evaluate_end(view, jid, session);
-            // Nothing waits here, not for a room either: the session ends all the same.
-            whole.or_else(|_| presence::evaluate_end(view, jid, session))
-        });
+        let proposal = self.seen(|view| route::evaluate_end(view, jid, session));
         let proposal = proposal.unwrap_or_default();
         let soft = proposal.ops.into_iter().filter(|op| !op.is_durable());
         soft.collect()

@@ -54,11 +54,12 @@ pub(crate) fn evaluate_emptied(view: &View<'_>, rooms: &[BareJid]) -> Result<Pro
 }
 
 /// What the end of a session changes in the rooms that it is in.
-pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Result<Vec<Op>, Stop> {
+pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Vec<Op> {
     let mut ops = Vec::new();
     for jid in &online.rooms {
-        // What the other board told of a session may wait for the room.
-        let room = view.room(jid)?;
+        let Some(room) = view.resident_room(jid) else {
+            continue;
+        };
         let Some(nick) = room.nicks.get(&online.jid) else {
             continue;
         };
@@ -68,7 +69,7 @@ pub(crate) fn leave_ops(view: &View<'_>, online: &Online) -> Result<Vec<Op>, Sto
             change: Arc::new(change),
         }));
     }
-    Ok(ops)
+    ops
 }
 
 /// The server stops, and places in rooms do not outlive it (XEP-0045, service-shutdown-kick).

@@ -70,7 +70,7 @@ pub(crate) fn evaluate(view: &View<'_>, request: &Request) -> Result<Proposal, S
             let mut proposal = presence::evaluate(view, request)?;
             proposal
                 .ops
-                .extend(leave_rooms(view, &request.from, request.session)?);
+                .extend(leave_rooms(view, &request.from, request.session));
             Ok(proposal)
         }
         Kind::Message(_) => message::evaluate(view, request),
@@ -105,7 +105,7 @@ pub(crate) fn evaluate_end(
 ) -> Result<Proposal, Stop> {
     let mut proposal = presence::evaluate_end(view, jid, session)?;
     // The rooms first: what comes after an unbind is for nobody.
-    let mut ops = leave_rooms(view, jid, session)?;
+    let mut ops = leave_rooms(view, jid, session);
     ops.append(&mut proposal.ops);
     proposal.ops = ops;
     Ok(proposal)
@@ -142,12 +142,11 @@ fn greetings(view: &View<'_>, jid: &FullJid) -> Result<Vec<Outgoing>, Stop> {
 }
 
 /// Another session may have the address by now.
-fn leave_rooms(view: &View<'_>, jid: &FullJid, session: SessionId) -> Result<Vec<Op>, Stop> {
-    let online = view.online(jid.as_jid());
-    match online.filter(|online| online.session == session) {
-        Some(online) => muc::leave_ops(view, online),
-        None => Ok(Vec::new()),
-    }
+fn leave_rooms(view: &View<'_>, jid: &FullJid, session: SessionId) -> Vec<Op> {
+    view.online(jid.as_jid())
+        .filter(|online| online.session == session)
+        .map(|online| muc::leave_ops(view, online))
+        .unwrap_or_default()
 }
 
 /// Who gets what because of a committed op, the state being as it was before.
